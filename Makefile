@@ -1,0 +1,65 @@
+# `make help` lists the commands. Everything is installed into .venv of this folder and nowhere else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PROJECTS := pyproject.toml stream_package/pyproject.toml chroma_package/pyproject.toml constraints.txt
+EDITABLE := -e ./stream_package -e ./chroma_package -e .
+RECEIPTS ?= 40
+SHARDS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run up test test-slow check format picture clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: $(STAMP) ## install, then run the whole machine on sample receipts: RECEIPTS=40 SHARDS=1
+	$(BIN)/compaction demo --receipts $(RECEIPTS) --shards $(SHARDS)
+
+up: $(STAMP) ## install, then keep the local stack up until Ctrl-C
+	$(BIN)/compaction up
+
+test: $(VENV)/.installed-dev ## install, then run all fast tests
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo, 100,000 fuzz cases, bare installs
+	$(BIN)/python -m pytest -m slow --timeout 1200
+
+check: $(VENV)/.installed-dev ## lint, format check and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p receipt_dynamo_stream -p receipt_chroma -p handlers -p local -p console
+	$(BIN)/statelint state_machines/compaction.asl.json
+
+format: $(VENV)/.installed-dev ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+picture: $(STAMP) ## draw the state machine into its README
+	$(BIN)/python state_machines/draw.py
+
+clean: ## remove what was installed and what the local stack left
+	rm -rf $(VENV) .compaction dist
+
+# uv where there is one, else pip alone; both take the versions of constraints.txt.
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "Installing into $(VENV): about 400 MB of packages the first time, a minute or two."
+	@if command -v uv >/dev/null; then \
+		test -d $(VENV) || uv venv -q --python $$($(PYTHON) -c 'import sys; print(sys.executable)') $(VENV); \
+		uv pip install -q --python $(BIN)/python -c constraints.txt $(1); \
+	else \
+		test -d $(VENV) || $(PYTHON) -m venv $(VENV); \
+		$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $(1); \
+	fi
+endef
+
+$(STAMP): $(PROJECTS)
+	$(call install,$(EDITABLE))
+	@touch $@
+
+$(VENV)/.installed-dev: $(PROJECTS)
+	$(call install,-e ./stream_package -e ./chroma_package -e '.[dev]')
+	@touch $@ $(STAMP)

@@ -1,0 +1,227 @@
+"""The one module that knows chromadb: a Chroma directory with one collection, opened privately.
+
+chromadb is imported inside functions, so that everything else imports fast. What holds here (measured with 1.5.9):
+
+- Vectors reach the HNSW files only when `sync_threshold` is reached, and closing flushes nothing. With 1 every call persists.
+- The client is cached by path string and opening writes to `chroma.sqlite3`: every directory opened here is private, under
+  a path that is used once.
+- No embedding function: the default one would download a model.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import numpy as np
+
+from receipt_chroma.errors import ChromaUnreadable
+from receipt_chroma.records import Metadata, MetadataValue, Record, metadata_bytes, normal_metadata
+from receipt_chroma.sqlite_files import SQLITE_FILE
+
+SPACE: Final = "l2"
+_READ_BATCH: Final = 2_000
+_DROPPED_SUFFIXES: Final = ("-wal", "-shm", "-journal")
+
+T = TypeVar("T")
+
+
+class ChromaDir:
+    """An open Chroma directory. A context manager: closing releases the client and its files."""
+
+    def __init__(self, client: Any, collection: Any) -> None:
+        self._client = client
+        self.collection = collection
+
+    @classmethod
+    def create(cls, path: Path, name: str) -> Self:
+        """Make a new directory with one empty collection in the l2 space that persists with every call."""
+        client = _client(path)
+        with chroma_errors(path), _closing_on_error(client):
+            collection = client.create_collection(
+                name, embedding_function=None, configuration={"hnsw": {"space": SPACE, "sync_threshold": 1}}
+            )
+        return cls(client, collection)
+
+    @classmethod
+    def open(cls, path: Path, name: str) -> Self:
+        """Open a private directory. Raises ChromaUnreadable when chromadb cannot, or has no collection of that name."""
+        client = _client(path)
+        with chroma_errors(path), _closing_on_error(client):
+            return cls(client, client.get_collection(name, embedding_function=None))
+
+    @classmethod
+    def open_for_writing(cls, path: Path, name: str) -> Self:
+        """Like open, and every later call persists; vectors that were only queued are in the HNSW files afterwards."""
+        directory = cls.open(path, name)
+        if directory.sync_threshold == 1:
+            return directory
+        with chroma_errors(path), directory:
+            directory.collection.modify(configuration={"hnsw": {"sync_threshold": 1}})
+        directory = cls.open(path, name)
+        with chroma_errors(path):
+            directory.collection.count()
+        return directory
+
+    @property
+    def space(self) -> str:
+        """The collection's distance: l2, cosine or ip."""
+        return str((self.collection.configuration.get("hnsw") or {}).get("space"))
+
+    @property
+    def sync_threshold(self) -> int:
+        """After how many writes the vectors are persisted."""
+        return int((self.collection.configuration.get("hnsw") or {}).get("sync_threshold") or 0)
+
+    def ids(self) -> list[str]:
+        """All record ids."""
+        with chroma_errors():
+            return list(self.collection.get(include=[])["ids"])
+
+    def records(self, ids: Sequence[str]) -> Iterator[Record]:
+        """These records, metadata in normal form, read in batches; ids that are not there are left out.
+
+        Raises DeltaMetadataInvalid for metadata without a normal form.
+        """
+        for record_id, vector, document, metadata in self.rows(ids):
+            yield Record(record_id, vector, document, normal_metadata(metadata))
+
+    def rows(self, ids: Sequence[str]) -> Iterator[tuple[str, Any, str | None, Mapping[str, object] | None]]:
+        """These records as Chroma gives them: id, float32 vector, document, metadata."""
+        for batch in batches(ids, _READ_BATCH):
+            with chroma_errors():
+                found = self.collection.get(ids=batch, include=["embeddings", "documents", "metadatas"])
+            vectors = np.asarray(found["embeddings"], dtype=np.float32)
+            yield from zip(found["ids"], vectors, found["documents"], found["metadatas"], strict=True)
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Insert records whose ids are not there (chromadb silently leaves out those that are)."""
+        for batch in batches(records, self._write_batch()):
+            with chroma_errors():
+                self.collection.add(
+                    ids=[record.id for record in batch],
+                    embeddings=np.array([record.embedding for record in batch], dtype=np.float32),
+                    documents=[record.document for record in batch],
+                    metadatas=[record.metadata or None for record in batch],
+                )
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete records; ids that are not there are ignored."""
+        for batch in batches(ids, self._write_batch()):
+            with chroma_errors():
+                self.collection.delete(ids=batch)
+
+    def update_metadata(self, changes: Mapping[str, Mapping[str, MetadataValue | None]]) -> None:
+        """Merge changes into the metadata of records, by id; None removes a key. Vectors are not touched."""
+        for batch in batches(sorted(changes), self._write_batch()):
+            with chroma_errors():
+                self.collection.update(ids=batch, metadatas=[dict(changes[record_id]) for record_id in batch])
+
+    def query(self, vectors: Any, n_results: int) -> list[list[str]]:
+        """Ids of the nearest records to each vector, nearest first."""
+        with chroma_errors():
+            found = self.collection.query(query_embeddings=vectors, n_results=n_results, include=[])
+        return [list(ids) for ids in found["ids"]]
+
+    def count(self) -> int:
+        """Number of records, as SQLite has them."""
+        with chroma_errors():
+            return int(self.collection.count())
+
+    def close(self) -> None:
+        """Release the client and its files. What was queued only stays queued."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write_batch(self) -> int:
+        return int(self._client.get_max_batch_size())
+
+
+def collection_names(path: Path) -> list[str]:
+    """Names of the collections of a private Chroma directory, sorted. Raises ChromaUnreadable."""
+    client = _client(path)
+    with chroma_errors(path):
+        try:
+            return sorted(collection.name for collection in client.list_collections())
+        finally:
+            client.close()
+
+
+def metadata_change(old: Metadata, new: Metadata) -> dict[str, MetadataValue | None]:
+    """What update_metadata must be told so that `old` becomes `new`: None for every key that goes."""
+    change: dict[str, MetadataValue | None] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        if key not in old or metadata_bytes({key: old[key]}) != metadata_bytes({key: value}):
+            change[key] = value
+    return change
+
+
+def compact_sqlite(path: Path) -> None:
+    """VACUUM the closed directory's SQLite file: what is copied, hashed and uploaded from here on is smaller.
+
+    Raises ChromaUnreadable when a journal is left behind, since its content would be lost with the file alone.
+    """
+    database = path / SQLITE_FILE
+    connection = sqlite3.connect(database)
+    try:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("VACUUM")
+    except sqlite3.Error as error:
+        raise ChromaUnreadable(f"{database}: {error}") from error
+    finally:
+        connection.close()
+    left = [suffix for suffix in _DROPPED_SUFFIXES if Path(f"{database}{suffix}").exists()]
+    if left:
+        raise ChromaUnreadable(f"{database}: {left} are left after the last close")
+
+
+@contextmanager
+def chroma_errors(path: Path | None = None) -> Iterator[None]:
+    """Raise ChromaUnreadable for what chromadb raises about a directory's content."""
+    import chromadb.errors
+
+    where = f"{path}: " if path else ""
+    try:
+        yield
+    except (chromadb.errors.ChromaError, ValueError, KeyError, TypeError) as error:
+        raise ChromaUnreadable(f"{where}{type(error).__name__}: {error}") from error
+    except BaseException as error:
+        # A panic in chromadb's Rust code is a BaseException of a class that nothing exports.
+        if type(error).__name__ == "PanicException":
+            raise ChromaUnreadable(f"{where}chromadb panicked: {error}") from error
+        raise
+
+
+def batches(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most `size` items, in order; nothing for no items."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+@contextmanager
+def _closing_on_error(client: Any) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(AttributeError):
+            client.close()
+        raise
+
+
+def _client(path: Path) -> Any:
+    import chromadb
+    from chromadb.config import Settings
+
+    with chroma_errors(path):
+        return chromadb.PersistentClient(path=str(path), settings=Settings(anonymized_telemetry=False))

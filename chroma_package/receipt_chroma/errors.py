@@ -1,0 +1,124 @@
+"""Every error of the heavy package that has a name.
+
+The class says what the caller may do, the message what happened and what to do next:
+
+    CompactionError (receipt_dynamo_stream)
+    ├── DeltaRefused                 the delta's content: quarantine its run, merge the others; it never heals by itself
+    │   ├── DeltaPrefixMissing       the run names no delta for this collection
+    │   ├── DeltaMissing             nothing lies at the run's prefix
+    │   ├── DeltaCorrupt             it cannot be read, or is not shaped as a delta
+    │   ├── DeltaTooLarge            beyond what a merge can hold
+    │   ├── UnsafeTarMember          a tar member that would leave its folder, or is no plain file
+    │   ├── WrongCollection          its Chroma collection has another name than the target
+    │   ├── WrongDimension           its vectors have another length than the collection's
+    │   ├── WrongSpace               its Chroma collection measures in another space than l2
+    │   ├── InvalidVector            a zero vector, or one that is not finite
+    │   ├── DuplicateRecord          two records with one id
+    │   ├── ForeignRecord            a record of another receipt, or of the other collection
+    │   ├── DeltaMetadataInvalid     a metadata value that Chroma refuses, drops or cannot keep
+    │   └── RunTimeInvalid           the run's created_at cannot be read, so it has no place in the order
+    ├── SnapshotDamaged              look first: a published file is wrong on EFS and on S3
+    ├── ShardInvalid                 look first: a staged shard failed validation and was not published
+    ├── StagingMissing               stop: a shard that was staged is neither staged nor in place any more
+    ├── ManifestConflict             stop: another manifest has this snapshot id already
+    ├── ChromaUnreadable             chromadb cannot open or read a directory
+    ├── NoSnapshotYet                wait: nothing was ever published for the collection
+    ├── SnapshotUnavailable          try again: the snapshot that CURRENT names cannot be opened
+    └── StorageUnavailable           try again: the file system answered ESTALE or EIO
+
+Step Functions matches these names exactly and knows no inheritance.
+"""
+
+from receipt_dynamo_stream.errors import CompactionError
+
+
+class DeltaRefused(CompactionError):
+    """The content of a run's delta is wrong: its run is quarantined under the subclass's name."""
+
+
+class DeltaPrefixMissing(DeltaRefused):
+    """The run names no delta prefix for this collection."""
+
+
+class DeltaMissing(DeltaRefused):
+    """No delta in any known format lies at the run's prefix."""
+
+
+class DeltaCorrupt(DeltaRefused):
+    """The delta cannot be read, or does not have the documented shape."""
+
+
+class DeltaTooLarge(DeltaRefused):
+    """The delta is larger than a merge may hold."""
+
+
+class UnsafeTarMember(DeltaRefused):
+    """A member of the delta's tar leaves the target folder, or is a link or a device."""
+
+
+class WrongCollection(DeltaRefused):
+    """The delta's Chroma directory holds no collection, several, or one with another name than the target."""
+
+
+class WrongDimension(DeltaRefused):
+    """The delta's vectors have another length than the collection's."""
+
+
+class WrongSpace(DeltaRefused):
+    """The delta's Chroma collection has another space than l2, so its vectors are not what the producer wrote."""
+
+
+class InvalidVector(DeltaRefused):
+    """A vector is all zeros or holds a value that is not finite."""
+
+
+class DuplicateRecord(DeltaRefused):
+    """Two records of one delta have the same id."""
+
+
+class ForeignRecord(DeltaRefused):
+    """A record id that is malformed, of another receipt, or of the other collection."""
+
+
+class DeltaMetadataInvalid(DeltaRefused):
+    """A metadata key or value that Chroma refuses, drops silently, or cannot read back."""
+
+
+class RunTimeInvalid(DeltaRefused):
+    """The run's created_at is no time, so the run has no place in the order of runs."""
+
+
+class SnapshotDamaged(CompactionError):
+    """A published file differs from its manifest on EFS and on S3; nothing was overwritten."""
+
+
+class ShardInvalid(CompactionError):
+    """A staged shard failed a check. `problem` is the check's short name, for logs and tests."""
+
+    def __init__(self, problem: str, message: str) -> None:
+        super().__init__(f"{problem}: {message}")
+        self.problem = problem
+
+
+class StagingMissing(CompactionError):
+    """A staged shard is gone and is not in its place either: this attempt cannot be published."""
+
+
+class ManifestConflict(CompactionError):
+    """A different manifest exists under the same snapshot id; nothing was overwritten."""
+
+
+class ChromaUnreadable(CompactionError):
+    """chromadb cannot open or read a directory; the message carries its answer."""
+
+
+class NoSnapshotYet(CompactionError):
+    """The collection has no CURRENT: nothing was published yet."""
+
+
+class SnapshotUnavailable(CompactionError):
+    """The snapshot that CURRENT names could not be opened after several attempts."""
+
+
+class StorageUnavailable(CompactionError):
+    """The shared file system answered with an error that passes (ESTALE, EIO, ETIMEDOUT)."""

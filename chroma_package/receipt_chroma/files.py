@@ -1,0 +1,94 @@
+"""Files on EFS and in /tmp: hashed while copied, written by temp file, fsync and rename."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+from receipt_chroma.errors import StorageUnavailable
+
+_CHUNK = 1 << 20
+_PASSING = frozenset({errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN})
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Raise StorageUnavailable for a file system error that passes; everything else stays as it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _PASSING:
+            raise StorageUnavailable(f"{error}: try again, the file server may have been away") from error
+        raise
+
+
+def sha256_file(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    with path.open("rb") as source:
+        digest = sha256()
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def copy_file(source: Path, target: Path, *, sync: bool = False) -> tuple[int, str]:
+    """Copy and hash in one pass; returns (bytes, hex sha256). With `sync` the target is on disk when this returns."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as reader, target.open("wb") as writer:
+        digest, size = sha256(), 0
+        while chunk := reader.read(_CHUNK):
+            digest.update(chunk)
+            writer.write(chunk)
+            size += len(chunk)
+        if sync:
+            flush(writer)
+    return size, digest.hexdigest()
+
+
+def flush(file: IO[bytes]) -> None:
+    """Bring a file's written bytes to disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to disk (without effect on NFS, where the server does it)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write by a temp file beside the target, fsync and rename: readers see the old bytes or the new ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as writer:
+            writer.write(content)
+            os.fchmod(writer.fileno(), 0o644)
+            flush(writer)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def file_names(folder: Path) -> list[str]:
+    """Names of all files under a folder, relative to it, with forward slashes, sorted. Links are not followed."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def file_size(path: Path) -> int | None:
+    """Size in bytes, or None when no such file is there."""
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None

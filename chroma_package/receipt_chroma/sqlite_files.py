@@ -1,0 +1,79 @@
+"""`chroma.sqlite3` of a closed directory, read without chromadb."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from receipt_chroma.errors import ShardInvalid
+
+SQLITE_FILE: Final = "chroma.sqlite3"
+
+_VECTOR_SEGMENT: Final = "VECTOR"
+_METADATA_SEGMENT: Final = "METADATA"
+
+
+@dataclass(frozen=True)
+class SqliteFacts:
+    """What SQLite says: the collection, its segments, its records' ids, and how far each segment has read the queue."""
+
+    collections: tuple[str, ...]
+    dimension: int | None
+    vector_segment: str
+    ids: tuple[str, ...]
+    foreign_rows: int
+    newest_queued: int
+    vectors_read_to: int
+    metadata_read_to: int
+
+
+def check_sqlite(folder: Path) -> None:
+    """Raise ShardInvalid("sqlite_damaged") unless the database is there and passes PRAGMA quick_check."""
+    with _reading(folder) as connection:
+        answer = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+    if answer != ["ok"]:
+        raise ShardInvalid("sqlite_damaged", f"{SQLITE_FILE}: {'; '.join(map(str, answer))[:500]}")
+
+
+def read_sqlite(folder: Path, collection: str) -> SqliteFacts:
+    """The facts of a directory with this one collection. Raises ShardInvalid for another set, or a damaged database."""
+    with _reading(folder) as connection:
+        rows = connection.execute("SELECT id, name, dimension FROM collections").fetchall()
+        if [name for _, name, _ in rows] != [collection]:
+            raise ShardInvalid("collection_name", f"the directory has the collections {sorted(row[1] for row in rows)}")
+        collection_id, _, dimension = rows[0]
+        query = "SELECT scope, id FROM segments WHERE collection = ?"
+        segments = dict(connection.execute(query, (collection_id,)).fetchall())
+        if sorted(segments) != [_METADATA_SEGMENT, _VECTOR_SEGMENT]:
+            raise ShardInvalid("sqlite_damaged", f"the collection has the segments {sorted(segments)}")
+        read_to = dict(connection.execute("SELECT segment_id, seq_id FROM max_seq_id").fetchall())
+        query = "SELECT embedding_id FROM embeddings WHERE segment_id = ?"
+        ids = tuple(row[0] for row in connection.execute(query, (segments[_METADATA_SEGMENT],)))
+        (total,) = connection.execute("SELECT count(*) FROM embeddings").fetchone()
+        (newest,) = connection.execute("SELECT coalesce(max(seq_id), 0) FROM embeddings_queue").fetchone()
+    return SqliteFacts(
+        collections=(collection,),
+        dimension=dimension,
+        vector_segment=segments[_VECTOR_SEGMENT],
+        ids=ids,
+        foreign_rows=total - len(ids),
+        newest_queued=newest,
+        vectors_read_to=read_to.get(segments[_VECTOR_SEGMENT], 0),
+        metadata_read_to=read_to.get(segments[_METADATA_SEGMENT], 0),
+    )
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    path = folder / SQLITE_FILE
+    if not path.is_file():
+        raise ShardInvalid("sqlite_damaged", f"there is no {SQLITE_FILE}")
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        yield connection
+    except sqlite3.Error as error:
+        raise ShardInvalid("sqlite_damaged", f"{SQLITE_FILE}: {error}") from error
+    finally:
+        connection.close()

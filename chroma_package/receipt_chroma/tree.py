@@ -1,0 +1,49 @@
+"""Where everything lies. EFS `{root}/{collection}/…` and S3 `snapshots/{collection}/…` hold the same immutable tree.
+
+    CURRENT, CURRENT.lock                          EFS only: the pointer, projected
+    manifests/{snapshot_id}.json                   immutable
+    shards/{shard:04d}/{shard_version}/<files>     immutable Chroma directory
+    staging/{execution}/{round}/{shard:04d}/{attempt}/<files>     EFS only, until it is renamed into shards/
+
+Paths here are relative to the collection's folder, with forward slashes.
+"""
+
+from pathlib import Path
+
+CURRENT = "CURRENT"
+CURRENT_LOCK = "CURRENT.lock"
+MANIFESTS = "manifests"
+SHARDS = "shards"
+STAGING = "staging"
+RECEIPTS_FILE = "receipts.txt"
+"""In every shard directory: the sorted keys of the receipts it has, one a line."""
+
+
+def collection_folder(efs_root: Path, collection: str) -> Path:
+    """The collection's folder on EFS."""
+    return efs_root / collection
+
+
+def object_key(collection: str, path: str) -> str:
+    """S3 key of a relative path."""
+    return f"snapshots/{collection}/{path}"
+
+
+def manifest_path(snapshot_id: str) -> str:
+    """Relative path of a snapshot's manifest."""
+    return f"{MANIFESTS}/{snapshot_id}.json"
+
+
+def shard_version_of(snapshot_id: str, attempt: str) -> str:
+    """Name of one shard directory: unique per attempt, so that no two writers ever share it."""
+    return f"{snapshot_id}-{attempt}"
+
+
+def shard_path(shard: int, shard_version: str) -> str:
+    """Relative path of a published shard directory."""
+    return f"{SHARDS}/{shard:04d}/{shard_version}"
+
+
+def staging_path(execution: str, round_number: int, shard: int, attempt: str) -> str:
+    """Relative path where one attempt stages its shard."""
+    return f"{STAGING}/{execution}/{round_number}/{shard:04d}/{attempt}"

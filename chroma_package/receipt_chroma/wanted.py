@@ -1,0 +1,118 @@
+"""What a receipt's records should be: one pure function of its deltas and its facts.
+
+The current snapshot is no input, with one exception: when the delta of a COMPLETED run is gone, nobody but the
+snapshot knows the records that it brought, and `Wanted.resolve` keeps those.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from receipt_dynamo_stream import names
+from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
+from receipt_dynamo_stream.keys import parse_record_id
+
+from receipt_chroma.derived import DerivedMetadata, instant
+from receipt_chroma.errors import RunTimeInvalid
+from receipt_chroma.records import Record
+
+
+class Gone(Enum):
+    """Why a run has no records."""
+
+    VANISHED = "vanished"
+
+
+VANISHED: Final = Gone.VANISHED
+"""In place of records: the run is COMPLETED and its delta object is gone."""
+
+
+@dataclass(frozen=True)
+class RunDelta:
+    """A run and the records of its delta in one collection."""
+
+    run: RunFact
+    records: Sequence[Record] | Gone
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The records that the readable deltas give, by id, and which run each one's vector comes from."""
+
+    records: Mapping[str, Record]
+    sources: Mapping[str, str]
+    _vanished: bool
+    _covered: frozenset[str]  # ids in readable deltas newer than every vanished one
+    _derived: DerivedMetadata
+
+    def resolve(self, existing: Mapping[str, Record]) -> dict[str, Record]:
+        """The records that the receipt should have; `existing` are those that the snapshot has of it.
+
+        Without a vanished delta that is `records`, whatever exists. With one, an existing record whose word or line is
+        still there stays with its vector, document and own metadata, unless a newer readable delta has its id: the
+        vanished delta may have brought it, or may have replaced what an older readable one says.
+        """
+        resolved = dict(self.records)
+        if self._vanished:
+            for record_id, record in existing.items():
+                if record_id not in self._covered and (kept := _derive(self._derived, record)) is not None:
+                    resolved[record_id] = kept
+        return resolved
+
+
+def run_order(run: RunFact) -> tuple[datetime, str]:
+    """Key that sorts runs: (created_at, run_id), last wins. Raises RunTimeInvalid."""
+    moment = instant(run.created_at)
+    if moment is None:
+        raise RunTimeInvalid(f"run {run.run_id}: created_at {run.created_at!r} is not an ISO-8601 time")
+    return moment, run.run_id
+
+
+def is_eligible(run: RunFact, facts: ReceiptFacts) -> bool:
+    """False for a FAILED run and for one older than the receipt: it belongs to an earlier receipt of that id.
+
+    Raises RunTimeInvalid.
+    """
+    if run.state == names.FAILED:
+        return False
+    added = instant(facts.timestamp_added)
+    return added is None or run_order(run)[0] >= added
+
+
+def wanted_records(deltas: Iterable[RunDelta], facts: ReceiptFacts, collection: str) -> Wanted:
+    """Overlay the deltas of a receipt's runs by (created_at, run_id), drop what no longer exists, derive metadata.
+
+    The order of `deltas` does not matter; runs that are not eligible are ignored. Raises RunTimeInvalid for a run without
+    a readable time and DeltaMetadataInvalid for a malformed row_line_ids (read_delta refuses such a delta before).
+    """
+    derived = DerivedMetadata(facts, collection)
+    overlay: dict[str, tuple[Record, str]] = {}
+    covered: set[str] = set()
+    vanished = False
+    eligible = [delta for delta in deltas if is_eligible(delta.run, facts)]
+    for delta in sorted(eligible, key=lambda delta: run_order(delta.run)):
+        if isinstance(delta.records, Gone):
+            vanished = True
+            covered.clear()
+            continue
+        for record in delta.records:
+            overlay[record.id] = (record, delta.run.run_id)
+            covered.add(record.id)
+    records = {record_id: kept for record_id, (record, _) in overlay.items() if (kept := _derive(derived, record))}
+    return Wanted(
+        records=records,
+        sources={record_id: overlay[record_id][1] for record_id in records},
+        _vanished=vanished,
+        _covered=frozenset(covered),
+        _derived=derived,
+    )
+
+
+def _derive(derived: DerivedMetadata, record: Record) -> Record | None:
+    """The record with its derived metadata, or None when its word or line is gone."""
+    record_id = parse_record_id(record.id)
+    if not derived.exists(record_id):
+        return None
+    return replace(record, metadata=derived.apply(record_id, record.metadata))

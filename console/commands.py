@@ -1,0 +1,133 @@
+"""The commands that work on a stack, local or deployed: ask the API, render the answer."""
+
+import json
+from argparse import Namespace
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Any
+
+from receipt_dynamo_stream.names import COLLECTIONS
+from rich.text import Text
+
+from console import render
+from console.api import Api
+from console.connection import Connection, load_aws, load_local
+from console.errors import ExecutionFailed
+from console.models import Execution
+from console.progress import spinner, stderr_console, stdout_console
+
+
+def connect(arguments: Namespace) -> Connection:
+    """The stack that the arguments name. Raises what `load_local` and `load_aws` raise."""
+    return load_aws(arguments.stack, arguments.region) if arguments.stack else load_local()
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on one line of stdout."""
+    print(json.dumps(value), flush=True)
+
+
+def status(arguments: Namespace) -> int:
+    api = Api(connect(arguments))
+    with _waiting("asking for heads, backlogs and executions"):
+        statuses = [api.status(collection) for collection in COLLECTIONS]
+    if arguments.json:
+        print_json({"collections": {status.collection: status.to_json() for status in statuses}})
+        return 0
+    stdout = stdout_console()
+    stdout.print(render.status_table(statuses, api.now()))
+    if any(status.quarantined for status in statuses):
+        stdout.print("A quarantined run waits for a good run of its receipt, or for you.")
+    return 0
+
+
+def history(arguments: Namespace) -> int:
+    api = Api(connect(arguments))
+    with _waiting("asking Step Functions"):
+        found = list(islice(api.history(arguments.collection, arguments.status), arguments.limit + 1))
+    shown = found[: arguments.limit]
+    if arguments.json:
+        print_json({"executions": [execution.to_json() for execution in shown], "more": len(found) > len(shown)})
+        return 0
+    stdout = stdout_console()
+    if not shown:
+        stdout.print("No executions. They start by themselves when receipts change; `compaction start` starts one.")
+        return 0
+    stdout.print(render.history_table(shown, api.now(), width=stdout.width))
+    if len(found) > len(shown):
+        stdout.print(f"The newest {len(shown)}; --limit shows more.")
+    return 0
+
+
+def start(arguments: Namespace) -> int:
+    api = Api(connect(arguments))
+    arn = api.start(arguments.collection, arguments.mode)
+    preview = arguments.mode == "plan"
+    execution = _follow(api, arn, wait=arguments.wait or preview)
+    if not preview or execution.status != "succeeded":
+        return _report(api, execution, as_json=arguments.json)
+    plan = api.preview(execution)
+    if arguments.json:
+        print_json({**execution.to_json(), "plan": plan.to_json()})
+    else:
+        stdout_console().print(render.preview_table(plan))
+    return 0
+
+
+def rerun(arguments: Namespace) -> int:
+    api = Api(connect(arguments))
+    arn = api.rerun(arguments.execution)
+    return _report(api, _follow(api, arn, wait=arguments.wait), as_json=arguments.json)
+
+
+def reconcile(arguments: Namespace) -> int:
+    api = Api(connect(arguments))
+    collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
+    with _waiting("marking receipts pending"):
+        marked = api.reconcile(collections, arguments.image)
+    if arguments.json:
+        print_json({"collections": collections, "image": arguments.image, "marked": marked})
+        return 0
+    stdout = stdout_console()
+    stdout.print(f"{marked:,} {'receipt' if marked == 1 else 'receipts'} marked pending ({' and '.join(collections)}).")
+    stdout.print("The schedule merges them; `compaction start COLLECTION` does it now.")
+    return 0
+
+
+def query(arguments: Namespace) -> int:
+    from console.query import ask
+
+    connection = connect(arguments)
+    with _waiting("asking the snapshot"):
+        answer = ask(connection, arguments.collection, text=arguments.text, vector_file=arguments.vector, n=arguments.n)
+    if arguments.json:
+        print_json(answer.to_json())
+        return 0
+    stdout = stdout_console()
+    stdout.print(render.answer_table(answer, width=stdout.width))
+    return 0
+
+
+def _follow(api: Api, arn: str, *, wait: bool) -> Execution:
+    if not wait:
+        return api.describe(arn)
+    with _waiting(f"waiting for {render.short_name(arn.rpartition(':')[2])}"):
+        return api.wait(arn)
+
+
+def _report(api: Api, execution: Execution, *, as_json: bool) -> int:
+    """Say what became of an execution. Raises ExecutionFailed, after the answer, when it did not succeed."""
+    if as_json:
+        print_json(execution.to_json())
+    elif execution.status == "running":
+        stdout_console().print(Text(f"started {execution.name}"))
+        stdout_console().print("`compaction history` shows what becomes of it; --wait waits for its end.")
+    elif execution.status == "succeeded":
+        stdout_console().print(render.execution_line(execution, api.now()))
+    if execution.status not in ("running", "succeeded"):
+        raise ExecutionFailed(render.failure_line(execution))
+    return 0
+
+
+def _waiting(text: str) -> AbstractContextManager[object]:
+    return spinner(stderr_console(), text)

@@ -1,0 +1,71 @@
+"""What can go wrong between an operator and a stack.
+
+ConsoleError                one clear line for the operator; carries the command's exit code
+├── UsageError              an argument that makes no sense here                              exit 2
+├── StackNotRunning         no local stack here, or the one that was here is gone             exit 2
+├── FolderInUse             a local stack runs in this folder already                         exit 2
+├── StackNotFound           no such CloudFormation stack in this account and region           exit 2
+├── StackIncomplete         the CloudFormation stack lacks outputs that the console needs     exit 2
+├── AccessMissing           no AWS credentials or region to ask with                          exit 2
+├── ExecutionNotFound       no execution has this name or ARN                                 exit 2
+├── ExecutionAmbiguous      a shortened name fits several executions                          exit 2
+├── SnapshotNotFound        the collection has no published snapshot yet                      exit 2
+├── PreviewMissing          the execution of mode plan left no plan                           exit 1
+└── ExecutionFailed         the execution that was waited for did not succeed                 exit 1
+"""
+
+from receipt_dynamo_stream.errors import CompactionError
+
+
+class ConsoleError(CompactionError):
+    """Root of the console's errors; the message is one line that says what happened and what to do next."""
+
+    exit_code = 2
+
+
+class UsageError(ConsoleError):
+    """Correct the argument and try again."""
+
+
+class StackNotRunning(ConsoleError):
+    """Start a local stack, or name a deployed one."""
+
+
+class FolderInUse(ConsoleError):
+    """Use it, or end it first: two stacks would write to one folder."""
+
+
+class StackNotFound(ConsoleError):
+    """Check the stack's name, the region and the account."""
+
+
+class StackIncomplete(ConsoleError):
+    """The stack was not deployed by this project, or by an older version of it: deploy again."""
+
+
+class AccessMissing(ConsoleError):
+    """Give AWS credentials and a region in the ordinary way."""
+
+
+class ExecutionNotFound(ConsoleError):
+    """Look the name up in the history."""
+
+
+class ExecutionAmbiguous(ConsoleError):
+    """Give more of the name."""
+
+
+class SnapshotNotFound(ConsoleError):
+    """Wait for the first publication."""
+
+
+class PreviewMissing(ConsoleError):
+    """Start another execution of mode plan."""
+
+    exit_code = 1
+
+
+class ExecutionFailed(ConsoleError):
+    """The execution ended, and not well: its error and cause say why; running it again is always safe."""
+
+    exit_code = 1

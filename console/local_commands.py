@@ -1,0 +1,133 @@
+"""The commands that bring a stack of their own: `up` keeps one running for the other commands, `demo` shows one at work."""
+
+import random
+import signal
+import threading
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from console.api import utc_now
+from console.commands import print_json
+from console.connection import STACK_FILE, Connection, load_local, save_local
+from console.errors import FolderInUse, StackNotRunning
+from console.progress import Progress, stderr_console, stdout_console
+
+if TYPE_CHECKING:
+    from local.stack import LocalStack
+
+UP_FOLDER = Path(".compaction/data")
+DEMO_FOLDER = Path(".compaction/demo")
+SAMPLE_SEED = 7
+
+WHAT_TO_TRY = """\
+Try, in another terminal and this folder:
+  compaction status
+  compaction history
+  compaction query words "organic milk"
+  compaction start lines --mode plan"""
+
+
+def demo(arguments: Namespace) -> int:
+    """Exit code 0 only when everything that the demo checks holds."""
+    from local.demo.acts import DemoSettings, run_demo
+
+    settings = DemoSettings(
+        receipts=arguments.receipts, shards=arguments.shards, seed=arguments.seed, folder=DEMO_FOLDER.absolute()
+    )
+    result = run_demo(settings, Progress(stderr_console() if arguments.json else stdout_console()))
+    if arguments.json:
+        print_json(result.to_json())
+    return 0 if result.ok else 1
+
+
+def up(arguments: Namespace) -> int:
+    """Run a stack until SIGINT or SIGTERM. Raises FolderInUse when one runs here already."""
+    from local.settings import StackSettings
+    from local.stack import LocalStack
+
+    _refuse_a_second_stack()
+    progress = Progress(stderr_console())
+    stack = LocalStack(UP_FOLDER.absolute(), StackSettings(shards=arguments.shards))
+    with _stop_signal() as stopped:
+        with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
+            stack.start()
+        try:
+            save_local(stack.connection)
+            if arguments.sample and not stopped.is_set():
+                with progress.waiting(f"writing {arguments.sample} sample receipts"):
+                    write_sample(stack, arguments.sample)
+            if arguments.json:
+                print_json(stack.connection.to_json())
+            else:
+                stdout_console().print(Text(welcome(stack.connection, arguments.sample)))
+            stopped.wait()
+        finally:
+            STACK_FILE.unlink(missing_ok=True)
+            with progress.waiting("stopping: what runs may end first"):
+                stack.stop()
+    progress.say("The local stack is down; its snapshots stay until the next `compaction up`.")
+    return 0
+
+
+def welcome(connection: Connection, sample: int | None) -> str:
+    """Where everything is, and what to do with it."""
+    lines = [
+        "The local stack is up; Ctrl-C stops it.",
+        "",
+        f"  endpoint    {connection.endpoint_url}  (DynamoDB, S3, SQS, Step Functions)",
+        f"  tables      {connection.receipts_table}, {connection.control_table}",
+        f"  bucket      {connection.bucket}",
+        f"  snapshots   {connection.efs_root}",
+        f"  known to the other commands by {STACK_FILE}",
+        "",
+        WHAT_TO_TRY,
+    ]
+    if sample is None:
+        lines.append("Nothing is in the tables yet: `compaction up --sample 20` begins with sample receipts.")
+    return "\n".join(lines)
+
+
+def write_sample(stack: "LocalStack", count: int) -> None:
+    """Put sample receipts and their runs into the table, as producers do; the stream does the rest."""
+    from local.demo.embedding import DIMENSION
+    from local.demo.producer import Producer
+    from local.demo.receipts import sample_receipts
+
+    rng = random.Random(SAMPLE_SEED)  # noqa: S311  # sample data, the same every time
+    producer = Producer(
+        dynamodb=stack.client("dynamodb"),
+        s3=stack.client("s3"),
+        table=stack.connection.receipts_table,
+        bucket=stack.connection.bucket,
+        dimension=DIMENSION,
+        rng=rng,
+    )
+    producer.put_receipts(producer.plan_uploads(sample_receipts(rng, count, utc_now())))
+
+
+def _refuse_a_second_stack() -> None:
+    with suppress(StackNotRunning):
+        running = load_local()
+        raise FolderInUse(f"a local stack runs in this folder already, at {running.endpoint_url}: use it, or stop it")
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; the signals are as before when the context ends."""
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,182 @@
+"""What the console shows, as values: no boto3, no printing. Times are aware UTC datetimes, durations are seconds."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+EXECUTION_NAME = re.compile(r"(?P<collection>[a-z]+)-(?P<trigger>[a-z]+)-(?P<unique>[0-9a-f]{32})")
+"""How the stream handler, the schedule and the console name executions; other names say nothing about themselves."""
+
+STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
+"""What Step Functions says of an execution, in lower case."""
+OUTCOMES = ("published", "nothing_pending", "unchanged", "coalesced", "paused", "planned")
+"""What a succeeded execution says of itself: `result.outcome` of its output."""
+FENCED = "fenced"
+"""A failed execution that noticed in time that a newer one had taken over; it is no alarm."""
+RESULTS = (*STATUSES, *OUTCOMES, FENCED)
+"""Every word that an execution's result can be filtered by."""
+
+
+def execution_name(collection: str, trigger: str, unique: str) -> str:
+    """A name that listings can be filtered by without describing each execution; `unique` is 32 hex digits."""
+    return f"{collection}-{trigger}-{unique}"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution, as far as it was looked into: `mode` to `cause` are None when only its name was listed.
+
+    `version` is the version that it published, `error` and `cause` are what it failed of.
+    """
+
+    arn: str
+    name: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+    collection: str | None
+    trigger: str | None
+    mode: str | None = None
+    outcome: str | None = None
+    version: int | None = None
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def result(self) -> str:
+        """The one word that says most: a succeeded execution's outcome, else its status, or that it was fenced."""
+        if self.status == "succeeded":
+            return self.outcome or self.status
+        return FENCED if self.status == "failed" and self.error == "Fenced" else self.status
+
+    def seconds(self, now: datetime) -> float:
+        """How long it took, or has been running until now."""
+        return ((self.ended_at or now) - self.started_at).total_seconds()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, times in ISO-8601; `seconds` is None while it runs."""
+        return {
+            **asdict(self),
+            "started_at": self.started_at.isoformat(),
+            "ended_at": self.ended_at.isoformat() if self.ended_at else None,
+            "result": self.result,
+            "seconds": self.seconds(self.ended_at) if self.ended_at else None,
+        }
+
+
+def listed_execution(row: Mapping[str, Any]) -> Execution:
+    """From a row of ListExecutions: what its name says, without asking again."""
+    named = EXECUTION_NAME.fullmatch(row["name"])
+    return Execution(
+        arn=row["executionArn"],
+        name=row["name"],
+        status=row["status"].lower(),
+        started_at=row["startDate"].astimezone(UTC),
+        ended_at=row["stopDate"].astimezone(UTC) if row.get("stopDate") else None,
+        collection=named["collection"] if named else None,
+        trigger=named["trigger"] if named else None,
+    )
+
+
+def described_execution(answer: Mapping[str, Any]) -> Execution:
+    """From DescribeExecution. The name tells the trigger best: a re-run has the input of the execution it repeats."""
+    known = listed_execution(answer)
+    given = _object(answer.get("input"))
+    result = _object(answer.get("output")).get("result")
+    result = result if isinstance(result, dict) else {}
+    return Execution(
+        arn=known.arn,
+        name=known.name,
+        status=known.status,
+        started_at=known.started_at,
+        ended_at=known.ended_at,
+        collection=given.get("collection", known.collection),
+        trigger=known.trigger or given.get("trigger"),
+        mode=given.get("mode"),
+        outcome=result.get("outcome"),
+        version=result.get("version") if result.get("outcome") == "published" else None,
+        error=answer.get("error"),
+        cause=answer.get("cause"),
+    )
+
+
+@dataclass(frozen=True)
+class CollectionStatus:
+    """How one collection is. `behind_seconds` is the age of its oldest change that no snapshot has, 0 without one."""
+
+    collection: str
+    state: str
+    version: int
+    projected_version: int
+    snapshot_id: str | None
+    records: int | None
+    dimension: int | None
+    shards: int | None
+    committed_at: datetime | None
+    pending: int
+    behind_seconds: float
+    holder: str | None
+    holder_since: datetime | None
+    fence: int
+    paused: str | None
+    rerun: str | None
+    quarantined: int
+    last_execution: Execution | None
+    problem: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, times in ISO-8601."""
+        return {
+            **asdict(self),
+            "committed_at": self.committed_at.isoformat() if self.committed_at else None,
+            "holder_since": self.holder_since.isoformat() if self.holder_since else None,
+            "last_execution": self.last_execution.to_json() if self.last_execution else None,
+        }
+
+
+@dataclass(frozen=True)
+class PlanPreview:
+    """What a compaction of a collection would do now. `receipts` are keys, `runs` counts their announced deltas."""
+
+    collection: str
+    base_version: int
+    version: int | None
+    receipts: tuple[str, ...]
+    runs: int
+    shards: tuple[int, ...]
+    more: bool
+    wait_seconds: float
+    plan_key: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def state_word(*, version: int, pending: int, paused: str | None) -> str:
+    """`paused` before `behind` before `empty` before `current`: what an operator has to know first."""
+    if paused is not None:
+        return "paused"
+    if pending:
+        return "behind"
+    return "current" if version else "empty"
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """An ISO-8601 time as aware UTC; a time without an offset is taken as UTC."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """A JSON object, or an empty one: anybody may start an execution with any input."""
+    try:
+        value = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,224 @@
+"""Values as text and tables, readable at 80 columns; what a colour says, a word says too.
+
+Texts that come from a stack (names, errors, documents) are wrapped in `Text`: brackets in them are never markup.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from console.models import EXECUTION_NAME, FENCED, CollectionStatus, Execution, PlanPreview
+
+if TYPE_CHECKING:
+    from console.query import Answer
+
+WIDE = 100
+"""From this many columns on, tables show what can be left out."""
+
+STYLES = {
+    "published": "green",
+    "current": "green",
+    "running": "cyan",
+    "behind": "yellow",
+    "paused": "yellow",
+    FENCED: "yellow",
+    "aborted": "yellow",
+    "failed": "bold red",
+    "timed_out": "bold red",
+}
+_UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0))
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`."""
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds / size)} {unit}"
+    return f"{seconds:.1f} s" if 0 < seconds < 10 else f"{max(seconds, 0):.0f} s"
+
+
+def age(moment: datetime | None, now: datetime) -> str:
+    """How long ago; `-` when it never was. A clock that runs a little ahead of ours is `0 s ago`."""
+    return "-" if moment is None else f"{duration(round((now - moment).total_seconds()))} ago"
+
+
+def word(text: str) -> Text:
+    """A status word: `timed_out` reads `timed out`."""
+    return Text(text.replace("_", " "), style=STYLES.get(text, ""))
+
+
+def short_name(name: str) -> str:
+    """Enough of an execution's name to tell it apart and to give it back to `rerun`."""
+    named = EXECUTION_NAME.fullmatch(name)
+    return f"{named['collection']}-{named['trigger']}-{named['unique'][:8]}" if named else name
+
+
+def number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table of any values; columns of numbers only are aligned right."""
+    body = [[cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row] for row in rows]
+    table = _table(title)
+    for index, column in enumerate(columns):
+        numeric = bool(body) and all(_is_number(row[index].plain) for row in body)
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in body:
+        table.add_row(*row)
+    return table
+
+
+def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
+    """One column per collection, one row per fact: it stays readable however narrow the terminal is."""
+    facts: list[tuple[str, Callable[[CollectionStatus], Text | str]]] = [
+        ("State", lambda s: word(s.state)),
+        ("Version", lambda s: f"{s.version} ({age(s.committed_at, now)})" if s.version else "none yet"),
+        ("Records", lambda s: number(s.records)),
+        ("Pending receipts", lambda s: number(s.pending)),
+        ("Behind by", lambda s: duration(s.behind_seconds) if s.pending else "nothing"),
+        ("Lease", lambda s: _lease(s, now)),
+        ("Fencing token", lambda s: str(s.fence)),
+        ("Quarantined runs", lambda s: number(s.quarantined)),
+        ("Shards", lambda s: number(s.shards)),
+        ("Last execution", lambda s: _last(s.last_execution, now)),
+    ]
+    if any(status.paused is not None for status in statuses):
+        facts.insert(1, ("Paused", lambda s: s.paused if s.paused is not None else "no"))
+    if any(status.rerun is not None for status in statuses):
+        facts.append(("Another round asked", lambda s: s.rerun if s.rerun is not None else "no"))
+    if any(status.projected_version < status.version for status in statuses):
+        facts.insert(1, ("Readers see version", lambda s: str(s.projected_version)))
+    if any(status.problem for status in statuses):
+        facts.insert(0, ("Problem", lambda s: Text(s.problem or "none", style="bold red" if s.problem else "")))
+    table = _table("")
+    table.add_column("")
+    for status in statuses:
+        table.add_column(Text(status.collection), overflow="fold")
+    for name, fact in facts:
+        table.add_row(name, *(_text(fact(status)) for status in statuses))
+    return table
+
+
+def history_table(executions: Sequence[Execution], now: datetime, *, width: int) -> Table:
+    """Newest first. The name tells collection and trigger; an error is as long as there is room."""
+    table = _table("")
+    table.add_column("Execution", no_wrap=True)
+    table.add_column("Result", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("Mode", no_wrap=True)
+    table.add_column("Version", justify="right", no_wrap=True)
+    table.add_column("Started", justify="right", no_wrap=True)
+    table.add_column("Took", justify="right", no_wrap=True)
+    if any(execution.error for execution in executions):
+        table.add_column("Error", overflow="ellipsis" if width < WIDE else "fold")
+    for execution in executions:
+        cells: list[RenderableType] = [Text(short_name(execution.name)), word(execution.result)]
+        if width >= WIDE:
+            cells.append(Text(execution.mode or "-"))
+        cells += [number(execution.version), age(execution.started_at, now), duration(execution.seconds(now))]
+        if len(table.columns) > len(cells):
+            cells.append(Text(_error(execution, brief=width < WIDE)))
+        table.add_row(*cells)
+    return table
+
+
+def execution_line(execution: Execution, now: datetime) -> Text:
+    """What became of one execution, in a line."""
+    line = Text.assemble(f"{short_name(execution.name)}: ", word(execution.result))
+    if execution.version is not None:
+        line.append(f" version {execution.version}")
+    return line.append(f" after {duration(execution.seconds(now))}")
+
+
+def failure_line(execution: Execution) -> str:
+    """One line of an execution that did not succeed: its error and cause, newlines folded."""
+    why = ": ".join(part for part in (execution.error, " ".join((execution.cause or "").split())) if part)
+    return f"{short_name(execution.name)} {execution.result.replace('_', ' ')}{': ' + why if why else ''}"
+
+
+def preview_table(preview: PlanPreview) -> Table:
+    """What a compaction would do now, without doing it."""
+    facts: list[tuple[str, object]] = [
+        ("Base version", preview.base_version or "none yet"),
+        ("Next version", preview.version if preview.version is not None else "none: nothing is pending"),
+        ("Receipts", len(preview.receipts)),
+        ("Runs", preview.runs),
+        ("Shards touched", len(preview.shards)),
+        ("More in later rounds", preview.more),
+    ]
+    if preview.wait_seconds > 0:
+        facts.append(("Waits for the interval", duration(preview.wait_seconds)))
+    return plain_table(f"A compaction of {preview.collection} would merge", ("", ""), facts)
+
+
+def answer_table(answer: "Answer", *, width: int) -> Table:
+    """The nearest records, best first. A narrow terminal gets a short form of the ids; `--json` has them whole."""
+    table = _table(f"{answer.collection}, version {answer.version}")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("Distance", justify="right", no_wrap=True)
+    table.add_column("Document", overflow="fold")
+    table.add_column("Merchant", overflow="fold")
+    table.add_column("Labels", overflow="fold")
+    table.add_column("Record", overflow="fold")
+    for hit in answer.hits:
+        table.add_row(
+            str(hit.rank),
+            f"{hit.distance:.3f}",
+            Text(hit.document or "-"),
+            Text(hit.merchant or "-"),
+            Text(", ".join(hit.labels) or "-"),
+            Text(hit.id if width >= WIDE else short_record(hit.id)),
+        )
+    return table
+
+
+def short_record(record_id: str) -> str:
+    """`IMAGE#3f52804b-…#RECEIPT#00001#LINE#00004#WORD#00002` as `3f52804b 1/4/2`: image, receipt, line, word."""
+    parts = record_id.split("#")
+    numbers = "/".join(part.lstrip("0") or "0" for part in parts[3::2])
+    return f"{parts[1][:8]} {numbers}" if len(parts) in (6, 8) else record_id
+
+
+def _table(title: str) -> Table:
+    return Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD)
+
+
+def _lease(status: CollectionStatus, now: datetime) -> str:
+    if status.holder is None:
+        return "free"
+    return f"{short_name(status.holder.rpartition(':')[2])} ({age(status.holder_since, now)})"
+
+
+def _last(execution: Execution | None, now: datetime) -> Text:
+    if execution is None:
+        return Text("none yet")
+    return Text.assemble(word(execution.result), f" ({age(execution.started_at, now)})")
+
+
+def _error(execution: Execution, *, brief: bool) -> str:
+    cause = " ".join((execution.cause or "").split())
+    return execution.error or "" if brief or not cause else f"{execution.error or ''}: {cause}"
+
+
+def _text(value: Text | str) -> Text:
+    return value if isinstance(value, Text) else Text(value)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    return text == "-" or text.replace(",", "").replace(".", "", 1).removeprefix("-").isdigit()

@@ -1,0 +1,25 @@
+"""DownloadSnapshot: EFS holds every shard of the base that the plan starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from receipt_chroma.download import ensure_snapshot
+from receipt_chroma.manifest import load_manifest
+from receipt_dynamo_stream.plan import load_plan
+
+from .clients import client
+from .settings import settings
+from .step import Event, step
+
+
+@step
+def download_snapshot(event: Event, context: Any) -> Event:
+    """{collection, plan_key} -> {files, bytes} fetched from S3; both 0 when EFS already had them, or for version 0."""
+    s3, bucket = client("s3"), settings().bucket
+    plan = load_plan(s3, bucket, event["plan_key"])
+    if plan.base is None:
+        return {"files": 0, "bytes": 0}
+    manifest = load_manifest(s3, bucket, plan.base)
+    fetched = ensure_snapshot(s3, bucket, settings().efs, plan.collection, manifest)
+    return {"files": fetched.files, "bytes": fetched.bytes}

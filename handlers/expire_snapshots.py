@@ -1,0 +1,32 @@
+"""ExpireSnapshots: delete what no retained version names."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from receipt_chroma.expire import expire_snapshots as expire
+
+from .clients import client
+from .settings import settings
+from .step import Event, step
+
+
+@step
+def expire_snapshots(event: Event, context: Any) -> Event:
+    """{collection, fence} -> {marked, deleted_versions, deleted_files, deleted_bytes…}; stops when the fence is no longer the newest."""
+    done = expire(
+        client("dynamodb"),
+        client("s3"),
+        control_table=settings().control_table,
+        bucket=settings().bucket,
+        efs_root=settings().efs,
+        collection=event["collection"],
+        fence=event["fence"],
+        keep=settings().keep_snapshots,
+        grace=timedelta(seconds=settings().expire_grace_seconds),
+        now=datetime.now(UTC),
+        dry_run=False,
+    )
+    return asdict(done)

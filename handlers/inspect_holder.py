@@ -1,0 +1,35 @@
+"""InspectHolder: does the execution that holds a collection's lease still run?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from receipt_dynamo_stream.head import Head, read_head
+
+from .clients import client
+from .settings import settings
+from .step import Event, step
+
+# Step Functions may not know an execution yet that has just started, and never again one of a deleted state machine.
+UNKNOWN_COUNTS_AS_RUNNING = timedelta(minutes=5)
+
+
+@step
+def inspect_holder(event: Event, context: Any) -> Event:
+    """{collection} -> {held, holder, fence, running}. Promptness rests on the answer, safety never."""
+    head = read_head(client("dynamodb"), settings().control_table, event["collection"])
+    if head is None or head.holder is None:
+        return {"held": False, "holder": "", "fence": head.fence if head else 0, "running": False}
+    return {"held": True, "holder": head.holder, "fence": head.fence, "running": is_running(head, datetime.now(UTC))}
+
+
+def is_running(head: Head, now: datetime) -> bool:
+    """Whether Step Functions runs the holder. One that it does not know counts as running for five minutes after it
+    took the lease, then as dead: a redeployed state machine can leave such a holder for ever."""
+    sfn = client("stepfunctions")
+    try:
+        return bool(sfn.describe_execution(executionArn=head.holder)["status"] == "RUNNING")
+    except sfn.exceptions.ExecutionDoesNotExist:
+        acquired = datetime.fromisoformat(head.acquired_at) if head.acquired_at else now
+        return now - acquired < UNKNOWN_COUNTS_AS_RUNNING

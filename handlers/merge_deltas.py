@@ -1,0 +1,46 @@
+"""MergeDeltas: one shard of the base, brought to what the plan's facts and deltas say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from receipt_chroma.merge import merge_shard
+from receipt_dynamo_stream.plan import load_plan
+from receipt_dynamo_stream.report import save_report
+
+from .clients import client
+from .settings import settings
+from .step import Event, step
+
+
+@step
+def merge_deltas(event: Event, context: Any) -> Event:
+    """{collection, plan_key, shard} -> {shard, report_key, changed, records, counts…, refused}.
+
+    A bad delta is a refusal in the report, never an error: it must not hold up the other receipts.
+    """
+    s3, bucket = client("s3"), settings().bucket
+    plan = load_plan(s3, bucket, event["plan_key"])
+    with TemporaryDirectory(dir=settings().work_root, prefix="merge-") as workdir:
+        report = merge_shard(
+            plan=plan,
+            shard=event["shard"],
+            attempt=context.aws_request_id,
+            s3=s3,
+            bucket=bucket,
+            efs_root=settings().efs,
+            workdir=Path(workdir),
+        )
+    report_key = save_report(s3, bucket, report)
+    return {
+        "shard": report.shard,
+        "report_key": report_key,
+        "plan_key": report.plan_key,
+        "changed": report.changed,
+        "records": report.staged.records if report.staged else 0,
+        "refused": len(report.refusals),
+        **asdict(report.counts),
+    }

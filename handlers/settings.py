@@ -1,0 +1,75 @@
+"""The environment of a function, read once into one typed object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+
+from receipt_dynamo_stream.errors import CompactionError
+
+
+class SettingsError(CompactionError):
+    """The function's environment lacks a value or has one of the wrong kind: the deployment is wrong, not the data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a function may know of where it runs. Every field is the environment variable of its name in capitals.
+
+    Durations are in seconds. A field without a default must be set wherever its function uses it; the empty string
+    stands for "not deployed here" (a zip function has no EFS, a container function starts no execution).
+    """
+
+    control_table: str
+    receipts_table: str
+    bucket: str
+    state_machine_arn: str = ""
+    efs_root: str = ""
+    failure_queue_url: str = ""
+    work_root: str = "/tmp"
+    min_commit_interval_seconds: int = 60
+    max_receipts_per_round: int = 250
+    keep_snapshots: int = 10
+    expire_grace_seconds: int = 3600
+    validate_all_up_to_records: int = 100_000
+
+    @property
+    def efs(self) -> Path:
+        """The folder that holds one folder per collection; SettingsError where no EFS is mounted."""
+        if not self.efs_root:
+            raise SettingsError("EFS_ROOT is not set: this function works on snapshots and needs the file system mounted")
+        return Path(self.efs_root)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings, or raise SettingsError naming every variable that is missing or not a whole number."""
+        values: dict[str, str | int] = {}
+        wrong: list[str] = []
+        for field in fields(cls):
+            name = field.name.upper()
+            raw = environment.get(name)
+            if raw is None:
+                if field.name in _REQUIRED:
+                    wrong.append(f"{name} is missing")
+            elif field.type == "int":
+                if raw.isdecimal():
+                    values[field.name] = int(raw)
+                else:
+                    wrong.append(f"{name}={raw!r} is not a whole number")
+            else:
+                values[field.name] = raw
+        if wrong:
+            raise SettingsError("set the function's environment: " + "; ".join(wrong))
+        return cls(**values)  # type: ignore[arg-type]
+
+
+_REQUIRED = {"control_table", "receipts_table", "bucket"}
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings."""
+    return Settings.from_environment(os.environ)

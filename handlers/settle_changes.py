@@ -1,0 +1,40 @@
+"""SettleChanges: what was merged is no longer pending, and the producers' runs say how they ended."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from receipt_dynamo_stream.head import Pointer
+from receipt_dynamo_stream.plan import load_plan
+from receipt_dynamo_stream.report import load_report
+from receipt_dynamo_stream.settle import settle_changes as settle
+
+from .clients import client
+from .settings import settings
+from .step import Event, metrics, step
+
+
+@step
+def settle_changes(event: Event, context: Any) -> Event:
+    """{collection, plan_key, report_keys, manifest} -> {settled, kept, completed_runs, failed_runs}.
+
+    `manifest` is the committed pointer, or {"unchanged": true} after a round that needed no new version.
+    """
+    s3, bucket = client("s3"), settings().bucket
+    manifest = event["manifest"]
+    done = settle(
+        client("dynamodb"),
+        receipts_table=settings().receipts_table,
+        control_table=settings().control_table,
+        plan=load_plan(s3, bucket, event["plan_key"]),
+        reports=[load_report(s3, bucket, key) for key in event["report_keys"]],
+        pointer=Pointer.from_json(manifest) if "snapshot_id" in manifest else None,
+        now=datetime.now(UTC).isoformat(),
+    )
+    metrics().add_dimension(name="collection", value=event["collection"])
+    metrics().add_metric(name="SettledReceipts", unit=MetricUnit.Count, value=done.settled)
+    metrics().add_metric(name="QuarantinedRuns", unit=MetricUnit.Count, value=done.failed_runs)
+    return asdict(done)

@@ -1,0 +1,48 @@
+"""What every Lambda of the pipeline does around its own work: log with fields, flush metrics, name transient errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from receipt_dynamo_stream.retry import transient_errors
+
+Event = dict[str, Any]
+Handler = Callable[[Event, Any], Event]
+
+
+@cache
+def logger() -> Logger:
+    """The function's structured logger (Powertools reads its own POWERTOOLS_ variables)."""
+    return Logger()
+
+
+@cache
+def metrics() -> Metrics:
+    """The function's metrics, in Embedded Metric Format; flushed once per invocation by `step`."""
+    return Metrics()
+
+
+def step(handler: Handler) -> Handler:
+    """Wrap a state's function. What it raises leaves as it is, but for AWS's passing errors, which become
+    TransientServiceError, the name that the state machine retries."""
+
+    @wraps(handler)
+    def wrapped(event: Event, context: Any) -> Event:
+        log = logger()
+        log.inject_lambda_context(lambda _event, _context: None, clear_state=True)(event, context)
+        log.append_keys(**{key: event[key] for key in ("collection", "round", "shard", "plan_key") if key in event})
+        try:
+            with transient_errors():
+                result = handler(event, context)
+        except Exception:
+            log.exception("step failed")
+            raise
+        finally:
+            metrics().flush_metrics()
+        log.info("step done", extra={"result": {k: v for k, v in result.items() if not isinstance(v, list)}})
+        return result
+
+    return wrapped

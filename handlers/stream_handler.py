@@ -1,0 +1,140 @@
+"""StreamHandler: what changed in the receipts table becomes pending receipts, and an execution is asked for."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from receipt_dynamo_stream import Change, ReceiptId, StreamRecordError, detect_change, parse_stream_record
+from receipt_dynamo_stream.errors import TransientServiceError
+from receipt_dynamo_stream.head import read_head
+from receipt_dynamo_stream.pending import PendingReceipts
+from receipt_dynamo_stream.retry import is_transient
+
+from .clients import client
+from .settings import settings
+from .step import Event, metrics, step
+
+log = logging.getLogger(__name__)
+
+Reasons = dict[ReceiptId, set[str]]
+
+
+@step
+def stream_handler(event: Event, context: Any) -> Event:
+    """A DynamoDB stream event -> {"batchItemFailures": […]}, transient failures only.
+
+    The whole batch is folded first, so that a receipt is marked once for each collection. A record that cannot be
+    parsed would never heal and would hold its shard: it goes raw to the failure queue and counts as done.
+    """
+    records = event["Records"]
+    changes, poison = read_changes(records)
+    failed = mark_pending(changes.values())
+    start_executions({collection for change in changes.values() for collection in change.collections}, failed)
+
+    def outcome_of(record: Any) -> None:
+        """Raise what became of one record, for Powertools to report."""
+        identity = id(record.raw_event)
+        if identity in poison:
+            send_to_failure_queue(record.raw_event, poison[identity])
+        elif identity in changes and (error := failed.get(changes[identity].receipt)):
+            raise TransientServiceError(f"{changes[identity].receipt.key} could not be marked pending") from error
+
+    measure(records, changes, poison, failed)
+    processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+    return dict(process_partial_response(event, outcome_of, processor, context))
+
+
+def read_changes(records: Iterable[Mapping[str, Any]]) -> tuple[dict[int, Change], dict[int, StreamRecordError]]:
+    """The relevant changes, and the records that cannot be parsed, by the identity of the raw record."""
+    changes: dict[int, Change] = {}
+    poison: dict[int, StreamRecordError] = {}
+    for raw in records:
+        try:
+            change = detect_change(parse_stream_record(raw))
+        except StreamRecordError as error:
+            poison[id(raw)] = error
+            continue
+        if change is not None:
+            changes[id(raw)] = change
+    return changes, poison
+
+
+def mark_pending(changes: Iterable[Change]) -> dict[ReceiptId, Exception]:
+    """Mark every touched receipt once per collection; the receipts whose mark failed for a passing reason.
+
+    A mark that fails for another reason is a fault of the deployment and fails the invocation.
+    """
+    reasons: dict[str, Reasons] = defaultdict(lambda: defaultdict(set))
+    for change in changes:
+        for collection in change.collections:
+            reasons[collection][change.receipt].add(change.reason)
+    now = datetime.now(UTC).isoformat()
+    failed: dict[ReceiptId, Exception] = {}
+    for collection, marks in sorted(reasons.items()):
+        pending = PendingReceipts(client("dynamodb"), settings().control_table, collection)
+        failed |= pending.mark(marks, now=now, new_token=lambda: uuid4().hex)
+    for error in failed.values():
+        if not is_transient(error):
+            raise error
+    return failed
+
+
+def start_executions(collections: Iterable[str], failed: Mapping[ReceiptId, Exception]) -> None:
+    """One execution per touched collection, under a fresh name; none where the holder is asked for another round.
+
+    A start that fails costs promptness only, since the marks stand and the schedule goes on: it is logged and counted.
+    """
+    sfn = client("stepfunctions")
+    for collection in sorted(collections):
+        head = read_head(client("dynamodb"), settings().control_table, collection)
+        if head is not None and head.holder is not None and head.rerun is not None:
+            continue
+        try:
+            sfn.start_execution(
+                stateMachineArn=settings().state_machine_arn,
+                name=f"{collection}-stream-{uuid4().hex}",
+                input=json.dumps({"collection": collection, "mode": "compact", "trigger": "stream"}),
+            )
+        except sfn.exceptions.ClientError as error:
+            log.exception("no execution started for %s: %s", collection, error)
+            metrics().add_metric(name="ExecutionStartFailures", unit=MetricUnit.Count, value=1)
+        else:
+            metrics().add_metric(name="ExecutionsStarted", unit=MetricUnit.Count, value=1)
+
+
+def send_to_failure_queue(raw: Mapping[str, Any], error: StreamRecordError) -> None:
+    """Keep a record that cannot be parsed, as it came, beside what is wrong with it."""
+    log.error("record set aside: %s", error)
+    body = json.dumps({"error": type(error).__name__, "message": str(error), "record": raw}, default=str)
+    client("sqs").send_message(QueueUrl=settings().failure_queue_url, MessageBody=body)
+
+
+def measure(
+    records: list[Mapping[str, Any]],
+    changes: Mapping[int, Change],
+    poison: Mapping[int, StreamRecordError],
+    failed: Mapping[ReceiptId, Exception],
+) -> None:
+    """Count the batch. Ages are in seconds, from the oldest record's ApproximateCreationDateTime."""
+    add = metrics().add_metric
+    add(name="StreamRecords", unit=MetricUnit.Count, value=len(records))
+    add(name="RelevantChanges", unit=MetricUnit.Count, value=len(changes))
+    add(name="UnparsableRecords", unit=MetricUnit.Count, value=len(poison))
+    add(name="FailedMarks", unit=MetricUnit.Count, value=len(failed))
+    created = [t for raw in records if isinstance(t := _created(raw), int | float)]
+    if created:
+        age = max(0.0, datetime.now(UTC).timestamp() - min(created))
+        add(name="OldestRecordAge", unit=MetricUnit.Seconds, value=age)
+
+
+def _created(raw: Mapping[str, Any]) -> Any:
+    image = raw.get("dynamodb")
+    return image.get("ApproximateCreationDateTime") if isinstance(image, Mapping) else None

@@ -1,0 +1,29 @@
+"""SwapPointer: project a commit onto EFS, where readers follow CURRENT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from receipt_chroma.download import ensure_snapshot
+from receipt_chroma.manifest import load_manifest
+from receipt_chroma.pointer import swap_pointer as swap
+from receipt_dynamo_stream.head import Pointer, raise_projected_version
+
+from .clients import client
+from .settings import settings
+from .step import Event, step
+
+
+@step
+def swap_pointer(event: Event, context: Any) -> Event:
+    """{collection, version, snapshot_id, manifest_key, manifest_sha256} -> {version, moved, files, bytes}.
+
+    CURRENT moves only when every file that the manifest names is on EFS: what is missing comes from S3 first, so that
+    a commit made before EFS was lost or replaced can be projected too.
+    """
+    s3, bucket, collection = client("s3"), settings().bucket, event["collection"]
+    pointer = Pointer.from_json(event)
+    fetched = ensure_snapshot(s3, bucket, settings().efs, collection, load_manifest(s3, bucket, pointer))
+    moved = swap(settings().efs, collection, pointer)
+    raise_projected_version(client("dynamodb"), settings().control_table, collection, pointer.version)
+    return {"version": pointer.version, "moved": moved, "files": fetched.files, "bytes": fetched.bytes}

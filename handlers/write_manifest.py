@@ -1,0 +1,38 @@
+"""WriteManifest: staged shards go to their immutable places, and a manifest names them all. No reader knows yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from receipt_chroma.publish import write_manifest as publish
+from receipt_dynamo_stream.plan import load_plan
+from receipt_dynamo_stream.report import MergeCounts, load_report
+from receipt_dynamo_stream.versions import VersionRow, put_candidate
+
+from .clients import client
+from .settings import settings
+from .step import Event, step
+
+
+@step
+def write_manifest(event: Event, context: Any) -> Event:
+    """{collection, plan_key, report_keys} -> {version, snapshot_id, manifest_key, manifest_sha256, records}."""
+    s3, bucket = client("s3"), settings().bucket
+    plan = load_plan(s3, bucket, event["plan_key"])
+    reports = [load_report(s3, bucket, key) for key in event["report_keys"]]
+    pointer, manifest = publish(plan=plan, reports=reports, s3=s3, bucket=bucket, efs_root=settings().efs)
+    row = VersionRow(
+        snapshot_id=pointer.snapshot_id,
+        parent=plan.base.snapshot_id if plan.base else None,
+        manifest_key=pointer.manifest_key,
+        manifest_sha256=pointer.manifest_sha256,
+        plan_key=event["plan_key"],
+        execution=plan.execution_arn,
+        trigger=plan.trigger,
+        created_at=plan.planned_at,
+        records=manifest.records,
+        bytes=sum(file.size for shard in manifest.shards for file in shard.files),
+        counts=sum((report.counts for report in reports), MergeCounts()).to_json(),
+    )
+    put_candidate(client("dynamodb"), settings().control_table, plan.collection, row)
+    return {**pointer.to_json(), "records": manifest.records}

@@ -1,0 +1,101 @@
+"""What the stack runs: a state machine file, and functions whose handlers are files beside it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.errors import ApplicationMissing
+from local.names import STREAM_HANDLER
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+STEPS = (
+    "InspectHolder",
+    "PlanCompaction",
+    "DownloadSnapshot",
+    "MergeDeltas",
+    "ValidateShard",
+    "WriteManifest",
+    "SwapPointer",
+    "SettleChanges",
+    "ExpireSnapshots",
+)
+"""The functions that the state machine calls; a state, its function and its handler share one name."""
+
+SHARD_STEPS = ("MergeDeltas", "ValidateShard")
+"""The steps that run once per shard, in parallel."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """One Lambda function.
+
+    `handler` is module.function, as the Lambda setting of that name. `max_workers` bounds its processes; at least two,
+    so that a frozen one does not hold up the next execution. `timeout_seconds` is Lambda's: from the moment the worker
+    takes the event; the cold start does not count.
+    """
+
+    name: str
+    handler: str
+    max_workers: int = 2
+    timeout_seconds: float = 300.0
+
+
+@dataclass(frozen=True)
+class Application:
+    """A definition with its functions. `root` is the functions' LAMBDA_TASK_ROOT and import path."""
+
+    root: Path
+    definition: Path
+    steps: tuple[Function, ...]
+    stream_handler: Function
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """Every function, those that the state machine calls first."""
+        return (*self.steps, self.stream_handler)
+
+    def check(self) -> None:
+        """Raise ApplicationMissing unless every file is there."""
+        files = [self.definition]
+        for function in self.functions:
+            module, _, _ = function.handler.rpartition(".")
+            files.append(self.root.joinpath(*module.split(".")).with_suffix(".py"))
+        if missing := [str(file) for file in files if not file.is_file()]:
+            raise ApplicationMissing(
+                f"not found: {', '.join(missing)}; the local stack runs from a clone of the repository"
+            )
+
+
+def snake_case(name: str) -> str:
+    """MergeDeltas -> merge_deltas."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def functions_of(
+    names: Iterable[str], *, package: str = "handlers", merge_workers: int = 3, timeout_seconds: float = 300.0
+) -> tuple[Function, ...]:
+    """Functions under the naming rule of the repository: MergeDeltas is `handlers.merge_deltas.merge_deltas`."""
+    return tuple(
+        Function(
+            name=name,
+            handler=f"{package}.{snake_case(name)}.{snake_case(name)}",
+            max_workers=max(2, merge_workers) if name in SHARD_STEPS else 2,
+            timeout_seconds=timeout_seconds,
+        )
+        for name in names
+    )
+
+
+def compaction_application(
+    *, root: Path = REPOSITORY, merge_workers: int = 3, timeout_seconds: float = 300.0
+) -> Application:
+    """The repository's own application: the very files that are deployed."""
+    functions = functions_of((*STEPS, STREAM_HANDLER), merge_workers=merge_workers, timeout_seconds=timeout_seconds)
+    return Application(
+        root=root,
+        definition=root / "state_machines" / "compaction.asl.json",
+        steps=functions[:-1],
+        stream_handler=functions[-1],
+    )

@@ -1,0 +1,124 @@
+"""Executions of the stack's state machine: start, look, wait, stop. From inside this process, so looking is cheap."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from local import names
+from local.errors import StillRunning
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What Step Functions says of one execution. `status` RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+
+    arn: str
+    name: str
+    status: str
+    input: dict[str, Any]
+    output: dict[str, Any] | None
+    error: str | None
+    cause: str | None
+    started_at: datetime
+    stopped_at: datetime | None
+
+    @property
+    def outcome(self) -> str | None:
+        """`result.outcome` of the output, once it succeeded."""
+        result = (self.output or {}).get("result")
+        return result.get("outcome") if isinstance(result, dict) else None
+
+
+class Executions:
+    """Of one state machine."""
+
+    def __init__(self, stepfunctions: Any) -> None:
+        self._client = stepfunctions
+
+    def start(self, collection: str, *, mode: str = "compact", trigger: str = "operator", **more: Any) -> str:
+        """Start an execution under a fresh name; its ARN."""
+        return self.start_with({"collection": collection, "mode": mode, "trigger": trigger, **more})
+
+    def start_with(self, content: dict[str, Any]) -> str:
+        """Start an execution with this very input; its ARN."""
+        prefix = "-".join(str(content.get(key, "none")) for key in ("collection", "trigger"))
+        arn: str = self._client.start_execution(
+            stateMachineArn=names.STATE_MACHINE_ARN, name=f"{prefix}-{uuid.uuid4().hex}", input=json.dumps(content)
+        )["executionArn"]
+        return arn
+
+    def get(self, arn: str) -> Execution:
+        """One execution as it is now."""
+        return _execution(self._client.describe_execution(executionArn=arn))
+
+    def list(self, collection: str | None = None, *, status: str | None = None) -> list[Execution]:
+        """All executions, oldest first; of one collection, in one status, if asked."""
+        query = {"stateMachineArn": names.STATE_MACHINE_ARN, **({"statusFilter": status} if status else {})}
+        pages = self._client.get_paginator("list_executions").paginate(**query)
+        arns = [item["executionArn"] for page in pages for item in page["executions"]]
+        found = [self.get(arn) for arn in reversed(arns)]
+        return [each for each in found if collection is None or each.input.get("collection") == collection]
+
+    def history(self, arn: str) -> list[dict[str, Any]]:
+        """Every event of an execution, oldest first."""
+        events: list[dict[str, Any]] = self._client.get_execution_history(executionArn=arn)["events"]
+        return events
+
+    def states_entered(self, arn: str) -> list[str]:
+        """The names of the states that were entered, in order, as often as they were."""
+        details = (event.get("stateEnteredEventDetails") for event in self.history(arn))
+        return [each["name"] for each in details if each is not None]
+
+    def wait(self, arn: str, timeout: float = 60) -> Execution:
+        """The execution once it has ended. Raises StillRunning."""
+        return wait_until(lambda: _ended(self.get(arn)), timeout, f"execution {arn} still runs")
+
+    def wait_until_quiet(self, timeout: float = 60) -> None:
+        """Until no execution runs. Raises StillRunning."""
+        wait_until(lambda: not self.list(status="RUNNING") or None, timeout, "executions still run")
+
+    def stop(self, arn: str) -> None:
+        """Abort an execution, at once, as StopExecution does. A Lambda that it called goes on."""
+        self._client.stop_execution(executionArn=arn)
+
+    def stop_all(self) -> None:
+        """Abort every execution that runs."""
+        for execution in self.list(status="RUNNING"):
+            self.stop(execution.arn)
+
+
+def wait_until(look: Callable[[], T | None], timeout: float, problem: str) -> T:
+    """What `look` answers, once that is not None. Raises StillRunning, saying `problem`, after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while (answer := look()) is None:
+        if time.monotonic() > deadline:
+            raise StillRunning(f"{problem} after {timeout:g} seconds")
+        time.sleep(_LOOK_SECONDS)
+    return answer
+
+
+def _ended(execution: Execution) -> Execution | None:
+    return None if execution.status == "RUNNING" else execution
+
+
+def _execution(described: dict[str, Any]) -> Execution:
+    output = described.get("output")
+    return Execution(
+        arn=described["executionArn"],
+        name=described["name"],
+        status=described["status"],
+        input=json.loads(described["input"]),
+        output=json.loads(output) if output else None,
+        error=described.get("error"),
+        cause=described.get("cause"),
+        started_at=described["startDate"],
+        stopped_at=described.get("stopDate"),
+    )

@@ -1,0 +1,27 @@
+"""What things are called in the local stack. The account is moto's own."""
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+HOST = "127.0.0.1"
+
+COLLECTIONS = ("lines", "words")
+RECEIPTS_TABLE = "receipts"
+CONTROL_TABLE = "compaction-control"
+BUCKET = "compaction"
+FAILURE_QUEUE = "compaction-failures"
+STATE_MACHINE = "compaction"
+STATE_MACHINE_ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{STATE_MACHINE}"
+STREAM_HANDLER = "StreamHandler"
+
+
+def function_arn(name: str) -> str:
+    """The ARN of a function in the local account."""
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
+
+
+def function_name(name_or_arn: str) -> str:
+    """The function's bare name, from any of the ways Lambda lets a caller write it (name, partial ARN, ARN, version)."""
+    parts = name_or_arn.split(":")
+    if "function" in parts[:-1]:
+        return parts[parts.index("function") + 1]
+    return parts[0]

@@ -1,0 +1,31 @@
+"""How a local stack behaves. The defaults are those of the deployment, made quick."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """Times are in seconds.
+
+    `schedule_seconds` None leaves the schedule to `trigger_now`. `environment` is added to every worker's environment
+    and wins over what the stack puts there. `batch_size`, `batch_window_seconds`, `retry_attempts` and `bisect` are
+    the stream mapping's settings of nearly the same names (`retry_attempts` -1: for ever).
+    """
+
+    shards: int = 1
+    schedule_seconds: float | None = 5.0
+    poll_seconds: float = 0.25
+    batch_window_seconds: float = 1.0
+    batch_size: int = 100
+    retry_attempts: int = 5
+    retry_backoff_seconds: float = 0.5
+    bisect: bool = True
+    min_commit_interval_seconds: int = 0
+    max_receipts_per_round: int = 250
+    keep_snapshots: int = 10
+    expire_grace_seconds: int = 3600
+    merge_workers: int = 3
+    function_timeout_seconds: float = 300.0
+    init_timeout_seconds: float = 60.0
+    environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,227 @@
+"""The local stack: everything that a deployment is, in one process and its workers."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from console.connection import Connection
+from local import names, resources
+from local.application import Application, compaction_application
+from local.cloud import Cloud, join_interpreter
+from local.environment import handler_environment
+from local.errors import StackNotStarted
+from local.executions import Execution, Executions
+from local.filters import RECEIPT_CHANGES, Pattern
+from local.invoke_server import invoke_server
+from local.logs import StackLog
+from local.loopback import LoopbackServer
+from local.poller import Mapping, Poller
+from local.schedule import Schedule
+from local.settings import StackSettings
+from local.workers import Workers
+
+T = TypeVar("T")
+
+_STOP_SECONDS = 10.0
+_RESET_SECONDS = 15.0
+
+
+class LocalStack:
+    """Lives in `folder`: `efs/` stands for the file system, `logs/` has the stack's log and one per worker, `tmp/` is
+    the workers' /tmp. One stack per process. `with LocalStack(folder) as stack:` starts and stops it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: StackSettings | None = None,
+        *,
+        application: Application | None = None,
+        filters: Sequence[Pattern] = RECEIPT_CHANGES,
+    ) -> None:
+        self.folder = folder.resolve()
+        self.settings = settings or StackSettings()
+        self.application = application or compaction_application(
+            merge_workers=self.settings.merge_workers, timeout_seconds=self.settings.function_timeout_seconds
+        )
+        self._filters = filters
+        self._log = StackLog(self.folder / "logs" / "stack.log")
+        self._cloud = Cloud()
+        self._clients: dict[str, Any] = {}
+        self._definition = ""
+        self._workers: Workers | None = None
+        self._server: LoopbackServer | None = None
+        self._executions: Executions | None = None
+        self._poller: Poller | None = None
+        self._schedule: Schedule | None = None
+
+    @property
+    def efs(self) -> Path:
+        """The folder that stands for the file system."""
+        return self.folder / "efs"
+
+    @property
+    def workers(self) -> Workers:
+        """The Lambda functions' processes."""
+        return _started(self._workers)
+
+    @property
+    def executions(self) -> Executions:
+        """Of the state machine: start, list, wait, stop."""
+        return _started(self._executions)
+
+    @property
+    def poller(self) -> Poller:
+        """The stream mapping. A reset replaces it."""
+        return _started(self._poller)
+
+    @property
+    def schedule(self) -> Schedule:
+        """What starts executions every few seconds."""
+        return _started(self._schedule)
+
+    @property
+    def connection(self) -> Connection:
+        """How anyone reaches this stack, from this process or another."""
+        _started(self._workers)
+        return Connection(
+            region=names.REGION,
+            endpoint_url=self._cloud.endpoint_url,
+            state_machine_arn=names.STATE_MACHINE_ARN,
+            receipts_table=names.RECEIPTS_TABLE,
+            control_table=names.CONTROL_TABLE,
+            bucket=names.BUCKET,
+            efs_root=str(self.efs),
+            failure_queue_url=self.failure_queue_url,
+        )
+
+    @property
+    def failure_queue_url(self) -> str:
+        """The queue of what the stream could not deliver or the handler could not parse."""
+        return f"{self._cloud.endpoint_url}/{names.ACCOUNT}/{names.FAILURE_QUEUE}"
+
+    def client(self, service: str) -> Any:
+        """A boto3 client on the stack's endpoint, the same one for every call."""
+        if service not in self._clients:
+            self._clients[service] = self.connection.client(service)
+        return self._clients[service]
+
+    def wait_for_execution(self, arn: str, timeout: float = 60) -> Execution:
+        """The execution once it has ended. Raises StillRunning."""
+        return self.executions.wait(arn, timeout)
+
+    def __enter__(self) -> "LocalStack":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Bring everything up. Raises ApplicationMissing, SubstitutionError, StackAlreadyRunning, UnsupportedMoto."""
+        self.application.check()
+        self._definition = resources.definition(self.application, self.settings.shards)
+        for name in ("efs", "logs", "tmp"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self._log.start()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        # moto must know where the server listens before there can be workers, which must know where moto listens.
+        self._server = invoke_server(lambda function, event: self.workers.invoke(function, event))
+        self._cloud.start(lambda_endpoint_url=f"http://{self._server.address}")
+        environment = handler_environment(
+            settings=self.settings,
+            endpoint_url=self._cloud.endpoint_url,
+            efs_root=self.efs,
+            work_root=self.folder / "tmp",
+            failure_queue_url=self.failure_queue_url,
+        )
+        self._workers = Workers(self.application, environment, self.folder / "logs", self.settings.init_timeout_seconds)
+        self._server.start()
+        self._executions = Executions(self._cloud.client("stepfunctions"))
+        self._create_resources()
+        self._poller = self._new_poller()
+        self._poller.start()
+        self._schedule = Schedule(self._executions, self.settings.schedule_seconds)
+        self._schedule.start()
+
+    def stop(self) -> None:
+        """Take everything down, in the order that leaves no process and no thread behind. May be called twice."""
+        if self._schedule is not None:
+            self._schedule.stop()
+        if self._workers is not None:
+            self._workers.refuse()
+        if self._poller is not None:
+            self._poller.stop()
+        if self._executions is not None:
+            self._executions.stop_all()
+        if self._workers is not None:
+            self._workers.stop()
+            join_interpreter(_STOP_SECONDS)
+        if self._server is not None:
+            self._server.stop()
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        self._cloud.stop()
+        self._log.stop()
+        self._schedule = self._workers = self._poller = self._executions = self._server = None
+
+    def reset(self) -> None:
+        """A stack as new, for the next test: no data, no executions, nothing on the file system. Workers stay warm, but
+        for those that do not finish what they are at."""
+        self.schedule.pause()
+        self.poller.stop()
+        self.executions.stop_all()
+        self.workers.drain(timeout=_RESET_SECONDS)
+        join_interpreter(_STOP_SECONDS)
+        self._cloud.reset()
+        for folder in (self.efs, self.folder / "tmp"):
+            for entry in folder.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        self._create_resources()
+        self._poller = self._new_poller()
+        self._poller.start()
+        self.schedule.resume()
+
+    def _create_resources(self) -> None:
+        resources.create_tables(self._cloud.client("dynamodb"))
+        resources.create_bucket(self._cloud.client("s3"))
+        resources.create_failure_queue(self._cloud.client("sqs"))
+        resources.create_state_machine(self._cloud.client("stepfunctions"), self._definition)
+
+    def _new_poller(self) -> Poller:
+        sqs, settings = self._cloud.client("sqs"), self.settings
+        function = self.application.stream_handler.name
+        mapping = Mapping(
+            stream_arn=resources.stream_arn(self._cloud.client("dynamodb")),
+            function_arn=names.function_arn(function),
+            filters=self._filters,
+            batch_size=settings.batch_size,
+            window_seconds=settings.batch_window_seconds,
+            poll_seconds=settings.poll_seconds,
+            retry_attempts=settings.retry_attempts,
+            backoff_seconds=settings.retry_backoff_seconds,
+            bisect=settings.bisect,
+        )
+        return Poller(
+            mapping,
+            streams=self._cloud.client("dynamodbstreams"),
+            invoke=lambda event: self.workers.invoke(function, event),
+            discard=lambda message: sqs.send_message(QueueUrl=self.failure_queue_url, MessageBody=message),
+        )
+
+
+def _started(part: T | None) -> T:
+    if part is None:
+        raise StackNotStarted("the local stack does not run: call start() first")
+    return part

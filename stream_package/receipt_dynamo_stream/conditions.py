@@ -1,0 +1,44 @@
+"""Conditional writes of single items: one way to ask "did it apply, and if not, what is there"."""
+
+from typing import Any
+
+from receipt_dynamo_stream.attributes import Item
+
+
+def update_if(client: Any, *, table: str, key: Item, condition: str, **request: Any) -> tuple[bool, Item | None]:
+    """UpdateItem under a condition, as (applied, item).
+
+    Applied: the item is None unless `ReturnValues` asked for it. Refused: the item as it is, None when there is none.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = client.update_item(
+            TableName=table,
+            Key=key,
+            ConditionExpression=condition,
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            **request,
+        )
+    except ClientError as error:
+        return False, refused_item(error)
+    return True, answer.get("Attributes")
+
+
+def refused_item(error: Any) -> Item | None:
+    """The item that refused a condition (None: there is none). Raises every other error as it is."""
+    if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+        raise error
+    item: Item | None = error.response.get("Item")
+    return item or None
+
+
+def query_all(client: Any, **request: Any) -> list[Item]:
+    """Every item of a consistent Query, all pages."""
+    items: list[Item] = []
+    while True:
+        page = client.query(ConsistentRead=True, **request)
+        items.extend(page["Items"])
+        if not page.get("LastEvaluatedKey"):
+            return items
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]

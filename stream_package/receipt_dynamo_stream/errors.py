@@ -1,0 +1,93 @@
+"""Every error of the pipeline that has a name.
+
+The class says what the caller may do, the message what happened and what to do next:
+
+    CompactionError
+    ├── StreamRecordError        the record never heals: send it raw to the failure queue, acknowledge it
+    ├── KeyMalformed             (also a ValueError) a key or record id that is none of ours
+    ├── MessageInvalid           a message that is not a StreamMessage: never heals
+    ├── SchemaUnsupported        written by a newer or a too old release: deploy first, then look again
+    ├── StoredObjectDamaged      a plan or report object that is not what this project writes: start a new execution
+    ├── PublishFailed            some messages were not accepted by the queue: `failed_ids` names them
+    ├── TransientServiceError    try the same call again later
+    ├── PointerMissing           look first: the control table lost a pointer that once existed
+    └── ObjectMissing            look first: an object that a key names is not in the bucket
+        ├── PlanMissing
+        └── ReportMissing
+
+Step Functions matches these names exactly and knows no inheritance.
+"""
+# ruff: noqa: N818 -- these names are what the state machine matches; they say what happened
+
+from collections.abc import Sequence
+
+
+class CompactionError(Exception):
+    """Root of every named error of this project."""
+
+
+class StreamRecordError(CompactionError):
+    """A stream record that cannot be read, now or later.
+
+    record_id is the record's eventID, or "?" when even that is missing.
+    """
+
+    def __init__(self, record_id: str, problem: str) -> None:
+        super().__init__(f"stream record {record_id}: {problem}")
+        self.record_id = record_id
+        self.problem = problem
+
+
+class KeyMalformed(CompactionError, ValueError):
+    """A receipt key, record id or snapshot id that does not have the documented shape."""
+
+
+class MessageInvalid(CompactionError):
+    """Text that is not a StreamMessage of a known shape."""
+
+
+class SchemaUnsupported(CompactionError):
+    """A stored object or message has a schema version that this release does not read."""
+
+    def __init__(self, what: str, found: object, supported: Sequence[int]) -> None:
+        readable = " and ".join(str(version) for version in supported)
+        super().__init__(
+            f"{what} has schema version {found!r}, this release reads {readable}: deploy the newer release"
+        )
+
+
+class StoredObjectDamaged(CompactionError):
+    """The bytes of a plan or report are not what this project writes."""
+
+
+class PublishFailed(CompactionError):
+    """Messages that the queue did not accept after all attempts; the others were accepted once."""
+
+    def __init__(self, failed_ids: Sequence[str], problem: str) -> None:
+        super().__init__(f"{len(failed_ids)} messages were not published ({problem}): {', '.join(failed_ids)}")
+        self.failed_ids = tuple(failed_ids)
+
+
+class TransientServiceError(CompactionError):
+    """Throttling, a server-side error, a timeout or a broken connection: the same call may work later."""
+
+
+class PointerMissing(CompactionError):
+    """HEAD names no snapshot although committed or expired versions exist; never treated as an empty collection."""
+
+
+class ObjectMissing(CompactionError):
+    """An object that a key names is not in the bucket."""
+
+    def __init__(self, bucket: str, key: str) -> None:
+        super().__init__(f"s3://{bucket}/{key} is not there: start a new execution, it makes its own")
+        self.bucket = bucket
+        self.key = key
+
+
+class PlanMissing(ObjectMissing):
+    """The plan object of a round is not in the bucket."""
+
+
+class ReportMissing(ObjectMissing):
+    """A merge report of a round is not in the bucket."""

@@ -1,0 +1,156 @@
+"""HEAD of a collection in the control table: the lease and the pointer.
+
+The lease and the commit are written by native states of the state machine; this module reads HEAD and raises the one
+number that a function owns, `projected_version` (the version that EFS shows).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
+from receipt_dynamo_stream.conditions import update_if
+from receipt_dynamo_stream.errors import KeyMalformed, PointerMissing
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The current snapshot of a collection: its version, id, and the manifest's key and sha256 (hex)."""
+
+    version: int
+    snapshot_id: str
+    manifest_key: str
+    manifest_sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "version": self.version,
+            "snapshot_id": self.snapshot_id,
+            "manifest_key": self.manifest_key,
+            "manifest_sha256": self.manifest_sha256,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Pointer":
+        """What to_json gave."""
+        return cls(value["version"], value["snapshot_id"], value["manifest_key"], value["manifest_sha256"])
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """HEAD as it was read. `rerun` and `paused` are set by being there; their text says when and why."""
+
+    collection: str
+    holder: str | None = None
+    acquired_at: str | None = None
+    fence: int = 0
+    rerun: str | None = None
+    paused: str | None = None
+    pointer: Pointer | None = None
+    version: int = 0
+    projected_version: int = 0
+    shards: int = 1
+    committed_at: str | None = None
+    execution: str | None = None
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class SnapshotId:
+    """The parts of a snapshot id; unique per attempt, because a fence is never given twice."""
+
+    version: int
+    fence: int
+    round: int
+
+
+def head_key(collection: str) -> Item:
+    """Key of the collection's HEAD item."""
+    return {"PK": string(f"COLLECTION#{collection}"), "SK": string("HEAD")}
+
+
+def snapshot_id_of(version: int, fence: int, round: int) -> str:
+    """`{version:010d}-{fence:010d}-{round}`: ids sort by version, then fence."""
+    return f"{version:010d}-{fence:010d}-{round}"
+
+
+def parse_snapshot_id(snapshot_id: str) -> SnapshotId:
+    """Read what snapshot_id_of wrote. Raises KeyMalformed."""
+    parts = snapshot_id.split("-")
+    if len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts):
+        version, fence, round_ = (int(part) for part in parts)
+        if snapshot_id_of(version, fence, round_) == snapshot_id:
+            return SnapshotId(version, fence, round_)
+    raise KeyMalformed(f"{snapshot_id!r} is not a snapshot id (0000000001-0000000001-0)")
+
+
+def parse_head(collection: str, item: Item) -> Head:
+    """HEAD from its item; absent numbers are 0, absent shards 1. A pointer is there when all its parts are."""
+    version = int_of(item, "version")
+    snapshot_id = text_of(item, "snapshot_id")
+    manifest_key = text_of(item, "manifest_key")
+    manifest_sha256 = text_of(item, "manifest_sha256")
+    pointer = None
+    if snapshot_id and manifest_key and manifest_sha256:
+        pointer = Pointer(version, snapshot_id, manifest_key, manifest_sha256)
+    return Head(
+        collection=collection,
+        holder=text_of(item, "holder"),
+        acquired_at=text_of(item, "acquired_at"),
+        fence=int_of(item, "fence"),
+        rerun=_flag(item, "rerun"),
+        paused=_flag(item, "paused"),
+        pointer=pointer,
+        version=version,
+        projected_version=int_of(item, "projected_version"),
+        shards=max(1, int_of(item, "shards", 1)),
+        committed_at=text_of(item, "committed_at"),
+        execution=text_of(item, "execution"),
+    )
+
+
+def read_head(client: Any, control_table: str, collection: str) -> Head | None:
+    """HEAD by a consistent read; None before the collection's first execution."""
+    answer = client.get_item(TableName=control_table, Key=head_key(collection), ConsistentRead=True)
+    item = answer.get("Item")
+    return parse_head(collection, item) if item else None
+
+
+def raise_projected_version(client: Any, control_table: str, collection: str, version: int) -> bool:
+    """Record that EFS shows this version. Only upward: False when it is not higher, or there is no HEAD."""
+    applied, _ = update_if(
+        client,
+        table=control_table,
+        key=head_key(collection),
+        condition="attribute_exists(PK) AND (attribute_not_exists(projected_version) OR projected_version < :version)",
+        UpdateExpression="SET projected_version = :version",
+        ExpressionAttributeValues={":version": number(version)},
+    )
+    return applied
+
+
+def require_pointer_or_empty(head: Head | None, version_states: Iterable[str]) -> Pointer | None:
+    """The pointer to build on; None only for a collection that never had a snapshot.
+
+    version_states are the states of the collection's VERSION rows. Raises PointerMissing when HEAD has no pointer, or
+    is gone, although versions were committed (candidates prove nothing: a first execution may have been lost before
+    its commit).
+    """
+    pointer = head.pointer if head else None
+    if pointer is not None:
+        return pointer
+    published = [state for state in version_states if state != "candidate"]
+    if published or (head is not None and head.version > 0):
+        name = head.collection if head else "the collection"
+        raise PointerMissing(
+            f"HEAD of {name} names no snapshot, but {len(published)} versions were published: restore HEAD from the"
+            " newest committed VERSION row (version, snapshot_id, manifest_key, manifest_sha256), then start again"
+        )
+    return None
+
+
+def _flag(item: Item, name: str) -> str | None:
+    # Set by being there, whatever its value: a flag written as BOOL or as empty text still stops a publication.
+    if name not in item:
+        return None
+    return text_of(item, name) or "set"

@@ -1,0 +1,242 @@
+"""Compaction runs: reading them from images, and writing their state back for the producer.
+
+The state of a run informs its producer; only FAILED has a meaning for the merge (a failed run is left out).
+
+Late writers are normal: a step that was retried or stopped may still finish after a newer one. So a state carries the
+`order` of the round that wrote it (fence, then round) as `{collection}_settled_by`, and only a higher order replaces
+it. A newer refusal turns a completed run into FAILED; an older one, whenever it arrives, changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from receipt_dynamo_stream import names
+from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
+from receipt_dynamo_stream.conditions import update_if
+from receipt_dynamo_stream.keys import ItemKey, ReceiptId, parse_item_key
+
+MESSAGE_LENGTH = 1_000
+"""Characters of an error message that are kept in the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOfCollection:
+    """What a run says of one collection; an absent prefix is ""."""
+
+    delta_prefix: str = ""
+    state: str = names.PENDING
+    merged_vectors: int = 0
+    started_at: str | None = None
+    finished_at: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionRun:
+    """A producer's announcement that deltas of one receipt are uploaded."""
+
+    receipt: ReceiptId
+    run_id: str
+    created_at: str | None = None
+    updated_at: str | None = None
+    lines: RunOfCollection = RunOfCollection()
+    words: RunOfCollection = RunOfCollection()
+
+    def of(self, collection: str) -> RunOfCollection:
+        """The part of one collection. Raises ValueError for another name."""
+        if collection == "lines":
+            return self.lines
+        if collection == "words":
+            return self.words
+        raise ValueError(f"there is no collection {collection!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaLocation:
+    """Where a delta's objects are: a bucket and a key prefix that ends with `/`, or is empty."""
+
+    bucket: str
+    prefix: str
+
+
+def delta_location(prefix: str, bucket: str) -> DeltaLocation:
+    """Where a run's prefix points: a key prefix in `bucket`, or an `s3://bucket/key` URI of its own bucket."""
+    if prefix.startswith("s3://"):
+        bucket, _, prefix = prefix.removeprefix("s3://").partition("/")
+    prefix = prefix.lstrip("/")
+    return DeltaLocation(bucket, prefix if not prefix or prefix.endswith("/") else prefix + "/")
+
+
+def is_compaction_run(item: Mapping[str, Any]) -> bool:
+    """True for an image or item whose keys are those of a COMPACTION_RUN."""
+    return _item_key(item).entity_type == names.COMPACTION_RUN
+
+
+def parse_compaction_run(item: Item) -> CompactionRun:
+    """A run from its image or item; ids come from the keys. Raises KeyMalformed when the keys are not a run's."""
+    key = _item_key(item)
+    return CompactionRun(
+        receipt=key.receipt,
+        run_id=key.run_id or "",
+        created_at=text_of(item, "created_at"),
+        updated_at=text_of(item, "updated_at"),
+        lines=_run_of(item, "lines"),
+        words=_run_of(item, "words"),
+    )
+
+
+def is_embeddings_completed(run: CompactionRun) -> bool:
+    """True when the run's vectors are in the snapshots of every collection."""
+    return run.lines.state == run.words.state == names.COMPLETED
+
+
+def settle_order(fence: int, round: int) -> str:
+    """The order of a round's writes, comparable as text: no two rounds share it, a later lease has a higher one."""
+    return f"{fence:010d}-{round:010d}"
+
+
+def complete_run(
+    client: Any,
+    table: str,
+    receipt: ReceiptId,
+    run_id: str,
+    collection: str,
+    *,
+    merged_vectors: int,
+    now: str,
+    order: str | None = None,
+) -> str | None:
+    """Make the run COMPLETED; returns the state it has afterwards, None when the run item is gone (never re-created).
+
+    Writes nothing when it is COMPLETED with this count already, or a higher order wrote its state (see fail_run): every
+    write of the receipts table comes back through the stream.
+    """
+    c = collection
+    return _write_state(
+        client,
+        table,
+        receipt,
+        run_id,
+        c,
+        state=names.COMPLETED,
+        order=order,
+        sets=f", {c}_merged_vectors = :merged, {c}_error = :null",
+        values={":merged": number(merged_vectors), ":null": {"NULL": True}},
+        condition=f"NOT ({c}_state = :state AND {c}_merged_vectors = :merged)",
+        now=now,
+    )
+
+
+def fail_run(
+    client: Any,
+    table: str,
+    receipt: ReceiptId,
+    run_id: str,
+    collection: str,
+    *,
+    error: str,
+    now: str,
+    order: str | None = None,
+) -> str | None:
+    """Make the run FAILED; returns the state it has afterwards, None when the run item is gone (never re-created).
+
+    With an order (settle_order of the plan that refused it) the newest round wins: it also fails a run that an older
+    round completed, whose delta was found corrupt since, and changes nothing that this round or a newer one wrote, so
+    that a late duplicate does not undo a retry. Without an order a COMPLETED run stays COMPLETED.
+    """
+    c = collection
+    condition = f"NOT ({c}_state = :state AND {c}_error = :error)"
+    values = {":error": string(error[:MESSAGE_LENGTH])}
+    if order is None:
+        condition += f" AND NOT ({c}_state = :completed)"
+        values[":completed"] = string(names.COMPLETED)
+    return _write_state(
+        client,
+        table,
+        receipt,
+        run_id,
+        c,
+        state=names.FAILED,
+        order=order,
+        sets=f", {c}_error = :error",
+        values=values,
+        condition=condition,
+        now=now,
+    )
+
+
+def reset_run(client: Any, table: str, receipt: ReceiptId, run_id: str, collection: str, *, now: str) -> bool:
+    """Make a FAILED run PENDING again, for a retry; False when the run item is gone.
+
+    The order of its last state stays, so that a late duplicate of the round that refused it does not fail it again.
+    """
+    c = collection
+    applied, item = update_if(
+        client,
+        table=table,
+        key=run_key(receipt, run_id),
+        condition=f"attribute_exists(PK) AND {c}_state = :failed",
+        UpdateExpression=f"SET {c}_state = :pending, {c}_error = :null, {c}_finished_at = :null, updated_at = :now",
+        ExpressionAttributeValues={
+            ":failed": string(names.FAILED),
+            ":pending": string(names.PENDING),
+            ":null": {"NULL": True},
+            ":now": string(now),
+        },
+    )
+    return applied or item is not None
+
+
+def run_key(receipt: ReceiptId, run_id: str) -> Item:
+    """Key of a run's item in the receipts table."""
+    return {"PK": string(receipt.pk), "SK": string(f"{receipt.sk}#COMPACTION_RUN#{run_id}")}
+
+
+def _write_state(
+    client: Any,
+    table: str,
+    receipt: ReceiptId,
+    run_id: str,
+    collection: str,
+    *,
+    state: str,
+    order: str | None,
+    sets: str,
+    values: dict[str, Any],
+    condition: str,
+    now: str,
+) -> str | None:
+    c = collection
+    condition = f"attribute_exists(PK) AND ({condition})"
+    if order is not None:
+        sets += f", {c}_settled_by = :order"
+        condition += f" AND (attribute_not_exists({c}_settled_by) OR {c}_settled_by < :order)"
+        values = {**values, ":order": string(order)}
+    applied, item = update_if(
+        client,
+        table=table,
+        key=run_key(receipt, run_id),
+        condition=condition,
+        UpdateExpression=f"SET {c}_state = :state, {c}_finished_at = :now, updated_at = :now{sets}",
+        ExpressionAttributeValues={**values, ":state": string(state), ":now": string(now)},
+    )
+    if applied:
+        return state
+    return None if item is None else text_of(item, f"{c}_state") or names.PENDING
+
+
+def _item_key(item: Mapping[str, Any]) -> ItemKey:
+    return parse_item_key(text_of(item, "PK") or "", text_of(item, "SK") or "")
+
+
+def _run_of(item: Item, collection: str) -> RunOfCollection:
+    c = collection
+    return RunOfCollection(
+        delta_prefix=text_of(item, f"{c}_delta_prefix") or "",
+        state=text_of(item, f"{c}_state") or names.PENDING,
+        merged_vectors=int_of(item, f"{c}_merged_vectors"),
+        started_at=text_of(item, f"{c}_started_at"),
+        finished_at=text_of(item, f"{c}_finished_at"),
+        error=text_of(item, f"{c}_error"),
+    )

@@ -1,0 +1,127 @@
+"""Settle what a round merged: tell the producers, then forget the pending receipts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from receipt_dynamo_stream import names
+from receipt_dynamo_stream.head import Pointer
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.pending import WORKERS, PendingReceipts
+from receipt_dynamo_stream.plan import Plan
+from receipt_dynamo_stream.quarantine import Quarantine
+from receipt_dynamo_stream.report import MergeCounts, Refusal, ShardReport
+from receipt_dynamo_stream.retry import transient_errors
+from receipt_dynamo_stream.runs import complete_run, fail_run, settle_order
+from receipt_dynamo_stream.versions import mark_committed
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Receipts settled; receipts kept (marked again since, or settled before); runs that are COMPLETED and FAILED now."""
+
+    settled: int
+    kept: int
+    completed_runs: int
+    failed_runs: int
+
+
+def settle_changes(
+    client: Any,
+    *,
+    receipts_table: str,
+    control_table: str,
+    plan: Plan,
+    reports: Sequence[ShardReport],
+    pointer: Pointer | None,
+    now: str,
+) -> Settled:
+    """Write back what the reports of a plan say, and settle the plan's receipts; may run twice, and late.
+
+    Runs and quarantine come first and pending receipts last: after a crash in between, the receipts are still pending and
+    everything is done again. Every write carries a condition that a late duplicate fails: the token of the plan for a
+    receipt, the order of the round for a run, the candidate state for the VERSION row (written when pointer is given: the
+    snapshot that this round published). Receipts of a shard that has no report stay pending.
+
+    Raises TransientServiceError, and other errors of AWS as they are.
+    """
+    order = settle_order(plan.fence, plan.round)
+    quarantine = Quarantine(client, control_table, plan.collection)
+    pending = PendingReceipts(client, control_table, plan.collection)
+
+    def complete(merged: tuple[ReceiptId, str, int]) -> bool:
+        receipt, run_id, vectors = merged
+        state = complete_run(
+            client,
+            receipts_table,
+            receipt,
+            run_id,
+            plan.collection,
+            merged_vectors=vectors,
+            now=now,
+            order=order,
+        )
+        return state == names.COMPLETED
+
+    def refuse(refusal: Refusal) -> bool:
+        state = fail_run(
+            client,
+            receipts_table,
+            refusal.receipt,
+            refusal.run_id,
+            plan.collection,
+            error=f"{refusal.error}: {refusal.message}",
+            now=now,
+            order=order,
+        )
+        if state != names.FAILED:  # the run is deleted, or a newer round or a retry has the say
+            return False
+        quarantine.put(refusal.run_id, refusal.receipt, refusal.error, refusal.message, now)
+        return True
+
+    refusals = [refusal for report in reports for refusal in report.refusals]
+    refused = {(refusal.receipt, refusal.run_id) for refusal in refusals}
+    merged = [
+        (one.receipt, run_id, vectors)
+        for report in reports
+        for one in report.receipts
+        for run_id, vectors in one.runs.items()
+        if (one.receipt, run_id) not in refused
+    ]
+    reported = {report.shard for report in reports}
+    planned = [one for one in plan.receipts if one.shard in reported]
+    with transient_errors():
+        completed_runs = sum(_parallel(complete, merged))
+        failed_runs = sum(_parallel(refuse, refusals))
+        if pointer is not None:
+            mark_committed(
+                client,
+                control_table,
+                plan.collection,
+                pointer.snapshot_id,
+                committed_at=now,
+                counts=sum((report.counts for report in reports), MergeCounts()).to_json(),
+                seconds=_slowest(reports),
+            )
+        settled = sum(_parallel(lambda one: pending.settle(one.facts.receipt, one.change), planned))
+    return Settled(settled, len(plan.receipts) - settled, completed_runs, failed_runs)
+
+
+def _parallel(work: Callable[[T], R], values: Sequence[T]) -> Iterable[R]:
+    if len(values) <= 1:
+        return [work(value) for value in values]
+    with ThreadPoolExecutor(min(WORKERS, len(values)), thread_name_prefix="settle") as pool:
+        return list(pool.map(work, values))
+
+
+def _slowest(reports: Sequence[ShardReport]) -> dict[str, float]:
+    # Shards are merged side by side, so the slowest one is what the step took.
+    seconds: dict[str, float] = {}
+    for report in reports:
+        for step, duration in report.seconds.items():
+            seconds[step] = max(duration, seconds.get(step, 0.0))
+    return seconds

@@ -1,0 +1,137 @@
+"""A small stack in moto: the real tables' shapes, and a state machine that does what its input says."""
+
+import json
+from typing import Any
+
+from console.connection import Connection
+
+REGION = "us-east-1"
+MACHINE = f"arn:aws:states:{REGION}:123456789012:stateMachine:compaction"
+
+TOY_MACHINE: dict[str, Any] = {
+    "StartAt": "What",
+    "States": {
+        "What": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "And": [{"Variable": "$.toy", "IsPresent": True}, {"Variable": "$.toy", "StringEquals": toy}],
+                    "Next": toy,
+                }
+                for toy in ("Fenced", "Crash", "Hold")
+            ]
+            + [
+                {"Variable": "$.mode", "StringEquals": "plan", "Next": "Plan"},
+                {"Variable": "$.collection", "StringEquals": "words", "Next": "Publish"},
+            ],
+            "Default": "Nothing",
+        },
+        "Publish": {
+            "Type": "Pass",
+            "Result": {"result": {"outcome": "published", "version": 3, "records": 7}},
+            "End": True,
+        },
+        "Nothing": {"Type": "Pass", "Result": {"result": {"outcome": "nothing_pending"}}, "End": True},
+        "Plan": {
+            "Type": "Pass",
+            "Result": {
+                "result": {
+                    "outcome": "planned",
+                    "plan_key": None,
+                    "receipts": 0,
+                    "more": False,
+                    "wait_seconds": 0,
+                    "base_version": 3,
+                    "version": 4,
+                    "snapshot_id": "0000000004-0000000000-0",
+                    "shards": [],
+                }
+            },
+            "End": True,
+        },
+        "Fenced": {"Type": "Fail", "Error": "Fenced", "Cause": "A newer execution took the lease."},
+        "Crash": {"Type": "Fail", "Error": "Runtime.ExitError", "Cause": "The worker\nended [bold]early[/bold]."},
+        "Hold": {"Type": "Wait", "Seconds": 1, "Next": "Nothing"},
+    },
+}
+
+
+class ToyStack:
+    """What a test puts into the stack, and what it looks at behind the console's back."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.sfn = connection.client("stepfunctions")
+        self.dynamodb = connection.client("dynamodb")
+        self.s3 = connection.client("s3")
+        self._names = 0
+
+    def create(self) -> None:
+        for table in (self.connection.receipts_table, self.connection.control_table):
+            self.dynamodb.create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        self.s3.create_bucket(Bucket=self.connection.bucket)
+        self.sfn.create_state_machine(
+            name="compaction", definition=json.dumps(TOY_MACHINE), roleArn="arn:aws:iam::123456789012:role/toy"
+        )
+
+    def start(self, collection: str, *, trigger: str = "stream", name: str | None = None, **given: str) -> str:
+        """Start an execution as the stream handler does, and wait until it ended; returns its name."""
+        name = name or f"{collection}-{trigger}-{self._next():032x}"
+        arn = self.sfn.start_execution(
+            stateMachineArn=MACHINE,
+            name=name,
+            input=json.dumps({"collection": collection, "mode": "compact", "trigger": trigger, **given}),
+        )["executionArn"]
+        while given.get("toy") != "Hold" and self.sfn.describe_execution(executionArn=arn)["status"] == "RUNNING":
+            pass
+        return name
+
+    def head(self, collection: str, **values: str | int) -> None:
+        """Write HEAD as the state machine does."""
+        item = {"PK": {"S": f"COLLECTION#{collection}"}, "SK": {"S": "HEAD"}}
+        for key, value in values.items():
+            item[key] = {"N": str(value)} if isinstance(value, int) else {"S": value}
+        self.dynamodb.put_item(TableName=self.connection.control_table, Item=item)
+
+    def publish(self, collection: str, version: int, *, records: int, **head: str | int) -> None:
+        """A pointer and the manifest that it names, without any files."""
+        snapshot_id = f"{version:010d}-{version:010d}-0"
+        key = f"snapshots/{collection}/manifests/{snapshot_id}.json"
+        manifest = {"version": version, "records": records, "dimension": 8, "snapshot_id": snapshot_id}
+        self.s3.put_object(Bucket=self.connection.bucket, Key=key, Body=json.dumps(manifest).encode())
+        self.head(
+            collection,
+            **{
+                "version": version,
+                "projected_version": version,
+                "fence": version,
+                "shards": 1,
+                "snapshot_id": snapshot_id,
+                "manifest_key": key,
+                "manifest_sha256": "0" * 64,
+                "committed_at": "2026-07-28T12:00:00+00:00",
+                **head,
+            },
+        )
+
+    def _next(self) -> int:
+        self._names += 1
+        return self._names << 96  # the beginning of the name differs, as it does in a random one
+
+
+def toy_connection(endpoint_url: str) -> Connection:
+    return Connection(
+        region=REGION,
+        endpoint_url=endpoint_url,
+        state_machine_arn=MACHINE,
+        receipts_table="receipts",
+        control_table="control",
+        bucket="snapshots",
+        efs_root=None,
+        failure_queue_url=None,
+    )

@@ -1,0 +1,71 @@
+"""A table and a bucket in moto, a producer that writes to them, and receipts of a seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local.demo.model import Receipt
+from local.demo.producer import Producer
+from local.demo.receipts import sample_receipts
+
+TABLE, BUCKET, DIMENSION = "receipts", "deltas", 16
+MIDNIGHT = datetime(2026, 7, 28, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    dynamodb: Any
+    s3: Any
+
+    def items(self) -> list[dict[str, Any]]:
+        return [item for page in self.dynamodb.get_paginator("scan").paginate(TableName=TABLE) for item in page["Items"]]
+
+    def sort_keys(self) -> list[str]:
+        return [item["SK"]["S"] for item in self.items()]
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "local")
+    with mock_aws():
+        dynamodb, s3 = (boto3.client(service, region_name="us-east-1") for service in ("dynamodb", "s3"))
+        dynamodb.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        s3.create_bucket(Bucket=BUCKET)
+        yield Cloud(dynamodb, s3)
+
+
+@pytest.fixture
+def producer(cloud: Cloud) -> Producer:
+    """A producer whose clock is a minute later with every look."""
+    minutes = count(1)
+    return Producer(
+        cloud.dynamodb,
+        cloud.s3,
+        table=TABLE,
+        bucket=BUCKET,
+        dimension=DIMENSION,
+        rng=random.Random(7),
+        now=lambda: MIDNIGHT + timedelta(hours=1, minutes=next(minutes)),
+        monotonic=lambda: 5.0,
+    )
+
+
+@pytest.fixture
+def receipts() -> list[Receipt]:
+    """Five receipts: with PLACE, METADATA, neither, both and PLACE; the second and third on one image."""
+    return sample_receipts(random.Random(3), 5, MIDNIGHT)

@@ -1,0 +1,105 @@
+"""Bad deltas, dying workers, and a damaged base: the collection goes on."""
+
+import os
+import signal
+
+import pyarrow as pa
+import pytest
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.quarantine import Quarantine
+
+from .world import World, word_ids
+
+A, B = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1)
+
+
+def quarantined(world: World) -> dict[str, str]:
+    rows = Quarantine(world.dynamodb, world.names.control_table, "words").list()
+    return {row.run_id: row.error for row in rows}
+
+
+def test_a_corrupt_run_is_quarantined_by_name_and_the_others_are_published(world: World) -> None:
+    world.put_receipt(A)
+    bad = world.announce(A, body=b"not an Arrow file")
+    world.published(B)
+    assert quarantined(world) == {bad: "DeltaCorrupt"}
+    assert world.run_item(A, bad)["words_state"] == {"S": "FAILED"}
+    assert world.run_item(A, bad)["lines_state"] == {"S": "COMPLETED"}
+    assert world.ids() == word_ids(B)
+
+
+def test_a_good_run_of_the_same_receipt_becomes_visible_after_a_bad_one(world: World) -> None:
+    world.put_receipt(A)
+    bad = world.announce(A, body=b"not an Arrow file")
+    world.settle_down()
+    good = world.announce(A, created_at="2026-01-01T00:00:09+00:00")
+    world.settle_down()
+    assert world.ids() == word_ids(A)
+    assert set(quarantined(world)) == {bad}
+    assert world.run_item(A, good)["words_state"] == {"S": "COMPLETED"}
+
+
+def test_a_run_of_another_dimension_is_quarantined(world: World) -> None:
+    world.published(B)
+    world.put_receipt(A)
+    bad = world.announce(A, dimension=16)
+    world.settle_down()
+    assert quarantined(world) == {bad: "WrongDimension"}
+
+
+def test_a_run_whose_delta_is_not_there_is_quarantined(world: World) -> None:
+    world.put_receipt(A)
+    world.stack.poller.pause()
+    run_id = world.announce(A)
+    world.s3.delete_object(Bucket=world.names.bucket, Key=f"words/delta/{run_id}/delta.arrow")
+    world.stack.poller.resume()
+    world.settle_down()
+    assert quarantined(world) == {run_id: "DeltaMissing"}
+
+
+def test_a_worker_that_is_killed_in_its_merge_is_retried(world: World) -> None:
+    world.stack.poller.pause()
+    try:
+        world.put_receipt(A)
+        world.announce(A)
+        with world.frozen("MergeDeltas", start=lambda: world.mark(A)) as arn:
+            (worker,) = world.stack.workers.in_flight("MergeDeltas")
+            os.kill(worker.pid, signal.SIGKILL)
+        assert world.end_of(arn)["outcome"] == "published"
+        assert world.ids() == word_ids(A)
+    finally:
+        world.stack.poller.resume()
+
+
+@pytest.mark.parametrize("how", ["flip", "truncate", "remove"])
+def test_a_damaged_base_on_efs_is_fetched_again_from_s3(world: World, how: str) -> None:
+    world.published(A)
+    (file,) = (world.efs / "words/shards").rglob("chroma.sqlite3")
+    data = bytearray(file.read_bytes())
+    if how == "remove":
+        file.unlink()
+    else:
+        data[len(data) // 2] ^= 0xFF
+        file.chmod(0o600)
+        file.write_bytes(data if how == "flip" else data[: len(data) // 2])
+    world.published(B)
+    assert world.ids() == word_ids(A) | word_ids(B)
+
+
+def test_a_record_that_does_not_parse_goes_raw_to_the_failure_queue_and_holds_nothing_up(world: World) -> None:
+    world.put_items({"PK": {"S": A.pk}, "SK": {"S": f"{A.sk}#COMPACTION_RUN#"}, "TYPE": {"S": "COMPACTION_RUN"}})
+    world.published(B)
+    sqs = world.stack.client("sqs")
+    messages = sqs.receive_message(QueueUrl=world.names.failure_queue_url, MaxNumberOfMessages=10).get("Messages", [])
+    assert any("StreamRecordError" in m["Body"] and A.pk in m["Body"] for m in messages)
+
+
+def test_an_interrupted_arrow_file_is_corrupt(world: World) -> None:
+    world.put_receipt(A)
+    table = pa.table({"id": ["x"]})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    bad = world.announce(A, body=sink.getvalue().to_pybytes()[:-20])
+    world.settle_down()
+    assert quarantined(world)[bad] == "DeltaCorrupt"

@@ -1,0 +1,139 @@
+"""The ASL file as a text: its names, its error names against the classes in the code, and what every state must have."""
+
+import ast
+import importlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statelint.linter import Linter
+
+ROOT = Path(__file__).parents[1]
+ASL = ROOT / "state_machines/compaction.asl.json"
+MACHINE = json.loads(ASL.read_text())
+AWS_PREFIXES = ("Lambda.", "DynamoDB.", "States.", "Runtime.", "Sandbox.")
+LAMBDA_PASSING = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+}
+
+
+def states(level: dict[str, Any] = MACHINE) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in level["States"].items():
+        yield name, state
+        if state["Type"] == "Map":
+            yield from states(state["ItemProcessor"])
+
+
+def tasks() -> dict[str, dict[str, Any]]:
+    return {name: state for name, state in states() if state["Type"] == "Task"}
+
+
+def function_of(state: dict[str, Any]) -> str | None:
+    found = re.fullmatch(r"\$\{(\w+)Arn\}", state["Parameters"].get("FunctionName", ""))
+    return found.group(1) if found else None
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def classes_in_the_code() -> set[str]:
+    files = [*ROOT.glob("*_package/receipt_*/**/*.py"), *ROOT.glob("handlers/*.py")]
+    return {node.name for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)}
+
+
+def test_the_file_is_a_clean_state_machine() -> None:
+    assert Linter.validate(str(ASL)) == []
+
+
+def test_every_state_says_why_it_may_run_twice() -> None:
+    assert [name for name, state in states() if len(state.get("Comment", "")) < 5] == []
+
+
+def test_every_task_and_the_machine_have_a_timeout() -> None:
+    assert MACHINE["TimeoutSeconds"] > 0
+    assert [name for name, state in tasks().items() if not state.get("TimeoutSeconds")] == []
+
+
+def test_every_task_retries_passing_errors_with_a_cap_and_jitter() -> None:
+    for name, state in tasks().items():
+        names = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
+        if function_of(state):
+            assert names >= LAMBDA_PASSING | {"TransientServiceError"}, name
+        else:
+            assert {"DynamoDB.ThrottlingException", "States.Timeout"} <= names, name
+        for retrier in state["Retry"]:
+            assert {"MaxDelaySeconds", "JitterStrategy", "MaxAttempts"} <= set(retrier), name
+            assert isinstance(retrier["BackoffRate"], float), name
+
+
+def test_a_function_state_is_named_like_its_handler_module_and_function() -> None:
+    again = {"SwapCommitted": "SwapPointer", "PreviewPlan": "PlanCompaction"}
+    for name, state in tasks().items():
+        function = function_of(state)
+        if function is None:
+            continue
+        assert again.get(name, name) == function
+        module = importlib.import_module(f"handlers.{snake(function)}")
+        assert callable(getattr(module, snake(function)))
+
+
+def test_every_error_that_is_named_is_awss_or_a_class_of_ours_or_a_fail_state() -> None:
+    named = {
+        error
+        for state in tasks().values()
+        for rule in [*state.get("Retry", []), *state.get("Catch", [])]
+        for error in rule["ErrorEquals"]
+    }
+    ours = {error for error in named if not error.startswith(AWS_PREFIXES)}
+    assert ours, "the machine retries no error of ours: then this test proves nothing"
+    assert ours <= classes_in_the_code()
+
+
+def test_a_catch_stands_only_where_a_refusal_is_an_answer_or_failure_does_not_matter() -> None:
+    everything = {name for name, s in tasks().items() for c in s.get("Catch", []) if c["ErrorEquals"] == ["States.ALL"]}
+    assert everything == {"CommitSnapshot", "ExpireSnapshots"}
+    refusals = {c for s in tasks().values() for rule in s.get("Catch", []) for c in rule["ErrorEquals"]} - {"States.ALL"}
+    assert refusals == {"DynamoDB.ConditionalCheckFailedException"}
+
+
+def test_every_update_of_a_held_lease_proves_the_fence() -> None:
+    updates = {n: s for n, s in tasks().items() if s["Resource"].endswith("dynamodb:updateItem") and n != "AcquireLease"}
+    assert len(updates) >= 8
+    for name, state in updates.items():
+        assert "fence = :" in state["Parameters"]["ConditionExpression"], name
+
+
+def test_only_the_commit_writes_the_pointer() -> None:
+    writers = [n for n, s in tasks().items() if "snapshot_id =" in s["Parameters"].get("UpdateExpression", "")]
+    assert writers == ["CommitSnapshot"]
+    condition = tasks()["CommitSnapshot"]["Parameters"]["ConditionExpression"]
+    assert condition == "holder = :me AND fence = :fence AND version = :base AND attribute_not_exists(paused)"
+
+
+def test_the_file_stays_within_what_both_interpreters_share() -> None:
+    text = ASL.read_text()
+    assert "JSONata" not in text
+    assert '"Assign"' not in text
+    for name, state in states():
+        if state["Type"] == "Choice":
+            assert "Default" in state, name
+            assert "$$." not in json.dumps(state), f"{name}: the local interpreter knows no context object in a Choice"
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "lambda"])
+def test_no_arn_or_table_name_is_written_out(service: str) -> None:
+    assert not re.search(rf"arn:aws:{service}:", ASL.read_text())
+
+
+def test_the_picture_in_the_readme_is_the_one_of_the_file() -> None:
+    subprocess.run([sys.executable, str(ROOT / "state_machines/draw.py"), "--check"], check=True)
