@@ -8,7 +8,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,9 +16,11 @@ from itertools import islice
 from typing import Any
 
 from receipt_dynamo_stream.head import Head, read_head
+from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.pending import PendingReceipts
 from receipt_dynamo_stream.plan import load_plan
 from receipt_dynamo_stream.quarantine import Quarantine
+from receipt_dynamo_stream.reconcile import reconcile
 
 from console.connection import Connection
 from console.errors import ExecutionAmbiguous, ExecutionNotFound, PreviewMissing, SnapshotNotFound
@@ -228,23 +230,36 @@ class Api:
 
     def reconcile(
         self,
-        collections: Collection[str],
+        collections: Sequence[str],
         image_id: str | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Mark every receipt of these collections pending, or those of one image; returns how many marks were made."""
-        from receipt_dynamo_stream.reconcile import reconcile
+        """Mark every receipt pending in these collections, or those of one image; returns how many receipts.
 
+        Also those that only the current snapshots know: they were deleted while nobody looked.
+        """
         return reconcile(
             self._dynamodb,
             receipts_table=self.connection.receipts_table,
             control_table=self.connection.control_table,
-            collections=tuple(collections),
+            collections=collections,
             image_id=image_id,
+            snapshot_receipts=[
+                receipt for collection in collections for receipt in self._published_receipts(collection)
+            ],
             now=self.now().isoformat(),
             new_token=self.new_unique,
             progress=progress,
         )
+
+    def _published_receipts(self, collection: str) -> Iterator[ReceiptId]:
+        """The receipts of the current snapshot, from the list that each of its shards has on S3."""
+        manifest, _ = self._manifest_or_problem(self.head(collection))
+        for shard in manifest.get("shards", ()):
+            if shard["path"] is not None:
+                key = f"snapshots/{collection}/{shard['path']}/receipts.txt"
+                body: bytes = self._s3.get_object(Bucket=self.connection.bucket, Key=key)["Body"].read()
+                yield from map(ReceiptId.parse, body.decode().split())
 
 
 def _status_to_list(result: str | None) -> str | None:

@@ -20,20 +20,21 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 INTRODUCTION = """\
 usage: compaction COMMAND [options]
 
-Merges receipt embeddings that DynamoDB announces into versioned ChromaDB snapshots,
-and lets you watch, start and question that machine. `compaction COMMAND --help` says
-more of each command and shows an example."""
+Merges receipt embeddings that DynamoDB announces into versioned ChromaDB
+snapshots, and lets you watch, start and question the machine that does it.
+`compaction COMMAND --help` says more of a command and shows an example."""
 
 TARGETS = """\
-Commands work on the local stack that `compaction up` runs in the same folder, or, with
---stack NAME [--region REGION] and ordinary AWS credentials, on a deployed one.
-Each takes --json: one JSON object on stdout; progress and errors go to stderr."""
+Commands work on the local stack that `compaction up` runs in the same folder,
+or, with --stack NAME [--region REGION] and ordinary AWS credentials, on a
+deployed one. Each takes --json: one JSON object on stdout, for scripts; what is
+said on the way goes to stderr."""
 
 EXIT_CODES = """\
 exit codes:
-  0  done
-  1  it was tried and failed: an execution, the demo, or a service
-  2  a wrong argument, no such stack, or nothing of that name
+  0    done
+  1    it was tried and failed: an execution, the demo, a service
+  2    a wrong argument, no such stack, or nothing of that name
   130  interrupted"""
 
 
@@ -82,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         sub = commands.add_parser(
             command.name,
-            description=command.summary,
+            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
             epilog=f"example:\n  {command.example}\n\n{EXIT_CODES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -132,13 +133,9 @@ def _expected_errors() -> tuple[type[Exception], ...]:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
-
-
-_positive.__name__ = "number of at least 1"  # argparse names the type in its refusal
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def _demo_options(parser: argparse.ArgumentParser) -> None:
@@ -159,6 +156,7 @@ def _no_options(parser: argparse.ArgumentParser) -> None:
 def _history_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
     parser.add_argument("--limit", type=_positive, default=20, metavar="N", help="how many to show (default: 20)")
+    parser.add_argument("--all", action="store_true", help="also those that found nothing pending")
     parser.add_argument("--status", choices=RESULTS, metavar="RESULT", help=f"only these: {', '.join(RESULTS)}")
 
 

@@ -16,6 +16,11 @@ from console.errors import ExecutionFailed
 from console.models import Execution
 from console.progress import spinner, stderr_console, stdout_console
 
+LOOKED_AT = 500
+"""How many executions `history` looks at before it stops looking for more to show."""
+
+NO_EXECUTIONS = "No executions yet. They start by themselves when receipts change; `compaction start` starts one."
+
 
 def connect(arguments: Namespace) -> Connection:
     """The stack that the arguments name. Raises what `load_local` and `load_aws` raise."""
@@ -42,20 +47,31 @@ def status(arguments: Namespace) -> int:
 
 
 def history(arguments: Namespace) -> int:
+    """Executions that found nothing pending are counted, not shown, unless asked for: the schedule makes many."""
     api = Api(connect(arguments))
+    show_idle = arguments.all or arguments.status is not None
+    shown: list[Execution] = []
+    idle = 0
     with _waiting("asking Step Functions"):
-        found = list(islice(api.history(arguments.collection, arguments.status), arguments.limit + 1))
-    shown = found[: arguments.limit]
+        for execution in islice(api.history(arguments.collection, arguments.status), LOOKED_AT):
+            if execution.result == "nothing_pending" and not show_idle:
+                idle += 1
+            elif len(shown) < arguments.limit:
+                shown.append(execution)
+            else:
+                break
     if arguments.json:
-        print_json({"executions": [execution.to_json() for execution in shown], "more": len(found) > len(shown)})
+        print_json({"executions": [execution.to_json() for execution in shown], "nothing_pending_hidden": idle})
         return 0
     stdout = stdout_console()
-    if not shown:
-        stdout.print("No executions. They start by themselves when receipts change; `compaction start` starts one.")
-        return 0
-    stdout.print(render.history_table(shown, api.now(), width=stdout.width))
-    if len(found) > len(shown):
-        stdout.print(f"The newest {len(shown)}; --limit shows more.")
+    if shown:
+        stdout.print(render.history_table(shown, api.now(), width=stdout.width))
+    elif not idle:
+        stdout.print("No such executions." if arguments.status else NO_EXECUTIONS)
+    if idle:
+        stdout.print(f"{idle} that found nothing pending {'is' if idle == 1 else 'are'} not shown; --all shows them.")
+    if len(shown) == arguments.limit:
+        stdout.print(f"These are the newest {len(shown)}; --limit shows more.")
     return 0
 
 
@@ -86,7 +102,7 @@ def reconcile(arguments: Namespace) -> int:
     with _waiting("marking receipts pending"):
         marked = api.reconcile(collections, arguments.image)
     if arguments.json:
-        print_json({"collections": collections, "image": arguments.image, "marked": marked})
+        print_json({"collections": collections, "image": arguments.image, "receipts": marked})
         return 0
     stdout = stdout_console()
     stdout.print(f"{marked:,} {'receipt' if marked == 1 else 'receipts'} marked pending ({' and '.join(collections)}).")

@@ -1,6 +1,7 @@
-"""The commands that bring a stack of their own: `up` keeps one running for the other commands, `demo` shows one at work."""
+"""The commands that bring a stack of their own: `up` keeps one running for the other commands, `demo` shows one."""
 
 import random
+import shutil
 import signal
 import threading
 from argparse import Namespace
@@ -52,6 +53,7 @@ def up(arguments: Namespace) -> int:
     from local.stack import LocalStack
 
     _refuse_a_second_stack()
+    shutil.rmtree(UP_FOLDER, ignore_errors=True)  # the tables begin empty, so the file system must too
     progress = Progress(stderr_console())
     stack = LocalStack(UP_FOLDER.absolute(), StackSettings(shards=arguments.shards))
     with _stop_signal() as stopped:
@@ -99,7 +101,7 @@ def write_sample(stack: "LocalStack", count: int) -> None:
     from local.demo.producer import Producer
     from local.demo.receipts import sample_receipts
 
-    rng = random.Random(SAMPLE_SEED)  # noqa: S311  # sample data, the same every time
+    rng = random.Random(SAMPLE_SEED)  # sample data, the same every time
     producer = Producer(
         dynamodb=stack.client("dynamodb"),
         s3=stack.client("s3"),

@@ -53,7 +53,9 @@ def ask(connection: Connection, collection: str, *, text: str | None, vector_fil
     api = Api(connection)
     manifest = api.manifest(collection)
     if manifest["dimension"] is None:
-        raise SnapshotNotFound(f"version {manifest['version']} of {collection} is empty: there is nothing to compare with")
+        raise SnapshotNotFound(
+            f"version {manifest['version']} of {collection} is empty: there is nothing to compare with"
+        )
     if text is not None:
         vector = embed(text, manifest["dimension"])
     else:

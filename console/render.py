@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -39,12 +39,15 @@ def duration(seconds: float) -> str:
     for unit, size in _UNITS:
         if seconds >= size:
             return f"{int(seconds / size)} {unit}"
-    return f"{seconds:.1f} s" if 0 < seconds < 10 else f"{max(seconds, 0):.0f} s"
+    return f"{seconds:.1f} s" if 0 < seconds < 9.95 else f"{max(seconds, 0):.0f} s"
 
 
 def age(moment: datetime | None, now: datetime) -> str:
     """How long ago; `-` when it never was. A clock that runs a little ahead of ours is `0 s ago`."""
-    return "-" if moment is None else f"{duration(round((now - moment).total_seconds()))} ago"
+    if moment is None:
+        return "-"
+    seconds = (now - moment).total_seconds()
+    return f"{seconds:.0f} s ago" if 0 <= seconds < 59.5 else f"{duration(max(seconds, 0))} ago"
 
 
 def word(text: str) -> Text:
@@ -66,6 +69,7 @@ def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     """A table of any values; columns of numbers only are aligned right."""
     body = [[cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row] for row in rows]
     table = _table(title)
+    table.show_header = any(columns)
     for index, column in enumerate(columns):
         numeric = bool(body) and all(_is_number(row[index].plain) for row in body)
         table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
@@ -75,55 +79,62 @@ def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
-    """One column per collection, one row per fact: it stays readable however narrow the terminal is."""
-    facts: list[tuple[str, Callable[[CollectionStatus], Text | str]]] = [
-        ("State", lambda s: word(s.state)),
-        ("Version", lambda s: f"{s.version} ({age(s.committed_at, now)})" if s.version else "none yet"),
-        ("Records", lambda s: number(s.records)),
-        ("Pending receipts", lambda s: number(s.pending)),
-        ("Behind by", lambda s: duration(s.behind_seconds) if s.pending else "nothing"),
-        ("Lease", lambda s: _lease(s, now)),
-        ("Fencing token", lambda s: str(s.fence)),
-        ("Quarantined runs", lambda s: number(s.quarantined)),
-        ("Shards", lambda s: number(s.shards)),
-        ("Last execution", lambda s: _last(s.last_execution, now)),
+    """One column per collection, one row per fact: readable in any width. Rare facts are said only when true."""
+    facts: list[tuple[str, Callable[[CollectionStatus], Text | str], bool]] = [  # name, how to say it, whether to
+        (
+            "Problem",
+            lambda s: Text(s.problem or "none", style="bold red" if s.problem else ""),
+            any(s.problem for s in statuses),
+        ),
+        ("State", lambda s: word(s.state), True),
+        ("Paused", lambda s: s.paused or "no", any(s.paused is not None for s in statuses)),
+        ("Version", lambda s: f"{s.version} ({age(s.committed_at, now)})" if s.version else "none yet", True),
+        (
+            "Readers see",
+            lambda s: f"version {s.projected_version}",
+            any(s.projected_version < s.version for s in statuses),
+        ),
+        ("Records", lambda s: number(s.records), True),
+        ("Pending receipts", lambda s: number(s.pending), True),
+        ("Behind by", lambda s: duration(s.behind_seconds) if s.pending else "nothing", True),
+        ("Quarantined runs", lambda s: number(s.quarantined), True),
+        ("Lease", lambda s: _lease(s, now), True),
+        (
+            "Another round",
+            lambda s: "asked for" if s.rerun is not None else "no",
+            any(s.rerun is not None for s in statuses),
+        ),
+        ("Fencing token", lambda s: number(s.fence), True),
+        ("Shards", lambda s: number(s.shards), True),
+        ("Last execution", lambda s: _last(s.last_execution, now), True),
     ]
-    if any(status.paused is not None for status in statuses):
-        facts.insert(1, ("Paused", lambda s: s.paused if s.paused is not None else "no"))
-    if any(status.rerun is not None for status in statuses):
-        facts.append(("Another round asked", lambda s: s.rerun if s.rerun is not None else "no"))
-    if any(status.projected_version < status.version for status in statuses):
-        facts.insert(1, ("Readers see version", lambda s: str(s.projected_version)))
-    if any(status.problem for status in statuses):
-        facts.insert(0, ("Problem", lambda s: Text(s.problem or "none", style="bold red" if s.problem else "")))
     table = _table("")
     table.add_column("")
     for status in statuses:
         table.add_column(Text(status.collection), overflow="fold")
-    for name, fact in facts:
-        table.add_row(name, *(_text(fact(status)) for status in statuses))
+    for name, say, worth_saying in facts:
+        if worth_saying:
+            table.add_row(name, *(_text(say(status)) for status in statuses))
     return table
 
 
 def history_table(executions: Sequence[Execution], now: datetime, *, width: int) -> Table:
-    """Newest first. The name tells collection and trigger; an error is as long as there is room."""
+    """Newest first. The name tells collection and trigger; a wide terminal gets the modes and the causes too."""
+    wide = width >= WIDE
     table = _table("")
     table.add_column("Execution", no_wrap=True)
-    table.add_column("Result", no_wrap=True)
-    if width >= WIDE:
+    table.add_column("Result", overflow="fold")
+    if wide:
         table.add_column("Mode", no_wrap=True)
-    table.add_column("Version", justify="right", no_wrap=True)
-    table.add_column("Started", justify="right", no_wrap=True)
-    table.add_column("Took", justify="right", no_wrap=True)
-    if any(execution.error for execution in executions):
-        table.add_column("Error", overflow="ellipsis" if width < WIDE else "fold")
+    for name in ("Version", "Started", "Took"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("Cause", overflow="fold")
     for execution in executions:
-        cells: list[RenderableType] = [Text(short_name(execution.name)), word(execution.result)]
-        if width >= WIDE:
-            cells.append(Text(execution.mode or "-"))
+        cells: list[RenderableType] = [Text(short_name(execution.name)), _result(execution)]
+        cells += [Text(execution.mode or "-")] if wide else []
         cells += [number(execution.version), age(execution.started_at, now), duration(execution.seconds(now))]
-        if len(table.columns) > len(cells):
-            cells.append(Text(_error(execution, brief=width < WIDE)))
+        cells += [Text(_one_line(execution.cause))] if wide else []
         table.add_row(*cells)
     return table
 
@@ -138,7 +149,7 @@ def execution_line(execution: Execution, now: datetime) -> Text:
 
 def failure_line(execution: Execution) -> str:
     """One line of an execution that did not succeed: its error and cause, newlines folded."""
-    why = ": ".join(part for part in (execution.error, " ".join((execution.cause or "").split())) if part)
+    why = ": ".join(part for part in (execution.error, _one_line(execution.cause)) if part)
     return f"{short_name(execution.name)} {execution.result.replace('_', ' ')}{': ' + why if why else ''}"
 
 
@@ -186,7 +197,9 @@ def short_record(record_id: str) -> str:
 
 
 def _table(title: str) -> Table:
-    return Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD)
+    return Table(
+        title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
 
 
 def _lease(status: CollectionStatus, now: datetime) -> str:
@@ -201,9 +214,15 @@ def _last(execution: Execution | None, now: datetime) -> Text:
     return Text.assemble(word(execution.result), f" ({age(execution.started_at, now)})")
 
 
-def _error(execution: Execution, *, brief: bool) -> str:
-    cause = " ".join((execution.cause or "").split())
-    return execution.error or "" if brief or not cause else f"{execution.error or ''}: {cause}"
+def _result(execution: Execution) -> Text:
+    result = word(execution.result)
+    if execution.error and execution.result != FENCED:
+        result.append(f": {execution.error}", style="default not bold")
+    return result
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def _text(value: Text | str) -> Text:

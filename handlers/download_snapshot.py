@@ -14,7 +14,7 @@ from .step import Event, step
 
 
 @step
-def download_snapshot(event: Event, context: Any) -> Event:
+def download_snapshot(event: Event, _context: Any) -> Event:
     """{collection, plan_key} -> {files, bytes} fetched from S3; both 0 when EFS already had them, or for version 0."""
     s3, bucket = client("s3"), settings().bucket
     plan = load_plan(s3, bucket, event["plan_key"])

@@ -14,8 +14,8 @@ from .step import Event, step
 
 
 @step
-def expire_snapshots(event: Event, context: Any) -> Event:
-    """{collection, fence} -> {marked, deleted_versions, deleted_files, deleted_bytes…}; stops when the fence is no longer the newest."""
+def expire_snapshots(event: Event, _context: Any) -> Event:
+    """{collection, fence} -> what was marked and deleted; it stops when the fence is no longer the newest."""
     done = expire(
         client("dynamodb"),
         client("s3"),

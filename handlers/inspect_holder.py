@@ -16,7 +16,7 @@ UNKNOWN_COUNTS_AS_RUNNING = timedelta(minutes=5)
 
 
 @step
-def inspect_holder(event: Event, context: Any) -> Event:
+def inspect_holder(event: Event, _context: Any) -> Event:
     """{collection} -> {held, holder, fence, running}. Promptness rests on the answer, safety never."""
     head = read_head(client("dynamodb"), settings().control_table, event["collection"])
     if head is None or head.holder is None:

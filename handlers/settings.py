@@ -32,6 +32,9 @@ class Settings:
     work_root: str = "/tmp"
     min_commit_interval_seconds: int = 60
     max_receipts_per_round: int = 250
+    max_records_per_round: int = 50_000
+    max_bytes_per_round: int = 512 * 1024 * 1024
+    default_shards: int = 1
     keep_snapshots: int = 10
     expire_grace_seconds: int = 3600
     validate_all_up_to_records: int = 100_000
@@ -40,7 +43,7 @@ class Settings:
     def efs(self) -> Path:
         """The folder that holds one folder per collection; SettingsError where no EFS is mounted."""
         if not self.efs_root:
-            raise SettingsError("EFS_ROOT is not set: this function works on snapshots and needs the file system mounted")
+            raise SettingsError("EFS_ROOT is not set: this function works on snapshots and needs EFS mounted")
         return Path(self.efs_root)
 
     @classmethod

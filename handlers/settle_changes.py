@@ -18,7 +18,7 @@ from .step import Event, metrics, step
 
 
 @step
-def settle_changes(event: Event, context: Any) -> Event:
+def settle_changes(event: Event, _context: Any) -> Event:
     """{collection, plan_key, report_keys, manifest} -> {settled, kept, completed_runs, failed_runs}.
 
     `manifest` is the committed pointer, or {"unchanged": true} after a round that needed no new version.

@@ -25,6 +25,14 @@ def metrics() -> Metrics:
     return Metrics()
 
 
+def flush(collected: Metrics) -> None:
+    """Write the invocation's metrics; leave nothing for the next invocation of the same process."""
+    if collected.metric_set:
+        collected.flush_metrics()
+    else:
+        collected.clear_metrics()
+
+
 def step(handler: Handler) -> Handler:
     """Wrap a state's function. What it raises leaves as it is, but for AWS's passing errors, which become
     TransientServiceError, the name that the state machine retries."""
@@ -41,7 +49,7 @@ def step(handler: Handler) -> Handler:
             log.exception("step failed")
             raise
         finally:
-            metrics().flush_metrics()
+            flush(metrics())
         log.info("step done", extra={"result": {k: v for k, v in result.items() if not isinstance(v, list)}})
         return result
 

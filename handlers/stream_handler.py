@@ -37,7 +37,7 @@ def stream_handler(event: Event, context: Any) -> Event:
     records = event["Records"]
     changes, poison = read_changes(records)
     failed = mark_pending(changes.values())
-    start_executions({collection for change in changes.values() for collection in change.collections}, failed)
+    start_executions({collection for change in changes.values() for collection in change.collections})
 
     def outcome_of(record: Any) -> None:
         """Raise what became of one record, for Powertools to report."""
@@ -87,7 +87,7 @@ def mark_pending(changes: Iterable[Change]) -> dict[ReceiptId, Exception]:
     return failed
 
 
-def start_executions(collections: Iterable[str], failed: Mapping[ReceiptId, Exception]) -> None:
+def start_executions(collections: Iterable[str]) -> None:
     """One execution per touched collection, under a fresh name; none where the holder is asked for another round.
 
     A start that fails costs promptness only, since the marks stand and the schedule goes on: it is logged and counted.

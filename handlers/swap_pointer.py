@@ -15,7 +15,7 @@ from .step import Event, step
 
 
 @step
-def swap_pointer(event: Event, context: Any) -> Event:
+def swap_pointer(event: Event, _context: Any) -> Event:
     """{collection, version, snapshot_id, manifest_key, manifest_sha256} -> {version, moved, files, bytes}.
 
     CURRENT moves only when every file that the manifest names is on EFS: what is missing comes from S3 first, so that

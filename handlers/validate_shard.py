@@ -16,13 +16,11 @@ from .step import Event, step
 
 
 @step
-def validate_shard(event: Event, context: Any) -> Event:
+def validate_shard(event: Event, _context: Any) -> Event:
     """{collection, plan_key, report_key} -> {records, checks}; raises ShardInvalid naming the check that failed."""
     s3, bucket = client("s3"), settings().bucket
     plan = load_plan(s3, bucket, event["plan_key"])
     report = load_report(s3, bucket, event["report_key"])
     with TemporaryDirectory(dir=settings().work_root, prefix="validate-") as workdir:
-        proof = validate(
-            plan=plan, report=report, s3=s3, bucket=bucket, efs_root=settings().efs, workdir=Path(workdir)
-        )
+        proof = validate(plan=plan, report=report, s3=s3, bucket=bucket, efs_root=settings().efs, workdir=Path(workdir))
     return {"records": proof.records, "checks": list(proof.checks)}

@@ -15,7 +15,7 @@ from .step import Event, step
 
 
 @step
-def write_manifest(event: Event, context: Any) -> Event:
+def write_manifest(event: Event, _context: Any) -> Event:
     """{collection, plan_key, report_keys} -> {version, snapshot_id, manifest_key, manifest_sha256, records}."""
     s3, bucket = client("s3"), settings().bucket
     plan = load_plan(s3, bucket, event["plan_key"])

@@ -63,9 +63,7 @@ class Application:
             module, _, _ = function.handler.rpartition(".")
             files.append(self.root.joinpath(*module.split(".")).with_suffix(".py"))
         if missing := [str(file) for file in files if not file.is_file()]:
-            raise ApplicationMissing(
-                f"not found: {', '.join(missing)}; the local stack runs from a clone of the repository"
-            )
+            raise ApplicationMissing(f"no {', no '.join(missing)}: run the local stack from a clone of the repository")
 
 
 def snake_case(name: str) -> str:

@@ -59,7 +59,7 @@ class Executions:
         """One execution as it is now."""
         return _execution(self._client.describe_execution(executionArn=arn))
 
-    def list(self, collection: str | None = None, *, status: str | None = None) -> list[Execution]:
+    def find(self, collection: str | None = None, *, status: str | None = None) -> list[Execution]:
         """All executions, oldest first; of one collection, in one status, if asked."""
         query = {"stateMachineArn": names.STATE_MACHINE_ARN, **({"statusFilter": status} if status else {})}
         pages = self._client.get_paginator("list_executions").paginate(**query)
@@ -83,7 +83,7 @@ class Executions:
 
     def wait_until_quiet(self, timeout: float = 60) -> None:
         """Until no execution runs. Raises StillRunning."""
-        wait_until(lambda: not self.list(status="RUNNING") or None, timeout, "executions still run")
+        wait_until(lambda: not self.find(status="RUNNING") or None, timeout, "executions still run")
 
     def stop(self, arn: str) -> None:
         """Abort an execution, at once, as StopExecution does. A Lambda that it called goes on."""
@@ -91,7 +91,7 @@ class Executions:
 
     def stop_all(self) -> None:
         """Abort every execution that runs."""
-        for execution in self.list(status="RUNNING"):
+        for execution in self.find(status="RUNNING"):
             self.stop(execution.arn)
 
 

@@ -1,8 +1,8 @@
 """Event filtering, as far as the stream mapping uses it.
 
-https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html. A pattern has the shape of the record; its leaves
-are lists of what may stand there: exact values, {"prefix": "…"}, {"exists": true or false}. A record passes if it matches
-any of the patterns, or if there are none.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html. A pattern has the shape of the record; its
+leaves are lists of what may stand there: exact values, {"prefix": "…"}, {"exists": true or false}. A record passes if
+it matches any of the patterns, or if there are none.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,6 +13,7 @@ from local.loopback import LoopbackHandler, LoopbackServer
 
 _PREFIX = "/2015-03-31/functions/"
 _SUFFIX = "/invocations"
+_CLOSE = {"Connection": "close"}  # the interpreter makes a client per call and would leave each connection lying about
 
 
 Invoke = Callable[[str, bytes], InvocationResult]
@@ -43,13 +44,13 @@ def invoke_server(invoke: Invoke) -> LoopbackServer:
                 return self._fail(429, "TooManyRequestsException", str(error))
             except InvokesRefused as error:
                 return self._fail(503, "ServiceException", str(error))
-            headers = {"x-amzn-RequestId": result.request_id, "X-Amz-Executed-Version": "$LATEST"}
+            headers = {**_CLOSE, "x-amzn-RequestId": result.request_id, "X-Amz-Executed-Version": "$LATEST"}
             if result.function_error is not None:
                 headers["X-Amz-Function-Error"] = result.function_error
             return self.answer(200, result.payload, headers)
 
         def _fail(self, status: int, error_type: str, message: str) -> None:
-            headers = {"x-amzn-RequestId": str(uuid.uuid4()), "x-amzn-ErrorType": error_type}
+            headers = {**_CLOSE, "x-amzn-RequestId": str(uuid.uuid4()), "x-amzn-ErrorType": error_type}
             self.answer_json(status, {"Type": "User", "Message": message}, headers)
 
     return LoopbackServer(Handler, name="lambda-invoke")

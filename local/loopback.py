@@ -1,4 +1,4 @@
-"""The base of the stack's own HTTP servers: loopback only, HTTP/1.1, no Nagle delay (92 ms a call with it, 9 without)."""
+"""The base of the stack's own HTTP servers: loopback only, HTTP/1.1, no Nagle delay (92 ms a call, 9 without it)."""
 
 import json
 import logging
@@ -87,7 +87,7 @@ class LoopbackServer(ThreadingHTTPServer):
         self._thread.join()
         self.server_close()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 (the base class's)
         """A peer that went away is no error; anything else goes to the log with its traceback."""
         if not isinstance(sys.exception(), ConnectionError):
             log.exception("request from %s failed", client_address)

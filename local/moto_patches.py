@@ -1,7 +1,7 @@
 """The few places where moto is changed, each for a reason that a test shows.
 
-They touch private parts of moto, so they work with the pinned version only: `apply` refuses another one by name. To raise
-the pin, run the tests of this module with the new version and change TESTED_VERSION.
+They touch private parts of moto, so they work with the pinned version only: `apply` refuses another one by name. To
+raise the pin, run the tests of this module with the new version and change TESTED_VERSION.
 """
 
 import threading
@@ -103,7 +103,7 @@ def one_at_a_time(original: Any) -> Any:
 
 
 def forget_old_iterators(original: Any) -> Any:
-    """Every GetRecords leaves a shard iterator behind, some 3 KB; a poller asks four times a second. Keep the newest."""
+    """Every GetRecords leaves a shard iterator behind, and a poller asks four times a second: keep the newest."""
 
     def get_records(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(self, *args, **kwargs)

@@ -20,7 +20,7 @@ def function_arn(name: str) -> str:
 
 
 def function_name(name_or_arn: str) -> str:
-    """The function's bare name, from any of the ways Lambda lets a caller write it (name, partial ARN, ARN, version)."""
+    """The function's bare name, however the caller wrote it: a name, part of an ARN, an ARN, with a version or not."""
     parts = name_or_arn.split(":")
     if "function" in parts[:-1]:
         return parts[parts.index("function") + 1]

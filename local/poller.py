@@ -1,7 +1,7 @@
 """The stream mapping: it polls the receipts table's stream and invokes the stream handler.
 
-Filters first and batches then, within a window: forty receipts' ordinary items made 80 executions the other way round, and
-two this way. One thread per shard keeps the shard's order.
+Filters first and batches then, within a window: forty receipts' ordinary items made 80 executions the other way round,
+and two this way. One thread per shard keeps the shard's order.
 """
 
 import json
@@ -189,9 +189,7 @@ class ShardPoller:
         if not self._collected:
             self._flush_at = time.monotonic() + self._mapping.window_seconds
         self._collected.extend(record for record in records if matches(record, self._mapping.filters))
-        while len(self._collected) >= self._mapping.batch_size or (
-            self._collected and time.monotonic() >= self._flush_at
-        ):
+        while len(self._collected) >= self._mapping.batch_size or self._window_is_over():
             size = min(self._mapping.batch_size, len(self._collected))
             self._deliver(Batch(tuple(self._collected.popleft() for _ in range(size))))
         if not records and not self._collected:
@@ -199,6 +197,9 @@ class ShardPoller:
                 self._caught_up_reads = this_read
                 self._state.notify_all()
         return bool(records)
+
+    def _window_is_over(self) -> bool:
+        return bool(self._collected) and time.monotonic() >= self._flush_at
 
     def _read(self) -> list[Record]:
         if self._iterator is None:

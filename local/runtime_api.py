@@ -1,13 +1,12 @@
 """The Lambda Runtime API, as one worker sees it.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Every worker has a port of its own, so that the port says
-who is asking. `next` blocks until there is an event; an answer counts only for the request that is being worked on.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Every worker has a port of its own, so that the port
+says who is asking. `next` blocks until there is an event; an answer counts only for the request being worked on.
 """
 
 import logging
 import threading
 import time
-from typing import Any
 
 from local.invocation import Invocation
 from local.loopback import LoopbackHandler, LoopbackServer
@@ -84,14 +83,16 @@ def _handler_for(api: RuntimeApi) -> type[LoopbackHandler]:
     class Handler(LoopbackHandler):
         def do_GET(self) -> None:  # noqa: N802 (http.server's name)
             if self.path != f"{_PREFIX}/invocation/next":
-                return self._unknown()
-            invocation = api.next()
-            if invocation is None:
+                self._unknown()
+            elif (invocation := api.next()) is None:
                 self.close_connection = True
-                return None
+            else:
+                self._hand_over(invocation)
+
+        def _hand_over(self, invocation: Invocation) -> None:
             invocation.take()
             deadline = int((time.time() + invocation.timeout_seconds) * 1000)
-            return self.answer(
+            self.answer(
                 200,
                 invocation.payload,
                 {
@@ -120,7 +121,7 @@ def _handler_for(api: RuntimeApi) -> type[LoopbackHandler]:
             else:
                 self.answer_json(400, {"errorMessage": "Invalid request ID", "errorType": "InvalidRequestID"})
 
-        def _unknown(self) -> Any:
-            return self.answer_json(404, {"errorMessage": f"no {self.path}", "errorType": "InvalidRequest"})
+        def _unknown(self) -> None:
+            self.answer_json(404, {"errorMessage": f"no {self.path}", "errorType": "InvalidRequest"})
 
     return Handler

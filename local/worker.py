@@ -39,7 +39,7 @@ class Worker:
         self._api = RuntimeApi(function)
         self._api.start()
         with log_file.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and handler)
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "awslambdaric", handler],
                 cwd=cwd,
                 env={**environment, "AWS_LAMBDA_RUNTIME_API": self._api.address},

@@ -1,4 +1,4 @@
-"""The ASL file as a text: its names, its error names against the classes in the code, and what every state must have."""
+"""The ASL file as a text: its names, its errors against the classes in the code, and what every state must have."""
 
 import ast
 import importlib
@@ -48,7 +48,9 @@ def snake(name: str) -> str:
 
 def classes_in_the_code() -> set[str]:
     files = [*ROOT.glob("*_package/receipt_*/**/*.py"), *ROOT.glob("handlers/*.py")]
-    return {node.name for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)}
+    return {
+        node.name for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)
+    }
 
 
 def test_the_file_is_a_clean_state_machine() -> None:
@@ -100,14 +102,15 @@ def test_every_error_that_is_named_is_awss_or_a_class_of_ours_or_a_fail_state() 
 
 
 def test_a_catch_stands_only_where_a_refusal_is_an_answer_or_failure_does_not_matter() -> None:
-    everything = {name for name, s in tasks().items() for c in s.get("Catch", []) if c["ErrorEquals"] == ["States.ALL"]}
-    assert everything == {"CommitSnapshot", "ExpireSnapshots"}
-    refusals = {c for s in tasks().values() for rule in s.get("Catch", []) for c in rule["ErrorEquals"]} - {"States.ALL"}
-    assert refusals == {"DynamoDB.ConditionalCheckFailedException"}
+    caught = {name: {e for c in state.get("Catch", []) for e in c["ErrorEquals"]} for name, state in tasks().items()}
+    assert {name for name, errors in caught.items() if "States.ALL" in errors} == {"CommitSnapshot", "ExpireSnapshots"}
+    assert set().union(*caught.values()) == {"States.ALL", "DynamoDB.ConditionalCheckFailedException"}
 
 
 def test_every_update_of_a_held_lease_proves_the_fence() -> None:
-    updates = {n: s for n, s in tasks().items() if s["Resource"].endswith("dynamodb:updateItem") and n != "AcquireLease"}
+    updates = {
+        n: s for n, s in tasks().items() if s["Resource"].endswith("dynamodb:updateItem") and n != "AcquireLease"
+    }
     assert len(updates) >= 8
     for name, state in updates.items():
         assert "fence = :" in state["Parameters"]["ConditionExpression"], name

@@ -11,6 +11,7 @@ chromadb is imported inside functions, so that everything else imports fast. Wha
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -145,6 +146,11 @@ class ChromaDir:
 
     def _write_batch(self) -> int:
         return int(self._client.get_max_batch_size())
+
+
+def chromadb_version() -> str:
+    """The installed release of chromadb, without importing it."""
+    return version("chromadb")
 
 
 def collection_names(path: Path) -> list[str]:

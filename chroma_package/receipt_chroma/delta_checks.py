@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-
 from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 

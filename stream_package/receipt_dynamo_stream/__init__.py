@@ -1,0 +1,104 @@
+"""What changed in the receipts table, does it matter to the vector store, and which message says so.
+
+The names here are the public surface for services that read the table's stream:
+
+    record = parse_stream_record(raw)            # StreamRecordError when it never will parse
+    change = detect_change(record)               # None when it does not matter
+    message = build_message(record, change)      # StreamMessage, for people and queues
+
+The pipeline's own parts are imported from their modules: `pending`, `read_facts`, `planning`, `plan`, `report`,
+`settle`, `reconcile`, `head`, `versions`, `quarantine`. Importing the package imports neither boto3 nor botocore;
+clients are passed in.
+"""
+
+from receipt_dynamo_stream.attributes import decode_item
+from receipt_dynamo_stream.changes import Change, FieldChange, detect_change
+from receipt_dynamo_stream.entities import (
+    Entity,
+    Place,
+    PlaceMetadata,
+    Receipt,
+    ReceiptLine,
+    ReceiptWord,
+    Section,
+    WordLabel,
+)
+from receipt_dynamo_stream.errors import (
+    CompactionError,
+    KeyMalformed,
+    MessageInvalid,
+    PublishFailed,
+    SchemaUnsupported,
+    StreamRecordError,
+    TransientServiceError,
+)
+from receipt_dynamo_stream.keys import (
+    ItemKey,
+    ReceiptId,
+    RecordId,
+    line_record_id,
+    parse_item_key,
+    parse_record_id,
+    word_record_id,
+)
+from receipt_dynamo_stream.messages import StreamMessage, build_message, message_schema
+from receipt_dynamo_stream.names import COLLECTIONS, ENTITY_TYPES
+from receipt_dynamo_stream.publisher import SqsPublisher
+from receipt_dynamo_stream.records import StreamRecord, parse_stream_record
+from receipt_dynamo_stream.retry import is_transient
+from receipt_dynamo_stream.runs import (
+    CompactionRun,
+    DeltaLocation,
+    RunOfCollection,
+    delta_location,
+    is_compaction_run,
+    is_embeddings_completed,
+    parse_compaction_run,
+)
+from receipt_dynamo_stream.sharding import shard_of
+
+__all__ = [
+    "COLLECTIONS",
+    "ENTITY_TYPES",
+    "Change",
+    "CompactionError",
+    "CompactionRun",
+    "DeltaLocation",
+    "Entity",
+    "FieldChange",
+    "ItemKey",
+    "KeyMalformed",
+    "MessageInvalid",
+    "Place",
+    "PlaceMetadata",
+    "PublishFailed",
+    "Receipt",
+    "ReceiptId",
+    "ReceiptLine",
+    "ReceiptWord",
+    "RecordId",
+    "RunOfCollection",
+    "SchemaUnsupported",
+    "Section",
+    "SqsPublisher",
+    "StreamMessage",
+    "StreamRecord",
+    "StreamRecordError",
+    "TransientServiceError",
+    "WordLabel",
+    "build_message",
+    "decode_item",
+    "delta_location",
+    "detect_change",
+    "is_compaction_run",
+    "is_embeddings_completed",
+    "is_transient",
+    "line_record_id",
+    "message_schema",
+    "parse_compaction_run",
+    "parse_item_key",
+    "parse_record_id",
+    "parse_stream_record",
+    "shard_of",
+    "word_record_id",
+]

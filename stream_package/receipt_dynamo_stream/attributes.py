@@ -36,14 +36,14 @@ def null_or_string(value: str | None) -> dict[str, Any]:
 def text_of(item: Item, name: str) -> str | None:
     """The text of a string attribute; None when it is absent, NULL, empty or of another type."""
     value = item.get(name)
-    found = value.get("S") if value is not None else None
+    found = value.get("S") if isinstance(value, Mapping) else None
     return found if isinstance(found, str) and found else None
 
 
 def int_of(item: Item, name: str, default: int = 0) -> int:
     """The value of a number attribute that counts something; default when absent, NULL or no whole number."""
     value = item.get(name)
-    found = value.get("N") if value is not None else None
+    found = value.get("N") if isinstance(value, Mapping) else None
     if not isinstance(found, str):
         return default
     try:
@@ -55,7 +55,7 @@ def int_of(item: Item, name: str, default: int = 0) -> int:
 def float_of(item: Item, name: str, default: float = 0.0) -> float:
     """The value of a number attribute that measures something; default when absent, NULL or no number."""
     value = item.get(name)
-    found = value.get("N") if value is not None else None
+    found = value.get("N") if isinstance(value, Mapping) else None
     if not isinstance(found, str):
         return default
     try:

@@ -1,8 +1,8 @@
 """The table's entities as frozen dataclasses, read from a stream record's image.
 
-Ids come from the keys. An optional field is None when it is absent, NULL, empty, or a well-formed attribute of another type:
-the same reading as the facts have, so that a change here is a change there. An attribute that is not well-formed cannot
-come from DynamoDB and raises AttributeProblem. Other attributes are not looked at.
+Ids come from the keys. An optional field is None when it is absent, NULL, empty, or a well-formed attribute of
+another type: the same reading as the facts have, so that a change here is a change there. An attribute that is not
+well-formed cannot come from DynamoDB and raises AttributeProblem. Other attributes are not looked at.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import AttributeProblem, decode
 from receipt_dynamo_stream.keys import ItemKey, ReceiptId
-from receipt_dynamo_stream.runs import CompactionRun, parse_compaction_run
+from receipt_dynamo_stream.runs import CompactionRun, run_of_key
 
 Image: TypeAlias = Mapping[str, Any]
 
@@ -203,7 +203,7 @@ def _section(key: ItemKey, image: Image) -> Section:
 def _run(key: ItemKey, image: Image) -> CompactionRun:
     for name in ("lines_delta_prefix", "words_delta_prefix", "lines_state", "words_state", "created_at"):
         _text(image, name)  # well-formed, or no image at all
-    return parse_compaction_run(key, image)
+    return run_of_key(key, image)
 
 
 _PARSERS: dict[str, Callable[[ItemKey, Image], Entity]] = {

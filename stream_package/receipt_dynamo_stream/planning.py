@@ -31,8 +31,8 @@ class Choice:
 def choose_receipts(pending: Sequence[PendingReceipt], *, max_receipts: int) -> Choice:
     """The longest waiting receipts, at most max_receipts; a receipt that failed before goes alone, after the others.
 
-    pending is in the order of PendingReceipts.read. Of several that failed before, the one tried least often goes first, so
-    that one bad receipt does not hold the others back.
+    pending is in the order of PendingReceipts.read. Of several that failed before, the one tried least often goes
+    first, so that one bad receipt does not hold the others back.
     """
     quarantine = tuple(one for one in pending if one.attempts >= QUARANTINE_AFTER)
     suspects = sorted(
@@ -66,10 +66,10 @@ def bound_facts(
 
 
 def runs_to_quarantine(facts: ReceiptFacts) -> tuple[RunFact, ...]:
-    """The runs to blame when merging a receipt keeps failing: those that count and are not COMPLETED, or else all that count.
+    """The runs to blame when merging a receipt keeps failing: those not COMPLETED, all when there are none.
 
-    FAILED runs do not count: no merge reads them. Empty when the receipt has no other runs; it then stays pending, alone,
-    and its attempts show it.
+    FAILED runs do not count: no merge reads them. Empty when the receipt has no other runs; it then stays pending,
+    alone, and its attempts show it.
     """
     counting = tuple(run for run in facts.runs if run.state != names.FAILED)
     return tuple(run for run in counting if run.state != names.COMPLETED) or counting

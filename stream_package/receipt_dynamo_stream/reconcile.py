@@ -31,9 +31,9 @@ def reconcile(
 ) -> int:
     """Mark every receipt of the table (or of one image) pending in the collections; returns how many receipts.
 
-    snapshot_receipts are receipts that a snapshot holds: one that only the snapshot knows was deleted while nobody looked.
-    progress is called with the number of receipts marked so far. Raises the first failed mark after all others were tried
-    (TransientServiceError when it may work later); doing it again is safe.
+    snapshot_receipts are receipts that a snapshot holds: one that only the snapshot knows was deleted while nobody
+    looked. progress is called with the number of receipts marked so far. Raises the first failed mark after all
+    others were tried (TransientServiceError when it may work later); doing it again is safe.
     """
     pending = [PendingReceipts(client, control_table, collection) for collection in collections]
     failures: list[Exception] = []

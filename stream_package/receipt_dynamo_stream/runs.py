@@ -14,6 +14,7 @@ from typing import Any
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import update_if
+from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.keys import ItemKey, ReceiptId, parse_item_key
 
 MESSAGE_LENGTH = 1_000
@@ -74,8 +75,15 @@ def is_compaction_run(item: Mapping[str, Any]) -> bool:
 
 
 def parse_compaction_run(item: Item) -> CompactionRun:
-    """A run from its image or item; ids come from the keys. Raises KeyMalformed when the keys are not a run's."""
+    """A run from its item, or an image that has its keys. Raises KeyMalformed when the keys are not a run's."""
     key = _item_key(item)
+    if key.entity_type != names.COMPACTION_RUN:
+        raise KeyMalformed("the item's keys are not those of a COMPACTION_RUN")
+    return run_of_key(key, item)
+
+
+def run_of_key(key: ItemKey, item: Item) -> CompactionRun:
+    """A run from its parsed key and its attributes; a field of another type counts as absent."""
     return CompactionRun(
         receipt=key.receipt,
         run_id=key.run_id or "",

@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Receipts settled; receipts kept (marked again since, or settled before); runs that are COMPLETED and FAILED now."""
+    """Receipts settled and kept (marked again since, or settled before); runs that are COMPLETED and FAILED now."""
 
     settled: int
     kept: int
@@ -42,10 +42,10 @@ def settle_changes(
 ) -> Settled:
     """Write back what the reports of a plan say, and settle the plan's receipts; may run twice, and late.
 
-    Runs and quarantine come first and pending receipts last: after a crash in between, the receipts are still pending and
-    everything is done again. Every write carries a condition that a late duplicate fails: the token of the plan for a
-    receipt, the order of the round for a run, the candidate state for the VERSION row (written when pointer is given: the
-    snapshot that this round published). Receipts of a shard that has no report stay pending.
+    Runs and quarantine come first and pending receipts last: after a crash in between, the receipts are still pending
+    and everything is done again. Every write carries a condition that a late duplicate fails: the token of the plan
+    for a receipt, the order of the round for a run, the candidate state for the VERSION row (written when pointer is
+    given: the snapshot that this round published). Receipts of a shard that has no report stay pending.
 
     Raises TransientServiceError, and other errors of AWS as they are.
     """

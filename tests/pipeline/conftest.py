@@ -1,8 +1,9 @@
-"""One local stack for all pipeline tests: the real ASL file, the real handlers in worker processes; emptied between tests."""
+"""One local stack for all pipeline tests, with the real ASL file and handlers; emptied between tests."""
 
 from collections.abc import Iterator
 
 import pytest
+
 from local.settings import StackSettings
 from local.stack import LocalStack
 

@@ -1,5 +1,6 @@
 """Faults in the DynamoDB that the state machine talks to: an answer that is lost, an update that is refused, and what
-others do just before it. They stand in moto's backend, so that the interpreter's own client and retries are the real ones."""
+others do just before it. They stand in moto's backend: the interpreter's own client and its retries are the real ones.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from moto.dynamodb.models import DynamoDBBackend
 Act = Callable[[Callable[[], Any]], Any]
 
 
-class AnswerLost(JsonRESTError):
+class AnswerLostError(JsonRESTError):
     """What a client sees of a request whose answer never came."""
 
     code = 500
@@ -47,7 +48,7 @@ def at_update(ending: str, act: Act, *, times: int = 1) -> Iterator[list[str]]:
 def lose_the_answer(update: Callable[[], Any]) -> Any:
     """The update happens; nobody hears of it."""
     update()
-    raise AnswerLost
+    raise AnswerLostError
 
 
 def refuse(_update: Callable[[], Any]) -> Any:

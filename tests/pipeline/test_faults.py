@@ -65,7 +65,7 @@ def test_a_worker_that_is_killed_in_its_merge_is_retried(world: World) -> None:
         with world.frozen("MergeDeltas", start=lambda: world.mark(A)) as arn:
             (worker,) = world.stack.workers.in_flight("MergeDeltas")
             os.kill(worker.pid, signal.SIGKILL)
-        assert world.end_of(arn)["outcome"] == "published"
+        assert world.end_of(arn).outcome == "published"
         assert world.ids() == word_ids(A)
     finally:
         world.stack.poller.resume()

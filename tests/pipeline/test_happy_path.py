@@ -1,7 +1,5 @@
 """From a stream record to a reader, through the real state machine."""
 
-import json
-
 from receipt_dynamo_stream.keys import ReceiptId
 
 from .world import World, word_ids
@@ -32,7 +30,7 @@ def test_a_plan_that_leaves_receipts_over_makes_another_round(world: World) -> N
     for receipt in receipts:
         world.mark(receipt)
     arn = world.start()
-    assert world.end_of(arn)["outcome"] == "unchanged"
+    assert world.end_of(arn).outcome == "unchanged"
     assert world.states_of(arn).count("PlanCompaction") == 2
     assert world.pending() == []
 
@@ -55,7 +53,7 @@ def test_a_round_that_changes_nothing_makes_no_version_and_settles(world: World)
     before = world.head()
     world.mark(A)
     arn = world.start()
-    assert world.end_of(arn)["outcome"] == "unchanged"
+    assert world.end_of(arn).outcome == "unchanged"
     assert "ConfirmLease" in world.states_of(arn)
     assert world.head().pointer == before.pointer
     assert world.pending() == []
@@ -63,7 +61,7 @@ def test_a_round_that_changes_nothing_makes_no_version_and_settles(world: World)
 
 def test_with_nothing_pending_an_execution_ends_at_once(world: World) -> None:
     arn = world.start()
-    assert world.end_of(arn)["outcome"] == "nothing_pending"
+    assert world.end_of(arn).outcome == "nothing_pending"
     assert "DownloadSnapshot" not in world.states_of(arn)
     assert world.head().holder is None
 
@@ -71,15 +69,14 @@ def test_with_nothing_pending_an_execution_ends_at_once(world: World) -> None:
 def test_mode_plan_shows_the_plan_and_takes_no_lease(world: World) -> None:
     world.put_receipt(A)
     world.mark(A)
-    description = world.run(mode="plan")
-    result = json.loads(description["output"])["result"]
+    result = (world.run(mode="plan").output or {})["result"]
     assert (result["outcome"], result["receipts"]) == ("planned", 1)
     assert world.pending()[0].attempts == 0
 
 
 def test_an_input_without_a_known_collection_is_refused_by_name(world: World) -> None:
-    assert world.run("receipts")["error"] == "InvalidInput"
-    assert world.run("words", mode="compress")["error"] == "InvalidInput"
+    assert world.run("receipts").error == "InvalidInput"
+    assert world.run("words", mode="compress").error == "InvalidInput"
 
 
 def test_a_lost_wake_up_is_healed_by_the_schedule(world: World) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -13,13 +12,15 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from local.stack import LocalStack
 from receipt_chroma.deltas import DeltaRecord, write_arrow_delta_to
 from receipt_chroma.reader import SnapshotReader
 from receipt_dynamo_stream.head import Head, read_head
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
 from receipt_dynamo_stream.pending import PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.runs import delta_location
+
+from local.executions import Execution
+from local.stack import LocalStack
 
 DIMENSION = 8
 CREATED = "2026-01-01T00:00:00+00:00"
@@ -74,7 +75,9 @@ class World:
             ("lines", [line_record_id(receipt, 1)]),
             ("words", [word_record_id(receipt, 1, w) for w in range(1, words + 1)]),
         ):
-            records = [DeltaRecord(i, np.tile(vector(seed + n), scale), f"text {n}", {"seed": seed}) for n, i in enumerate(ids)]
+            records = [
+                DeltaRecord(i, np.tile(vector(seed + n), scale), f"text {n}", {"seed": seed}) for n, i in enumerate(ids)
+            ]
             location = delta_location(f"{collection}/delta/{run_id}/", self.names.bucket)
             if collection == "words" and body is not None:
                 self.s3.put_object(Bucket=location.bucket, Key=f"{location.prefix}delta.arrow", Body=body)
@@ -110,30 +113,15 @@ class World:
     # -- executions
 
     def start(self, collection: str = "words", **more: Any) -> str:
-        return str(
-            self.sfn.start_execution(
-                stateMachineArn=self.names.state_machine_arn,
-                name=f"{collection}-test-{uuid4().hex}",
-                input=json.dumps({"collection": collection, **more}),
-            )["executionArn"]
-        )
+        """Start an execution with the least input that there is; its ARN."""
+        return self.stack.executions.start_with({"collection": collection, **more})
 
-    def run(self, collection: str = "words", **more: Any) -> dict[str, Any]:
-        """Start an execution and wait for its end; DescribeExecution's answer with `outcome` beside it."""
+    def run(self, collection: str = "words", **more: Any) -> Execution:
+        """Start an execution and wait for its end."""
         return self.end_of(self.start(collection, **more))
 
-    def end_of(self, arn: str) -> dict[str, Any]:
-        description = dict(self.stack.wait_for_execution(arn, timeout=60))
-        output = json.loads(description.get("output") or "{}")
-        description["outcome"] = output.get("result", {}).get("outcome")
-        return description
-
-    def executions(self, collection: str) -> list[dict[str, Any]]:
-        listed = self.sfn.list_executions(stateMachineArn=self.names.state_machine_arn, maxResults=1000)["executions"]
-        return [e for e in listed if e["name"].startswith(f"{collection}-")]
-
-    def status_of(self, arn: str) -> str:
-        return str(self.sfn.describe_execution(executionArn=arn)["status"])
+    def end_of(self, arn: str) -> Execution:
+        return self.stack.wait_for_execution(arn, timeout=60)
 
     @contextmanager
     def frozen(self, function: str, *, start: Callable[[], Any]) -> Iterator[str]:
@@ -155,17 +143,16 @@ class World:
 
     def states_of(self, arn: str) -> list[str]:
         """The names of the states that an execution entered, in order."""
-        events = self.sfn.get_execution_history(executionArn=arn, maxResults=1000)["events"]
-        return [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
+        return self.stack.executions.states_entered(arn)
 
     def settle_down(self) -> None:
-        """Until the stream is drained, nothing runs and nothing is pending."""
+        """Until the stream is read to its end, nothing runs and nothing is pending."""
+        self.stack.poller.wait_caught_up(timeout=60)
         self.until(self._quiet, "the stack to settle down")
 
     def _quiet(self) -> bool:
-        if any(e["status"] == "RUNNING" for c in ("lines", "words") for e in self.executions(c)):
-            return False
-        return self.stack.poller.idle() and not any(self.pending(c) for c in ("lines", "words"))
+        busy = self.stack.executions.list(status="RUNNING") or any(self.pending(c) for c in ("lines", "words"))
+        return not busy
 
     @staticmethod
     def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

@@ -1,0 +1,133 @@
+"""WriteManifest: staged shards into their places, and the manifest that names them. Nothing here is visible to readers."""
+
+import errno
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from receipt_dynamo_stream.head import Pointer, parse_snapshot_id
+from receipt_dynamo_stream.plan import Plan
+from receipt_dynamo_stream.report import ShardReport, StagedShard
+from receipt_dynamo_stream.retry import transient_errors
+
+from receipt_chroma.chroma_dir import SPACE, chromadb_version
+from receipt_chroma.errors import ManifestConflict, ShardInvalid, StagingMissing
+from receipt_chroma.files import file_names, file_size, storage_errors, sync_folder, write_atomically
+from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.objects import read_whole
+from receipt_chroma.records import add_digests
+from receipt_chroma.tree import collection_folder, manifest_path, shard_path
+
+logger = logging.getLogger(__name__)
+
+
+def write_manifest(
+    *, plan: Plan, reports: Sequence[ShardReport], s3: Any, bucket: str, efs_root: Path
+) -> tuple[Pointer, Manifest]:
+    """Rename the staged shards into place on EFS, then write the manifest to S3 and EFS; returns what may be committed.
+
+    The reports are those of every touched shard of the plan. May run twice: a shard that is in place already is verified
+    and accepted, and the manifest's bytes depend on plan and reports only. Raises ManifestConflict when another manifest has
+    this snapshot id, StagingMissing, ShardInvalid when the reports do not fit together, SnapshotDamaged, StorageUnavailable.
+    """
+    _check_reports(plan, reports)
+    base = load_manifest(s3, bucket, plan.base) if plan.base else None
+    folder = collection_folder(efs_root, plan.collection)
+    shards = {shard.shard: shard for shard in base.shards} if base else {}
+    for report in reports:
+        if report.staged is not None:
+            with storage_errors():
+                place_shard(folder, report.shard, report.staged)
+            shards[report.shard] = _manifest_shard(report.shard, report.staged)
+    entries = tuple(shards.get(number, ManifestShard(number)) for number in range(plan.shards))
+    manifest = Manifest(
+        collection=plan.collection,
+        version=parse_snapshot_id(plan.snapshot_id).version,
+        snapshot_id=plan.snapshot_id,
+        parent=plan.base,
+        dimension=_dimension(base, reports),
+        space=SPACE,
+        chromadb_version=chromadb_version(),
+        shard_count=plan.shards,
+        records=sum(entry.records for entry in entries),
+        digest=add_digests(*(entry.digest for entry in entries)),
+        shards=entries,
+        plan_key=reports[0].plan_key,
+        execution=plan.execution,
+        trigger=plan.trigger,
+        created_at=plan.planned_at,
+    )
+    _write_once(s3, bucket, manifest)
+    path, content = folder / manifest_path(manifest.snapshot_id), manifest.encode()
+    with storage_errors():
+        if not path.exists() or path.read_bytes() != content:  # S3 decided: EFS follows
+            write_atomically(path, content)
+    return manifest.pointer, manifest
+
+
+def place_shard(folder: Path, shard: int, staged: StagedShard) -> None:
+    """Rename a staged shard directory into `shards/`; one that is in place already is verified by its sizes.
+
+    Raises StagingMissing when it is at neither place as the report says.
+    """
+    source, target = folder / staged.path, folder / shard_path(shard, staged.shard_version)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        try:
+            source.rename(target)
+            sync_folder(target.parent)
+            sync_folder(source.parent)
+        except FileNotFoundError:
+            pass  # a late twin may have renamed it just now
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    expected = {entry.name: entry.size for entry in staged.files}
+    found = {name: file_size(target / name) for name in file_names(target)} if target.is_dir() else {}
+    if found != expected:
+        raise StagingMissing(f"{target} does not hold what was staged at {source}: start a new execution, it merges again")
+
+
+def _check_reports(plan: Plan, reports: Sequence[ShardReport]) -> None:
+    mine = [report for report in reports if (report.execution, report.round) == (plan.execution, plan.round)]
+    if len(mine) != len(reports) or sorted(report.shard for report in reports) != list(plan.touched_shards()):
+        found = [(report.execution, report.round, report.shard) for report in reports]
+        raise ShardInvalid("reports", f"the plan touches the shards {list(plan.touched_shards())}, the reports are {found}")
+
+
+def _dimension(base: Manifest | None, reports: Sequence[ShardReport]) -> int | None:
+    found = {report.staged.dimension for report in reports if report.staged and report.staged.dimension is not None}
+    if base and base.dimension is not None:
+        found.add(base.dimension)
+    if len(found) > 1:
+        # The first deltas of a collection changed in S3 while its shards were merged.
+        raise ShardInvalid("dimension", f"the shards have the dimensions {sorted(found)}: start a new execution")
+    return next(iter(found), None)
+
+
+def _manifest_shard(shard: int, staged: StagedShard) -> ManifestShard:
+    return ManifestShard(
+        shard=shard,
+        path=shard_path(shard, staged.shard_version),
+        files=staged.files,
+        records=staged.records,
+        tombstones=staged.tombstones,
+        digest=staged.digest,
+    )
+
+
+def _write_once(s3: Any, bucket: str, manifest: Manifest) -> None:
+    from botocore.exceptions import ClientError
+
+    key, content = manifest.pointer.manifest_key, manifest.encode()
+    with transient_errors():
+        try:
+            s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
+            return
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in ("PreconditionFailed", "412"):
+                raise
+    if read_whole(s3, bucket, key) != content:
+        raise ManifestConflict(f"s3://{bucket}/{key} is another manifest with this snapshot id; nothing was overwritten")
+    logger.info("the manifest was written before", extra={"snapshot_id": manifest.snapshot_id})

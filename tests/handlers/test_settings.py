@@ -1,0 +1,23 @@
+"""The environment, read into one typed object."""
+
+import pytest
+
+from handlers.settings import Settings, SettingsError
+
+LEAST = {"CONTROL_TABLE": "c", "RECEIPTS_TABLE": "r", "BUCKET": "b"}
+
+
+def test_the_defaults_are_those_of_a_deployment() -> None:
+    read = Settings.from_environment(LEAST)
+    assert (read.control_table, read.min_commit_interval_seconds, read.max_receipts_per_round) == ("c", 60, 250)
+
+
+def test_every_missing_or_malformed_variable_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_environment({"BUCKET": "b", "KEEP_SNAPSHOTS": "ten"})
+    assert all(part in str(error.value) for part in ("CONTROL_TABLE", "RECEIPTS_TABLE", "KEEP_SNAPSHOTS='ten'"))
+
+
+def test_a_function_without_the_file_system_says_so_when_it_needs_it() -> None:
+    with pytest.raises(SettingsError, match="EFS_ROOT"):
+        _ = Settings.from_environment(LEAST).efs

@@ -1,0 +1,121 @@
+"""The stream function: folded marks, one execution a collection, poison set aside, transient failures reported."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.pending import PendingReceipts
+
+from handlers.stream_handler import stream_handler
+
+from .conftest import CONTEXT, Aws
+
+A, B = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1)
+
+
+def record(receipt: ReceiptId, suffix: str, entity: str, number: int = 1, event: str = "INSERT") -> dict[str, Any]:
+    keys = {"PK": {"S": receipt.pk}, "SK": {"S": receipt.sk + suffix}}
+    image = {**keys, "TYPE": {"S": entity}}
+    return {
+        "eventID": f"event-{number}",
+        "eventName": event,
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1",
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/receipts/stream/2026-01-01T00:00:00.000",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1767225600 + number,
+            "Keys": keys,
+            ("OldImage" if event == "REMOVE" else "NewImage"): image,
+            "SequenceNumber": f"{number:021d}",
+            "SizeBytes": 100,
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+    }
+
+
+def word(receipt: ReceiptId, word_id: int, number: int = 1) -> dict[str, Any]:
+    return record(receipt, f"#LINE#00001#WORD#{word_id:05d}", "RECEIPT_WORD", number)
+
+
+def pending(aws: Aws, collection: str) -> list[ReceiptId]:
+    return [one.receipt for one in PendingReceipts(aws.dynamodb, "control", collection).read()]
+
+
+def failed(answer: dict[str, Any]) -> list[str]:
+    return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+
+def test_a_batch_marks_each_receipt_once_and_starts_one_execution_a_collection(aws: Aws) -> None:
+    records = [word(A, 1, 1), word(A, 2, 2), word(B, 1, 3)]
+    assert failed(stream_handler({"Records": records}, CONTEXT)) == []
+    assert pending(aws, "words") == [A, B]
+    assert pending(aws, "lines") == []
+    assert aws.executions() == ["words"]
+
+
+def test_a_batch_of_nothing_relevant_starts_nothing(aws: Aws) -> None:
+    stranger = record(A, "", "SOMETHING_ELSE")
+    stranger["dynamodb"]["Keys"]["SK"]["S"] = "ELSEWHERE#1"
+    stranger["dynamodb"]["NewImage"]["SK"]["S"] = "ELSEWHERE#1"
+    assert failed(stream_handler({"Records": [stranger]}, CONTEXT)) == []
+    assert aws.executions() == []
+
+
+def test_a_record_that_cannot_be_parsed_goes_raw_to_the_failure_queue_and_is_acknowledged(aws: Aws) -> None:
+    broken = word(A, 1, 1)
+    del broken["dynamodb"]["Keys"]
+    assert failed(stream_handler({"Records": [broken, word(B, 1, 2)]}, CONTEXT)) == []
+    (message,) = aws.failures()
+    assert message["error"] == "StreamRecordError"
+    assert message["record"] == broken
+    assert pending(aws, "words") == [B]
+
+
+def test_only_the_records_of_a_receipt_whose_mark_failed_are_reported(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    throttled = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "UpdateItem")
+    real = PendingReceipts.mark
+
+    def mark(self: PendingReceipts, reasons: Any, **more: Any) -> dict[ReceiptId, Exception]:
+        return {A: throttled} | real(self, {r: why for r, why in reasons.items() if r != A}, **more)
+
+    monkeypatch.setattr(PendingReceipts, "mark", mark)
+    answer = stream_handler({"Records": [word(B, 1, 1), word(A, 1, 2), word(A, 2, 3)]}, CONTEXT)
+    assert failed(answer) == [f"{2:021d}", f"{3:021d}"]
+    assert pending(aws, "words") == [B]
+
+
+def test_a_mark_that_will_never_work_fails_the_invocation(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
+    monkeypatch.setattr(PendingReceipts, "mark", lambda self, reasons, **more: {A: denied})
+    with pytest.raises(ClientError, match="AccessDenied"):
+        stream_handler({"Records": [word(A, 1)]}, CONTEXT)
+
+
+def test_no_execution_is_started_when_the_holder_is_asked_for_another_round_already(aws: Aws) -> None:
+    head = {"PK": "COLLECTION#words", "SK": "HEAD", "holder": "an-execution", "rerun": "2026-01-01T00:00:00+00:00"}
+    aws.dynamodb.put_item(TableName="control", Item={name: {"S": value} for name, value in head.items()})
+    stream_handler({"Records": [word(A, 1)]}, CONTEXT)
+    assert aws.executions() == []
+    assert pending(aws, "words") == [A]
+
+
+def test_a_start_that_fails_costs_promptness_and_no_change(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    aws.sfn.delete_state_machine(stateMachineArn=aws.state_machine_arn)
+    assert failed(stream_handler({"Records": [word(A, 1)]}, CONTEXT)) == []
+    assert pending(aws, "words") == [A]
+    assert '"ExecutionStartFailures":[1' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_metrics_are_flushed_once_an_invocation_with_units(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    stream_handler({"Records": [word(A, 1)]}, CONTEXT)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert len(lines) == 1
+    units = {m["Name"]: m["Unit"] for m in lines[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert units["StreamRecords"] == "Count"
+    assert units["OldestRecordAge"] == "Seconds"
+    assert lines[0]["RelevantChanges"] == [1]
