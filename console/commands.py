@@ -12,19 +12,25 @@ from rich.text import Text
 from console import render
 from console.api import Api
 from console.connection import Connection, load_aws, load_local
-from console.errors import ExecutionFailed
+from console.errors import ExecutionFailed, UsageError
 from console.models import Execution
 from console.progress import spinner, stderr_console, stdout_console
 
 LOOKED_AT = 500
 """How many executions `history` looks at before it stops looking for more to show."""
 
+IDLE = ("nothing_pending", "coalesced")
+
 NO_EXECUTIONS = "No executions yet. They start by themselves when receipts change; `compaction start` starts one."
 
 
 def connect(arguments: Namespace) -> Connection:
-    """The stack that the arguments name. Raises what `load_local` and `load_aws` raise."""
-    return load_aws(arguments.stack, arguments.region) if arguments.stack else load_local()
+    """The stack that the arguments name. Raises UsageError, and what `load_local` and `load_aws` raise."""
+    if arguments.stack:
+        return load_aws(arguments.stack, arguments.region)
+    if arguments.region:
+        raise UsageError("--region is of a stack on AWS: pass --stack NAME too")
+    return load_local()
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -47,21 +53,21 @@ def status(arguments: Namespace) -> int:
 
 
 def history(arguments: Namespace) -> int:
-    """Executions that found nothing pending are counted, not shown, unless asked for: the schedule makes many."""
+    """Executions that had nothing to do are counted, not shown, unless asked for: the schedule and bursts make many."""
     api = Api(connect(arguments))
     show_idle = arguments.all or arguments.status is not None
     shown: list[Execution] = []
     idle = 0
     with _waiting("asking Step Functions"):
         for execution in islice(api.history(arguments.collection, arguments.status), LOOKED_AT):
-            if execution.result == "nothing_pending" and not show_idle:
+            if execution.result in IDLE and not show_idle:
                 idle += 1
             elif len(shown) < arguments.limit:
                 shown.append(execution)
             else:
                 break
     if arguments.json:
-        print_json({"executions": [execution.to_json() for execution in shown], "nothing_pending_hidden": idle})
+        print_json({"executions": [execution.to_json() for execution in shown], "hidden": idle})
         return 0
     stdout = stdout_console()
     if shown:
@@ -69,7 +75,7 @@ def history(arguments: Namespace) -> int:
     elif not idle:
         stdout.print("No such executions." if arguments.status else NO_EXECUTIONS)
     if idle:
-        stdout.print(f"{idle} that found nothing pending {'is' if idle == 1 else 'are'} not shown; --all shows them.")
+        stdout.print(f"Not shown: {idle} that had nothing pending or coalesced into a running one (--all).")
     if len(shown) == arguments.limit:
         stdout.print(f"These are the newest {len(shown)}; --limit shows more.")
     return 0

@@ -104,7 +104,7 @@ def load_aws(stack_name: str, region: str | None = None) -> Connection:
     from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 
     try:
-        client = boto3.client("cloudformation", region_name=region)
+        client = boto3.Session().client("cloudformation", region_name=region)
         stack = client.describe_stacks(StackName=stack_name)["Stacks"][0]
     except NoRegionError as error:
         raise AccessMissing("which AWS region? pass --region, or set AWS_REGION") from error

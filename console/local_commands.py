@@ -16,7 +16,7 @@ from rich.text import Text
 from console.api import utc_now
 from console.commands import print_json
 from console.connection import STACK_FILE, Connection, load_local, save_local
-from console.errors import FolderInUse, StackNotRunning
+from console.errors import FolderInUse, StackNotRunning, UsageError
 from console.progress import Progress, stderr_console, stdout_console
 
 if TYPE_CHECKING:
@@ -35,13 +35,26 @@ Try, in another terminal and this folder:
 
 
 def demo(arguments: Namespace) -> int:
-    """Exit code 0 only when everything that the demo checks holds."""
-    from local.demo.acts import DemoSettings, run_demo
+    """Exit code 0 only when every act did what it claims and the snapshots are what they must be.
 
-    settings = DemoSettings(
-        receipts=arguments.receipts, shards=arguments.shards, seed=arguments.seed, folder=DEMO_FOLDER.absolute()
-    )
-    result = run_demo(settings, Progress(stderr_console() if arguments.json else stdout_console()))
+    With --json the last line of stdout is the result as one object, also when an act failed. Raises UsageError.
+    """
+    from local.demo.acts import run_demo
+    from local.demo.result import DemoFailed, DemoSettings
+
+    try:
+        settings = DemoSettings(
+            receipts=arguments.receipts, shards=arguments.shards, seed=arguments.seed, folder=DEMO_FOLDER.absolute()
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    progress = Progress(stderr_console() if arguments.json else stdout_console())
+    try:
+        result = run_demo(settings, progress)
+    except DemoFailed as error:
+        if arguments.json:
+            print_json({"ok": False, "error": str(error), "efs": str(settings.folder / "efs")})
+        raise
     if arguments.json:
         print_json(result.to_json())
     return 0 if result.ok else 1
@@ -91,7 +104,7 @@ def welcome(connection: Connection, sample: int | None) -> str:
         WHAT_TO_TRY,
     ]
     if sample is None:
-        lines.append("Nothing is in the tables yet: `compaction up --sample 20` begins with sample receipts.")
+        lines += ["", "The tables are empty; `compaction up --sample 20` begins with 20 receipts."]
     return "\n".join(lines)
 
 

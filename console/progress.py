@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.console import Console
-from rich.rule import Rule
 from rich.text import Text
 
-from console.render import plain_table
+from console.render import fitting_table, short_record
 
 
 def stdout_console() -> Console:
@@ -36,19 +35,20 @@ class Progress:
         """Begin the next act."""
         self._acts += 1
         self._console.print()
-        self._console.print(Rule(Text(f"{self._acts}. {title}", style="bold"), align="left"))
+        self._console.print(Text(f"{self._acts}. {title}", style="bold"))
 
     def say(self, text: str) -> None:
         """One sentence."""
         self._console.print(Text(text))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Values of any kind, a row each."""
-        self._console.print(plain_table(title, columns, rows))
+        """Values of any kind, a row each. Record ids are shortened; a table that is too wide is shown on its side."""
+        short = [[short_record(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        self._console.print(fitting_table(title, columns, short, width=self._console.width))
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
-        """A spinner, gone when the work is done; where no terminal is, a line that stays."""
+        """A spinner, gone when the work is done; elsewhere a line that stays."""
         if not self._console.is_terminal:
             self._console.print(Text(f"{text} …"))
         with spinner(self._console, text):

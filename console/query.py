@@ -7,13 +7,17 @@ collection's vectors is the producers' affair.
 
 import json
 import math
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console.api import Api
 from console.connection import Connection
 from console.errors import SnapshotNotFound, UsageError
+
+if TYPE_CHECKING:
+    from receipt_chroma.results import QueryHit
 
 CACHE = Path("~/.cache/receipt-compaction")
 """Where snapshots of stacks on AWS are kept on this machine, a folder per bucket."""
@@ -62,6 +66,59 @@ def ask(connection: Connection, collection: str, *, text: str | None, vector_fil
         vector = read_vector(Path(vector_file or ""), manifest["dimension"])
     root = Path(connection.efs_root) if connection.efs_root is not None else bring_here(api, collection)
     return _ask_reader(root, collection, vector, n)
+
+
+def _ask_reader(root: Path, collection: str, vector: list[float], n: int) -> Answer:
+    from receipt_chroma.errors import NoSnapshotYet
+    from receipt_chroma.reader import SnapshotReader
+
+    try:
+        with SnapshotReader(root, collection) as reader:
+            found = reader.query(vector, n)
+            return Answer(collection, reader.version, tuple(_hit(rank, hit) for rank, hit in enumerate(found, 1)))
+    except NoSnapshotYet as error:
+        raise SnapshotNotFound(f"{collection} is committed but not on the file system yet: ask again") from error
+
+
+def _hit(rank: int, found: "QueryHit") -> Hit:
+    merchant, labels = found.metadata.get("merchant_name"), found.metadata.get("valid_labels_array")
+    return Hit(
+        rank=rank,
+        id=found.id,
+        distance=found.distance,
+        document=found.document,
+        merchant=str(merchant) if merchant is not None else None,
+        labels=tuple(map(str, labels)) if isinstance(labels, list) else (),
+    )
+
+
+def bring_here(api: Api, collection: str) -> Path:
+    """The root of a tree on this machine that holds the current snapshot, as the file system on AWS does.
+
+    Shards of other versions leave it: one version of a collection may be many hundred megabytes.
+    """
+    from receipt_chroma.download import ensure_snapshot
+    from receipt_chroma.manifest import load_manifest
+    from receipt_chroma.pointer import read_current, swap_pointer
+    from receipt_chroma.tree import CURRENT, SHARDS, collection_folder
+
+    head = api.head(collection)
+    if head is None or head.pointer is None:
+        raise SnapshotNotFound(f"no snapshot of {collection} yet: `compaction status` says what waits")
+    s3, bucket = api.connection.client("s3"), api.connection.bucket
+    manifest = load_manifest(s3, bucket, head.pointer)
+    root = CACHE.expanduser() / bucket
+    ensure_snapshot(s3, bucket, root, collection, manifest)
+    folder = collection_folder(root, collection)
+    swap_pointer(root, collection, head.pointer)
+    if read_current(root, collection).snapshot_id != head.pointer.snapshot_id:
+        # The stack was made anew and counts from 1 again: what is kept here is of another life.
+        (folder / CURRENT).unlink()
+        swap_pointer(root, collection, head.pointer)
+    wanted = {folder / shard.path for shard in manifest.shards if shard.path is not None}
+    for shard_version in set(folder.glob(f"{SHARDS}/*/*")) - wanted:
+        shutil.rmtree(shard_version)
+    return root
 
 
 def embed(text: str, dimension: int) -> list[float]:

@@ -3,11 +3,14 @@
 Texts that come from a stack (names, errors, documents) are wrapped in `Text`: brackets in them are never markup.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +34,8 @@ STYLES = {
     "failed": "bold red",
     "timed_out": "bold red",
 }
+_RECORD_ID = re.compile(r"IMAGE#(?P<image>[^#\s]+)#RECEIPT#(?P<receipt>\d+)#LINE#(?P<line>\d+)(?:#WORD#(?P<word>\d+))?")
+_WORD_WIDTH = 24  # a longer word, an id or a path, may be broken
 _UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0))
 
 
@@ -76,6 +81,16 @@ def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for row in body:
         table.add_row(*row)
     return table
+
+
+def fitting_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, width: int) -> Table:
+    """The table, or the table on its side when its columns would have to break words: few rows with many values."""
+    lines = [columns, *([_cell(cell) for cell in row] for row in rows)]
+    needed = sum(max(map(_longest_word, column)) for column in zip(*lines, strict=True)) + 3 * len(columns)
+    if needed <= width or len(rows) >= len(columns):
+        return plain_table(title, columns, rows)
+    first, *others = zip(*([columns, *rows]), strict=True)
+    return plain_table(title, [str(cell) for cell in first], others)
 
 
 def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
@@ -134,7 +149,7 @@ def history_table(executions: Sequence[Execution], now: datetime, *, width: int)
         cells: list[RenderableType] = [Text(short_name(execution.name)), _result(execution)]
         cells += [Text(execution.mode or "-")] if wide else []
         cells += [number(execution.version), age(execution.started_at, now), duration(execution.seconds(now))]
-        cells += [Text(_one_line(execution.cause))] if wide else []
+        cells += [Text(cause_text(execution.cause))] if wide else []
         table.add_row(*cells)
     return table
 
@@ -149,7 +164,7 @@ def execution_line(execution: Execution, now: datetime) -> Text:
 
 def failure_line(execution: Execution) -> str:
     """One line of an execution that did not succeed: its error and cause, newlines folded."""
-    why = ": ".join(part for part in (execution.error, _one_line(execution.cause)) if part)
+    why = ": ".join(part for part in (execution.error, cause_text(execution.cause)) if part)
     return f"{short_name(execution.name)} {execution.result.replace('_', ' ')}{': ' + why if why else ''}"
 
 
@@ -176,7 +191,7 @@ def answer_table(answer: "Answer", *, width: int) -> Table:
     table.add_column("Document", overflow="fold")
     table.add_column("Merchant", overflow="fold")
     table.add_column("Labels", overflow="fold")
-    table.add_column("Record", overflow="fold")
+    table.add_column("Record", overflow="fold", no_wrap=width < WIDE)
     for hit in answer.hits:
         table.add_row(
             str(hit.rank),
@@ -191,21 +206,26 @@ def answer_table(answer: "Answer", *, width: int) -> Table:
 
 def short_record(record_id: str) -> str:
     """`IMAGE#3f52804b-…#RECEIPT#00001#LINE#00004#WORD#00002` as `3f52804b 1/4/2`: image, receipt, line, word."""
-    parts = record_id.split("#")
-    numbers = "/".join(part.lstrip("0") or "0" for part in parts[3::2])
-    return f"{parts[1][:8]} {numbers}" if len(parts) in (6, 8) else record_id
+    parts = _RECORD_ID.fullmatch(record_id)
+    if parts is None:
+        return record_id
+    numbers = "/".join(str(int(part)) for part in parts.group("receipt", "line", "word") if part is not None)
+    return f"{parts['image'][:8]} {numbers}"
 
 
 def _table(title: str) -> Table:
-    return Table(
-        title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
-    )
+    table = Table(title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    if title:
+        table.title = Text(title, style="bold")
+        table.min_width = cell_len(title) + 2  # or the title would be folded to the width of a small table
+    return table
 
 
 def _lease(status: CollectionStatus, now: datetime) -> str:
     if status.holder is None:
         return "free"
-    return f"{short_name(status.holder.rpartition(':')[2])} ({age(status.holder_since, now)})"
+    since = status.holder_since or now
+    return f"{short_name(status.holder.rpartition(':')[2])} (for {duration(round((now - since).total_seconds()))})"
 
 
 def _last(execution: Execution | None, now: datetime) -> Text:
@@ -221,8 +241,16 @@ def _result(execution: Execution) -> Text:
     return result
 
 
-def _one_line(text: str | None) -> str:
-    return " ".join((text or "").split())
+def cause_text(cause: str | None) -> str:
+    """A cause in one line. A Lambda's is JSON with its stack trace in it: its message is enough."""
+    text = cause or ""
+    try:
+        reported = json.loads(text)
+    except json.JSONDecodeError:
+        reported = None
+    if isinstance(reported, dict) and isinstance(reported.get("errorMessage"), str):
+        text = reported["errorMessage"]
+    return " ".join(text.split())
 
 
 def _text(value: Text | str) -> Text:
@@ -237,6 +265,10 @@ def _cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _longest_word(text: str) -> int:
+    return max((min(cell_len(part), _WORD_WIDTH) for part in text.split()), default=1)
 
 
 def _is_number(text: str) -> bool:

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 from local import names
 from local.environment import CREDENTIALS, PROCESS_ENVIRONMENT, ProcessEnvironment
 from local.errors import StackAlreadyRunning
-from local.moto_patches import MotoPatches
+from local.moto_patches import MotoPatches, interpreter_threads
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,12 @@ class Cloud:
         if not self._running.acquire(blocking=False):
             raise StackAlreadyRunning("a local stack runs in this process already: stop it first")
         try:
-            self._patches.apply()
+            # First of all, since already the import of moto reads the person's AWS profile.
             self._environment = ProcessEnvironment(
                 {**PROCESS_ENVIRONMENT, "AWS_ENDPOINT_URL_LAMBDA": lambda_endpoint_url}
             )
             self._environment.enter()
+            self._patches.apply()
             self._start_mock()
             self._start_server()
         except BaseException:
@@ -106,15 +107,6 @@ class Cloud:
         return boto3.client(service, region_name=names.REGION, config=Config(retries={"total_max_attempts": 1}))
 
 
-def interpreter_threads() -> list[threading.Thread]:
-    """The threads of executions that still run, however little: those that ended are forgotten on the way."""
-    from moto.stepfunctions.parser.utils import TMP_THREADS
-
-    alive = [thread for thread in TMP_THREADS if thread.is_alive() or not thread.ident]
-    TMP_THREADS[:] = alive
-    return list(alive)
-
-
 def join_interpreter(seconds: float) -> bool:
     """Wait for the interpreter's threads; whether all ended within that time."""
     deadline = time.monotonic() + seconds
@@ -123,6 +115,6 @@ def join_interpreter(seconds: float) -> bool:
         if remaining <= 0:
             log.warning("%d threads of executions still run", len(threads))
             return False
-        if threads[0].ident:
+        if threads[0].ident is not None:
             threads[0].join(remaining)
     return True

@@ -60,8 +60,8 @@ def first_failure(records: Sequence[Record], payload: bytes) -> int:
     if not failures:
         return len(records)  # an answer that reports nothing, whatever it is, reports success
     places = {sequence_number(record): index for index, record in enumerate(records)}
-    named = [places.get(failure.get("itemIdentifier", ""), 0) for failure in failures]
-    return min(named)
+    named = (failure.get("itemIdentifier") if isinstance(failure, dict) else None for failure in failures)
+    return min(places.get(str(number), 0) for number in named)
 
 
 def _retry(batch: Batch, retry_attempts: int) -> Verdict:

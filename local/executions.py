@@ -42,6 +42,7 @@ class Executions:
 
     def __init__(self, stepfunctions: Any) -> None:
         self._client = stepfunctions
+        self._ended: dict[str, Execution] = {}  # what has ended stays as it is and need not be asked for again
 
     def start(self, collection: str, *, mode: str = "compact", trigger: str = "operator", **more: Any) -> str:
         """Start an execution under a fresh name; its ARN."""
@@ -64,8 +65,13 @@ class Executions:
         query = {"stateMachineArn": names.STATE_MACHINE_ARN, **({"statusFilter": status} if status else {})}
         pages = self._client.get_paginator("list_executions").paginate(**query)
         arns = [item["executionArn"] for page in pages for item in page["executions"]]
-        found = [self.get(arn) for arn in reversed(arns)]
+        found = [self._ended.get(arn) or self.get(arn) for arn in reversed(arns)]
+        self._ended = {each.arn: each for each in found if each.status != "RUNNING"} | self._ended
         return [each for each in found if collection is None or each.input.get("collection") == collection]
+
+    def forget(self) -> None:
+        """Forget what has ended: there is nothing of it any more."""
+        self._ended.clear()
 
     def history(self, arn: str) -> list[dict[str, Any]]:
         """Every event of an execution, oldest first."""

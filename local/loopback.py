@@ -83,8 +83,9 @@ class LoopbackServer(ThreadingHTTPServer):
 
     def stop(self) -> None:
         """Take no more connections; those that are open end with their peers."""
-        self.shutdown()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self.shutdown()
+            self._thread.join()
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 (the base class's)

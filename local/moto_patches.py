@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
@@ -15,6 +16,7 @@ from local.errors import UnsupportedMoto
 
 TESTED_VERSION = "5.2.5"
 KEPT_ITERATORS = 1000
+KEPT_EXECUTIONS = 2000
 _STARTING_SECONDS = 2.0
 
 FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
@@ -52,7 +54,9 @@ def _targets() -> list[tuple[Any, str, Callable[[Any], Any]]]:
     from moto.dynamodb.models.table import Table
     from moto.dynamodb.responses import DynamoHandler
     from moto.dynamodbstreams.models import DynamoDBStreamsBackend
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
     return [
         (Table, "query", narrow_to_partition),
@@ -60,6 +64,8 @@ def _targets() -> list[tuple[Any, str, Callable[[Any], Any]]]:
         (DynamoDBStreamsBackend, "get_records", forget_old_iterators),
         (Execution, "stop", end_at_once),
         (BaseExecutionWorkerCommunication, "terminated", keep_first_ending),
+        (StepFunctionsParserBackend, "start_execution", forget_old_executions),
+        (AmazonStateLanguageParser, "parse", parse_once),
     ]
 
 
@@ -142,6 +148,47 @@ def keep_first_ending(original: Any) -> Any:
                 original(self)
 
     return terminated
+
+
+def forget_old_executions(original: Any) -> Any:
+    """Every execution keeps its history and its threads' objects for ever, and the schedule starts one after the other.
+    Keep the newest that have ended, and all that run."""
+
+    def start_execution(self: Any, state_machine_arn: str, *args: Any, **kwargs: Any) -> Any:
+        execution = original(self, state_machine_arn, *args, **kwargs)
+        with _ending:
+            executions = self.describe_state_machine(state_machine_arn).executions
+            old = executions[:-KEPT_EXECUTIONS]
+            executions[: len(old)] = [each for each in old if each.status not in FINAL]
+            interpreter_threads()
+        return execution
+
+    return start_execution
+
+
+def parse_once(original: Any) -> Any:
+    """moto parses the state machine anew for every execution, 0.17 s of computing time for ours; the tree is the same.
+    What holds state while an execution runs is still built from it each time."""
+
+    @lru_cache(maxsize=4)
+    def tree_of(definition: str) -> Any:
+        return original(definition)[1]
+
+    def parse(definition: str) -> Any:
+        from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+
+        tree = tree_of(definition)
+        return Preprocessor().visit(tree), tree
+
+    return staticmethod(parse)
+
+
+def interpreter_threads() -> list[threading.Thread]:
+    """The threads of executions that still run, however little; moto's list of those that ended is cut on the way."""
+    from moto.stepfunctions.parser.utils import TMP_THREADS
+
+    TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.ident is None or thread.is_alive()]
+    return list(TMP_THREADS)
 
 
 _ending = threading.Lock()

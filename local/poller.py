@@ -63,12 +63,20 @@ class Poller:
         for shard in self._shards:
             shard.start()
 
-    def stop(self) -> None:
-        """Deliver nothing more; a delivery under way comes to its end first."""
+    def ask_to_stop(self) -> None:
+        """Deliver nothing more, but for the batch that the handler has now."""
         for shard in self._shards:
             shard.ask_to_stop()
+
+    def join(self) -> None:
+        """Wait until the handler has answered and the polling has ended."""
         for shard in self._shards:
             shard.join()
+
+    def stop(self) -> None:
+        """Both in one."""
+        self.ask_to_stop()
+        self.join()
 
     def pause(self) -> None:
         """Poll nothing until `resume`; a delivery under way has ended when this returns."""

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,7 +17,6 @@ from local.executions import Execution, Executions
 from local.filters import RECEIPT_CHANGES, Pattern
 from local.invoke_server import invoke_server
 from local.logs import StackLog
-from local.loopback import LoopbackServer
 from local.poller import Mapping, Poller
 from local.schedule import Schedule
 from local.settings import StackSettings
@@ -25,7 +25,7 @@ from local.workers import Workers
 T = TypeVar("T")
 
 _STOP_SECONDS = 10.0
-_RESET_SECONDS = 15.0
+_RESET_SECONDS = 5.0
 
 
 class LocalStack:
@@ -51,8 +51,8 @@ class LocalStack:
         self._cloud = Cloud()
         self._clients: dict[str, Any] = {}
         self._definition = ""
+        self._ending = ExitStack()
         self._workers: Workers | None = None
-        self._server: LoopbackServer | None = None
         self._executions: Executions | None = None
         self._poller: Poller | None = None
         self._schedule: Schedule | None = None
@@ -127,7 +127,6 @@ class LocalStack:
         self._definition = resources.definition(self.application, self.settings.shards)
         for name in ("efs", "logs", "tmp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        self._log.start()
         try:
             self._start()
         except BaseException:
@@ -135,9 +134,16 @@ class LocalStack:
             raise
 
     def _start(self) -> None:
+        # Each part says how it ends; `stop` does that in the opposite order, and all of it whatever fails.
+        ending = self._ending
+        ending.callback(self._forget)
+        self._log.start()
+        ending.callback(self._log.stop)
         # moto must know where the server listens before there can be workers, which must know where moto listens.
-        self._server = invoke_server(lambda function, event: self.workers.invoke(function, event))
-        self._cloud.start(lambda_endpoint_url=f"http://{self._server.address}")
+        server = invoke_server(lambda function, event: self.workers.invoke(function, event))
+        ending.callback(server.stop)
+        self._cloud.start(lambda_endpoint_url=f"http://{server.address}")
+        ending.callback(self._cloud.stop)
         environment = handler_environment(
             settings=self.settings,
             endpoint_url=self._cloud.endpoint_url,
@@ -145,46 +151,47 @@ class LocalStack:
             work_root=self.folder / "tmp",
             failure_queue_url=self.failure_queue_url,
         )
-        self._workers = Workers(self.application, environment, self.folder / "logs", self.settings.init_timeout_seconds)
-        self._server.start()
-        self._executions = Executions(self._cloud.client("stepfunctions"))
+        workers = Workers(self.application, environment, self.folder / "logs", self.settings.init_timeout_seconds)
+        self._workers = workers
+        server.start()
         self._create_resources()
+        executions = self._executions = Executions(self._cloud.client("stepfunctions"))
+        ending.callback(join_interpreter, _STOP_SECONDS)
+        ending.callback(lambda: self.poller.join())
+        ending.callback(workers.stop)
+        ending.callback(executions.stop_all)
+        ending.callback(lambda: self.poller.ask_to_stop())
+        ending.callback(workers.refuse)
         self._poller = self._new_poller()
         self._poller.start()
-        self._schedule = Schedule(self._executions, self.settings.schedule_seconds)
-        self._schedule.start()
+        schedule = self._schedule = Schedule(executions, self.settings.schedule_seconds)
+        ending.callback(schedule.stop)
+        schedule.start()
 
     def stop(self) -> None:
-        """Take everything down, in the order that leaves no process and no thread behind. May be called twice."""
-        if self._schedule is not None:
-            self._schedule.stop()
-        if self._workers is not None:
-            self._workers.refuse()
-        if self._poller is not None:
-            self._poller.stop()
-        if self._executions is not None:
-            self._executions.stop_all()
-        if self._workers is not None:
-            self._workers.stop()
-            join_interpreter(_STOP_SECONDS)
-        if self._server is not None:
-            self._server.stop()
+        """Take everything down: stop poller and schedule, refuse invocations, abort what runs, end the workers, wait
+        for the interpreter, then the servers. The other way round leaves orphans. May be called twice."""
+        self._ending.close()
+
+    def _forget(self) -> None:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
-        self._cloud.stop()
-        self._log.stop()
-        self._schedule = self._workers = self._poller = self._executions = self._server = None
+        self._workers = self._poller = self._executions = self._schedule = None
 
-    def reset(self) -> None:
+    def reset(self, busy_seconds: float = _RESET_SECONDS) -> None:
         """A stack as new, for the next test: no data, no executions, nothing on the file system. Workers stay warm, but
-        for those that do not finish what they are at."""
+        for those that do not finish within `busy_seconds` what they are at: they are killed."""
         self.schedule.pause()
-        self.poller.stop()
+        self.poller.ask_to_stop()
         self.executions.stop_all()
-        self.workers.drain(timeout=_RESET_SECONDS)
+        self.workers.drain(busy_seconds)
+        self.poller.join()
+        self.executions.stop_all()  # the stream handler may have started one just now
+        self.workers.drain(busy_seconds)
         join_interpreter(_STOP_SECONDS)
         self._cloud.reset()
+        self.executions.forget()
         for folder in (self.efs, self.folder / "tmp"):
             for entry in folder.iterdir():
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()

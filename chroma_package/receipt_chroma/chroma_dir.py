@@ -21,10 +21,12 @@ import numpy as np
 
 from receipt_chroma.errors import ChromaUnreadable
 from receipt_chroma.records import Metadata, MetadataValue, Record, metadata_bytes, normal_metadata
+from receipt_chroma.results import QueryHit
 from receipt_chroma.sqlite_files import SQLITE_FILE
 
 SPACE: Final = "l2"
 _READ_BATCH: Final = 2_000
+_FOREIGN_WRITE_BATCH: Final = 500
 _DROPPED_SUFFIXES: Final = ("-wal", "-shm", "-journal")
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ class ChromaDir:
     def __init__(self, client: Any, collection: Any) -> None:
         self._client = client
         self.collection = collection
+        self._write_batch = int(client.get_max_batch_size()) if client is not None else _FOREIGN_WRITE_BATCH
 
     @classmethod
     def create(cls, path: Path, name: str) -> Self:
@@ -67,15 +70,25 @@ class ChromaDir:
             directory.collection.count()
         return directory
 
+    @classmethod
+    def around(cls, collection: Any) -> Self:
+        """A collection that the caller opened, and closes; only its records may be read and written."""
+        return cls(None, collection)
+
     @property
     def space(self) -> str:
         """The collection's distance: l2, cosine or ip."""
-        return str((self.collection.configuration.get("hnsw") or {}).get("space"))
+        return str(self._hnsw.get("space"))
 
     @property
     def sync_threshold(self) -> int:
         """After how many writes the vectors are persisted."""
-        return int((self.collection.configuration.get("hnsw") or {}).get("sync_threshold") or 0)
+        return int(self._hnsw.get("sync_threshold") or 0)
+
+    @property
+    def _hnsw(self) -> Mapping[str, Any]:
+        # Not `configuration`: that one also builds the embedding function that a producer's directory may name.
+        return self.collection.configuration_json.get("hnsw") or {}
 
     def ids(self) -> list[str]:
         """All record ids."""
@@ -100,7 +113,7 @@ class ChromaDir:
 
     def add(self, records: Sequence[Record]) -> None:
         """Insert records whose ids are not there (chromadb silently leaves out those that are)."""
-        for batch in batches(records, self._write_batch()):
+        for batch in batches(records, self._write_batch):
             with chroma_errors():
                 self.collection.add(
                     ids=[record.id for record in batch],
@@ -111,21 +124,55 @@ class ChromaDir:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete records; ids that are not there are ignored."""
-        for batch in batches(ids, self._write_batch()):
+        for batch in batches(ids, self._write_batch):
             with chroma_errors():
                 self.collection.delete(ids=batch)
 
     def update_metadata(self, changes: Mapping[str, Mapping[str, MetadataValue | None]]) -> None:
         """Merge changes into the metadata of records, by id; None removes a key. Vectors are not touched."""
-        for batch in batches(sorted(changes), self._write_batch()):
+        for batch in batches(sorted(changes), self._write_batch):
             with chroma_errors():
                 self.collection.update(ids=batch, metadatas=[dict(changes[record_id]) for record_id in batch])
+
+    def select(self, ids: Sequence[str] | None = None, *, where: Mapping[str, Any] | None = None) -> list[Record]:
+        """The records with these ids (default: all) that match a Chroma `where` filter."""
+        if where is None:
+            return list(self.records(self.ids() if ids is None else ids))
+        check_where(where)
+        with chroma_errors():
+            matching: list[str] = list(self.collection.get(where=dict(where), include=[])["ids"])
+        wanted = set(matching if ids is None else ids)
+        return list(self.records([record_id for record_id in matching if record_id in wanted]))
+
+    def nearest(
+        self, embedding: Sequence[float], n_results: int, *, where: Mapping[str, Any] | None = None
+    ) -> list[QueryHit]:
+        """The nearest records to one vector, nearest first."""
+        if where is not None:
+            check_where(where)
+        with chroma_errors():
+            found = self.collection.query(
+                query_embeddings=np.array([embedding], dtype=np.float32),
+                n_results=n_results,
+                where=None if where is None else dict(where),
+                include=["documents", "metadatas", "distances"],
+            )
+        columns = (found[name][0] for name in ("ids", "distances", "documents", "metadatas"))
+        return [
+            QueryHit(record_id, float(distance), document, normal_metadata(metadata))
+            for record_id, distance, document, metadata in zip(*columns, strict=True)
+        ]
 
     def query(self, vectors: Any, n_results: int) -> list[list[str]]:
         """Ids of the nearest records to each vector, nearest first."""
         with chroma_errors():
             found = self.collection.query(query_embeddings=vectors, n_results=n_results, include=[])
         return [list(ids) for ids in found["ids"]]
+
+    def warm_up(self) -> None:
+        """Load the index now: the first query is as fast as the others, and an index that cannot be read shows here."""
+        with chroma_errors():
+            self.collection.get(limit=1, include=["embeddings"])
 
     def count(self) -> int:
         """Number of records, as SQLite has them."""
@@ -144,9 +191,6 @@ class ChromaDir:
     ) -> None:
         self.close()
 
-    def _write_batch(self) -> int:
-        return int(self._client.get_max_batch_size())
-
 
 def chromadb_version() -> str:
     """The installed release of chromadb, without importing it."""
@@ -161,6 +205,13 @@ def collection_names(path: Path) -> list[str]:
             return sorted(collection.name for collection in client.list_collections())
         finally:
             client.close()
+
+
+def check_where(where: Mapping[str, Any]) -> None:
+    """Raise ValueError unless this is a Chroma `where` filter."""
+    from chromadb.api.types import validate_where
+
+    validate_where(dict(where))
 
 
 def metadata_change(old: Metadata, new: Metadata) -> dict[str, MetadataValue | None]:

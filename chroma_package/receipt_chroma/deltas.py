@@ -16,7 +16,8 @@ from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.runs import DeltaLocation
 
 from receipt_chroma.archive import unpack
-from receipt_chroma.arrow import read_arrow_delta, write_arrow_delta
+from receipt_chroma.arrow import read_arrow_delta
+from receipt_chroma.arrow import write_arrow_delta as write_arrow_delta
 from receipt_chroma.chroma_dir import SPACE, ChromaDir, collection_names
 from receipt_chroma.delta_checks import checked_records
 from receipt_chroma.delta_objects import (
@@ -113,7 +114,7 @@ def _read_chroma(folder: Path, collection: str) -> list[Record]:
         # Before chromadb sees them: it loads a truncated index without a word, and native code may crash on one.
         check_sqlite(folder)
         for header in folder.glob(f"*/{HEADER_FILE}"):
-            check_sizes(header.parent, read_header(header.parent))
+            check_sizes(header.parent, read_header(header.parent), padded=True)
         with _chroma_lock:
             names = collection_names(folder)
             if names != [collection]:

@@ -107,8 +107,7 @@ class DerivedMetadata:
         labels = [label for line in members for label in self._line_labels.get(line, [])]
         valid_somewhere = {label.label for label in labels if label.status == "VALID"}
         derived = label_metadata(labels, [label for label in labels if label.label not in valid_somewhere])
-        if members:
-            derived[ROW_LINE_IDS] = json.dumps(members, separators=(",", ":"))
+        derived[ROW_LINE_IDS] = json.dumps(members, separators=(",", ":"))
         votes = Counter(self._line_sections[line] for line in members if line in self._line_sections)
         winner = _only_best(votes)
         if winner:
@@ -189,16 +188,16 @@ def _latest(labels: Iterable[LabelFact], status: str) -> LabelFact | None:
 
 
 def row_members(text: object, primary_line: int) -> frozenset[int]:
-    """The lines of a visual row as its delta says: a JSON list of line ids. Absent or empty: the primary line alone.
+    """The lines of a visual row as its delta says: a JSON list of line ids, and always the primary line.
 
-    Raises DeltaMetadataInvalid when the value is anything else.
+    A row is keyed by its leftmost line, so it never comes to have no members. Raises DeltaMetadataInvalid when the value is anything else.
     """
     if text is None or text == "":
-        return frozenset({primary_line})
+        text = "[]"
     try:
         members = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         members = None
     if not isinstance(members, list) or any(type(member) is not int for member in members):
         raise DeltaMetadataInvalid(f"{ROW_LINE_IDS} {str(text)[:200]!r} is not a JSON list of line ids such as '[3,4]'")
-    return frozenset(members) or frozenset({primary_line})
+    return frozenset({primary_line, *members})

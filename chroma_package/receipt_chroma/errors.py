@@ -15,7 +15,7 @@ The class says what the caller may do, the message what happened and what to do 
     │   ├── InvalidVector            a zero vector, or one that is not finite
     │   ├── DuplicateRecord          two records with one id
     │   ├── ForeignRecord            a record of another receipt, or of the other collection
-    │   ├── DeltaMetadataInvalid     a metadata value that Chroma refuses, drops or cannot keep
+    │   ├── DeltaMetadataInvalid     metadata that Chroma refuses, drops or cannot keep
     │   └── RunTimeInvalid           the run's created_at cannot be read, so it has no place in the order
     ├── SnapshotDamaged              look first: a published file is wrong on EFS and on S3
     ├── ShardInvalid                 look first: a staged shard failed validation and was not published

@@ -7,7 +7,7 @@ Chroma's fork of hnswlib writes `header.bin` as one packed little-endian struct 
     f64 level multiplier, u64 ef_construction
 
 `data_level0.bin` holds one fixed-size element after another: links (bit 0 of byte 2 marks a deleted element), the vector
-as float32, the label as u64. It has room for `elements` or for up to `capacity` of them. `length.bin` has 4 bytes for each
+as float32, the label as u64. It has room for `elements` or for `capacity` of them. `length.bin` has 4 bytes for each
 (their content is not defined), `link_lists.bin` a u32 byte count and that many bytes per element.
 `index_metadata.pickle` maps record ids to labels; it is written with every flush, and absent before the first.
 """
@@ -85,14 +85,18 @@ def read_header(segment: Path) -> Header:
     return header
 
 
-def check_sizes(segment: Path, header: Header) -> None:
-    """Raise ShardInvalid("index_size") unless every index file has a size that the header allows."""
+def check_sizes(segment: Path, header: Header, *, padded: bool = False) -> None:
+    """Raise ShardInvalid("index_size") unless every index file has the size that the header says.
+
+    With `padded` there may be room for any number of elements up to the capacity: other releases of chromadb wrote so.
+    """
     for name, unit in ((DATA_FILE, header.element_size), (LENGTH_FILE, 4)):
         size = file_size(segment / name)
         rows, rest = divmod(size if size is not None else -1, unit)
-        if rest or not header.elements <= rows <= header.capacity:
+        fits = header.elements <= rows <= header.capacity if padded else rows in (header.elements, header.capacity)
+        if rest or not fits:
             raise ShardInvalid(
-                "index_size", f"{name} has {size} bytes, not {unit} for each of {header.elements} to {header.capacity}"
+                "index_size", f"{name} has {size} bytes, not {unit} for each of {header.elements} or {header.capacity}"
             )
     if (segment / PICKLE_FILE).exists():  # before the first flush the links are not written
         _check_links(segment, header)

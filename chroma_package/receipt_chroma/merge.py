@@ -47,7 +47,15 @@ class _Merged:
 
 
 def merge_shard(
-    *, plan: Plan, plan_key: str, shard: int, attempt: str, s3: Any, bucket: str, efs_root: Path, workdir: Path
+    *,
+    plan: Plan,
+    shard: int,
+    attempt: str,
+    s3: Any,
+    bucket: str,
+    efs_root: Path,
+    workdir: Path,
+    plan_key: str = "",
 ) -> ShardReport:
     """Merge the plan's receipts of one shard and stage the result; a shard that does not change is not staged.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from receipt_dynamo_stream.errors import TransientServiceError
 from receipt_dynamo_stream.head import Pointer, parse_snapshot_id
 from receipt_dynamo_stream.plan import Plan
 from receipt_dynamo_stream.report import ShardReport, StagedShard
@@ -86,14 +87,18 @@ def place_shard(folder: Path, shard: int, staged: StagedShard) -> None:
     expected = {entry.name: entry.size for entry in staged.files}
     found = {name: file_size(target / name) for name in file_names(target)} if target.is_dir() else {}
     if found != expected:
-        raise StagingMissing(f"{target} does not hold what was staged at {source}: start a new execution, it merges again")
+        raise StagingMissing(
+            f"{target} does not hold what was staged at {source}: start a new execution, it merges again"
+        )
 
 
 def _check_reports(plan: Plan, reports: Sequence[ShardReport]) -> None:
     mine = [report for report in reports if (report.execution, report.round) == (plan.execution, plan.round)]
     if len(mine) != len(reports) or sorted(report.shard for report in reports) != list(plan.touched_shards()):
         found = [(report.execution, report.round, report.shard) for report in reports]
-        raise ShardInvalid("reports", f"the plan touches the shards {list(plan.touched_shards())}, the reports are {found}")
+        raise ShardInvalid(
+            "reports", f"the plan touches the shards {list(plan.touched_shards())}, the reports are {found}"
+        )
 
 
 def _dimension(base: Manifest | None, reports: Sequence[ShardReport]) -> int | None:
@@ -126,8 +131,13 @@ def _write_once(s3: Any, bucket: str, manifest: Manifest) -> None:
             s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
             return
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in ("PreconditionFailed", "412"):
+            code = error.response.get("Error", {}).get("Code")
+            if code == "ConditionalRequestConflict":  # a twin writes at this moment
+                raise TransientServiceError(f"s3://{bucket}/{key}: {error}") from error
+            if code not in ("PreconditionFailed", "412"):
                 raise
     if read_whole(s3, bucket, key) != content:
-        raise ManifestConflict(f"s3://{bucket}/{key} is another manifest with this snapshot id; nothing was overwritten")
+        raise ManifestConflict(
+            f"s3://{bucket}/{key} is another manifest with this snapshot id; nothing was overwritten"
+        )
     logger.info("the manifest was written before", extra={"snapshot_id": manifest.snapshot_id})

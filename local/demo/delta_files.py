@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
-from receipt_chroma.deltas import DeltaRecord, write_arrow_delta
+from receipt_chroma import DeltaRecord, write_arrow_delta
 
 from local.demo.chroma_delta import chroma_files, chroma_tar
 from local.demo.embedding import Vector

@@ -36,7 +36,10 @@ def receipt_item(receipt: Receipt) -> Item:
             "timestamp_added": receipt.added_at,
             "raw_s3_bucket": "raw-receipts",
             "raw_s3_key": f"raw/{receipt.image_id}_{receipt.sk}.png",
-            **_corners(Box(0.0, 0.0, 1.0, 1.0)),
+            "top_left": {"x": 0.0, "y": 1.0},
+            "top_right": {"x": 1.0, "y": 1.0},
+            "bottom_left": {"x": 0.0, "y": 0.0},
+            "bottom_right": {"x": 1.0, "y": 0.0},
             "sha256": None,
             "cdn_s3_bucket": None,
             "cdn_s3_key": None,
@@ -160,17 +163,7 @@ def _geometry(box: Box) -> dict[str, dict[str, float] | float]:
     degrees = round(math.degrees(math.atan2(box.height, 40.0)), 6)
     return {
         "bounding_box": {"x": box.x, "y": box.y, "width": box.width, "height": box.height},
-        **_corners(box),
+        "top_left": {"x": box.x, "y": round(box.y + box.height, 5)},
         "angle_degrees": degrees,
         "angle_radians": round(math.radians(degrees), 8),
-    }
-
-
-def _corners(box: Box) -> dict[str, dict[str, float]]:
-    right, top = round(box.x + box.width, 5), round(box.y + box.height, 5)
-    return {
-        "top_left": {"x": box.x, "y": top},
-        "top_right": {"x": right, "y": top},
-        "bottom_left": {"x": box.x, "y": box.y},
-        "bottom_right": {"x": right, "y": box.y},
     }

@@ -7,6 +7,7 @@ deltas are corrupt. It is slow and simple on purpose.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from local.demo.naive_deltas import Records, Refused, read_run
 from local.demo.naive_metadata import line_metadata, word_metadata
 from local.demo.naive_published import NaiveRecord, read_published
-from local.demo.naive_table import Fields, TableReceipt, scan_receipts
+from local.demo.naive_table import Fields, TableReceipt
 
 
 @dataclass
@@ -43,11 +44,14 @@ class Verdict:
 
 
 def check_collection(
-    dynamodb: Any, s3: Any, *, table: str, bucket: str, efs: Path, collection: str, dimension: int
+    receipts: Iterable[TableReceipt], s3: Any, *, bucket: str, efs: Path, collection: str, dimension: int
 ) -> Verdict:
-    """Compare what `efs` publishes of a collection with what the table and the deltas say it must be."""
+    """Compare what `efs` publishes of a collection with what the table and the deltas say it must be.
+
+    `receipts`: what `scan_receipts` found. Raises PublishedDamaged when the files contradict each other.
+    """
     published = read_published(efs, collection)
-    expected = expect(dynamodb, s3, table=table, bucket=bucket, collection=collection, dimension=dimension)
+    expected = expect(receipts, s3, bucket=bucket, collection=collection, dimension=dimension)
     differences = [*expected.problems, *compare(expected.records, published.records)]
     if published.manifest["records"] != len(published.records):
         differences.append(f"the manifest counts {published.manifest['records']} records, its shards hold "
@@ -62,10 +66,10 @@ def check_collection(
     )
 
 
-def expect(dynamodb: Any, s3: Any, *, table: str, bucket: str, collection: str, dimension: int) -> Expected:
+def expect(receipts: Iterable[TableReceipt], s3: Any, *, bucket: str, collection: str, dimension: int) -> Expected:
     """Every record that a collection must hold, derived from nothing."""
     expected = Expected()
-    for receipt in scan_receipts(dynamodb, table):
+    for receipt in receipts:
         _expect_receipt(expected, receipt, s3, bucket, collection, dimension)
     return expected
 

@@ -61,7 +61,7 @@ class Producer:
     monotonic: Callable[[], float] = time.monotonic
 
     def plan_uploads(self, receipts: Sequence[Receipt]) -> list[Upload]:
-        """Decide how to write these receipts: a fourth as Chroma tars, some as loose files, a fifth with the run first."""
+        """Decide how to write these: a fourth as Chroma tars, some as loose files, a fifth with the run first."""
         return [
             Upload(receipt, draw_uuid(self.rng), _kind(index), run_first=index % 5 == 1)
             for index, receipt in enumerate(receipts)

@@ -10,17 +10,17 @@ from local.demo.catalog import MERCHANTS, Merchant
 from local.demo.layout import lay_out
 from local.demo.model import Receipt
 from local.demo.opinions import draw_labels, draw_sections
-from local.demo.printing import draw_sizes, print_receipt
+from local.demo.printing import Sizes, draw_sizes, print_receipt
 
 # Which of the two place items the n-th receipt has; the older METADATA lives on beside its successor in real tables.
 _PLACE_ITEMS = (("place",), ("metadata",), (), ("place", "metadata"), ("place",), ("place",), ("metadata",), ("place",))
 
 
-def sample_receipts(rng: random.Random, count: int, added_at: datetime) -> list[Receipt]:
+def sample_receipts(rng: random.Random, count: int, added_at: datetime, sizes: Sizes | None = None) -> list[Receipt]:
     """`count` receipts on fewer images: mostly one on an image, up to seven, and always two on the second image.
 
     The same `rng` state and `added_at` give the same receipts, ids included. `added_at` is the `timestamp_added` of
-    all of them; their labels come in the minutes after it.
+    all of them; their labels come in the minutes after it. `sizes` is drawn for each one unless given.
     """
     receipts: list[Receipt] = []
     images = 0
@@ -29,14 +29,16 @@ def sample_receipts(rng: random.Random, count: int, added_at: datetime) -> list[
         image_id = draw_uuid(rng)
         on_image = 2 if images == 2 else rng.choices((1, 2, 3, 7), (90, 7, 2, 1))[0]
         for receipt_id in range(1, min(on_image, count - len(receipts)) + 1):
-            receipts.append(sample_receipt(rng, image_id, receipt_id, added_at, len(receipts)))
+            receipts.append(sample_receipt(rng, image_id, receipt_id, added_at, sizes, len(receipts)))
     return receipts
 
 
-def sample_receipt(rng: random.Random, image_id: str, receipt_id: int, added_at: datetime, index: int = 0) -> Receipt:
+def sample_receipt(
+    rng: random.Random, image_id: str, receipt_id: int, added_at: datetime, sizes: Sizes | None = None, index: int = 0
+) -> Receipt:
     """One receipt. `index` chooses which of the place items it has (0: PLACE, 1: METADATA, 2: none, 3: both)."""
     merchant = rng.choice(MERCHANTS)
-    page = lay_out(rng, print_receipt(rng, merchant, draw_sizes(rng)))
+    page = lay_out(rng, print_receipt(rng, merchant, sizes or draw_sizes(rng)))
     items = _PLACE_ITEMS[index % len(_PLACE_ITEMS)]
     return Receipt(
         image_id=image_id,

@@ -57,13 +57,13 @@ from receipt_dynamo_stream.runs import (
 )
 from receipt_dynamo_stream.sharding import shard_of
 
-__all__ = [
+__all__ = [  # noqa: RUF022 -- sorted as sorted() sorts
     "COLLECTIONS",
-    "ENTITY_TYPES",
     "Change",
     "CompactionError",
     "CompactionRun",
     "DeltaLocation",
+    "ENTITY_TYPES",
     "Entity",
     "FieldChange",
     "ItemKey",

@@ -88,7 +88,7 @@ class StreamMessage:
             value: Any = text
         else:
             try:
-                value = json.loads(text)
+                value = json.loads(text, parse_constant=_refuse_constant)
             except (ValueError, TypeError, RecursionError) as error:
                 raise MessageInvalid(f"the message is no JSON: {error}") from error
         if not isinstance(value, Mapping):
@@ -134,6 +134,10 @@ def message_schema() -> dict[str, Any]:
     return schema
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_json(one) for one in value]
@@ -152,8 +156,12 @@ def _read(value: Mapping[str, Any]) -> StreamMessage:
     collections = value.get("collections")
     if collections is None and version == 1:
         collections = sorted(COLLECTIONS_OF[entity_type])
-    if not isinstance(collections, list | tuple) or not collections or not set(collections) <= set(names.COLLECTIONS):
-        raise MessageInvalid("collections names none, or an unknown one")
+    if (
+        not isinstance(collections, list | tuple)
+        or not collections
+        or any(one not in names.COLLECTIONS or collections.count(one) > 1 for one in collections)
+    ):
+        raise MessageInvalid("collections names none, one twice, or an unknown one")
     entity_data, changes = value.get("entity_data"), value.get("changes")
     if not isinstance(entity_data, Mapping) or not isinstance(changes, Mapping):
         raise MessageInvalid("entity_data and changes must be objects")

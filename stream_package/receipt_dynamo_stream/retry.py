@@ -49,7 +49,8 @@ def is_transient(error: BaseException) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return code in TRANSIENT_CODES or status >= 500 or code in {"500", "502", "503", "504"}
     transient_types = (
-        botocore_errors.HTTPClientError,  # read and connect timeouts, broken connections, proxies
+        botocore_errors.ConnectionError,  # endpoint not reachable, connect timeouts
+        botocore_errors.HTTPClientError,  # read timeouts, connections that break off, proxies
         botocore_errors.IncompleteReadError,
         botocore_errors.ResponseStreamingError,
         botocore_errors.CredentialRetrievalError,  # the container's credential endpoint was not reachable

@@ -1,7 +1,10 @@
 """A small stack in moto: the real tables' shapes, and a state machine that does what its input says."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+from receipt_dynamo_stream.pending import PendingReceipts
 
 from console.connection import Connection
 
@@ -98,11 +101,34 @@ class ToyStack:
             item[key] = {"N": str(value)} if isinstance(value, int) else {"S": value}
         self.dynamodb.put_item(TableName=self.connection.control_table, Item=item)
 
-    def publish(self, collection: str, version: int, *, records: int, **head: str | int) -> None:
-        """A pointer and the manifest that it names, without any files."""
+    def receipt(self, image_id: str, receipt_id: int) -> None:
+        """A RECEIPT item in the receipts table."""
+        item = {"PK": {"S": f"IMAGE#{image_id}"}, "SK": {"S": f"RECEIPT#{receipt_id:05d}"}, "TYPE": {"S": "RECEIPT"}}
+        self.dynamodb.put_item(TableName=self.connection.receipts_table, Item=item)
+
+    def pending(self, collection: str) -> list[str]:
+        """The images whose receipts are pending."""
+        pending = PendingReceipts(self.dynamodb, self.connection.control_table, collection).read()
+        return sorted(one.receipt.image_id for one in pending)
+
+    def publish(
+        self, collection: str, version: int, *, records: int, receipts: Sequence[str] = (), **head: str | int
+    ) -> None:
+        """A pointer and the manifest that it names; of its one shard only the list of receipts is there."""
         snapshot_id = f"{version:010d}-{version:010d}-0"
         key = f"snapshots/{collection}/manifests/{snapshot_id}.json"
-        manifest = {"version": version, "records": records, "dimension": 8, "snapshot_id": snapshot_id}
+        path = f"shards/0000/{snapshot_id}-attempt"
+        manifest = {
+            "version": version,
+            "records": records,
+            "dimension": 8,
+            "snapshot_id": snapshot_id,
+            "shards": [{"shard": 0, "path": path}, {"shard": 1, "path": None}],
+        }
+        receipts_key = f"snapshots/{collection}/{path}/receipts.txt"
+        self.s3.put_object(
+            Bucket=self.connection.bucket, Key=receipts_key, Body="".join(f"{r}\n" for r in receipts).encode()
+        )
         self.s3.put_object(Bucket=self.connection.bucket, Key=key, Body=json.dumps(manifest).encode())
         self.head(
             collection,

@@ -14,11 +14,16 @@ import pytest
 from moto import mock_aws
 
 from local.demo.model import Receipt
+from local.demo.printing import Sizes
 from local.demo.producer import Producer
 from local.demo.receipts import sample_receipts
 
 TABLE, BUCKET, DIMENSION = "receipts", "deltas", 16
 MIDNIGHT = datetime(2026, 7, 28, tzinfo=UTC)
+_FEW = {  # moto takes long over every attribute that it answers with
+    "ProjectionExpression": "PK, SK, #type, timestamp_added, created_at, merchant_name",
+    "ExpressionAttributeNames": {"#type": "TYPE"},
+}
 
 
 @dataclass(frozen=True)
@@ -27,26 +32,40 @@ class Cloud:
     s3: Any
 
     def items(self) -> list[dict[str, Any]]:
-        return [item for page in self.dynamodb.get_paginator("scan").paginate(TableName=TABLE) for item in page["Items"]]
+        return [
+            item
+            for page in self.dynamodb.get_paginator("scan").paginate(TableName=TABLE, **_FEW)
+            for item in page["Items"]
+        ]
 
     def sort_keys(self) -> list[str]:
         return [item["SK"]["S"] for item in self.items()]
 
 
+@pytest.fixture(scope="module")
+def empty_cloud() -> Iterator[Cloud]:
+    """Both services, started once for a module: that takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "local")
+        yield Cloud(*(boto3.client(service, region_name="us-east-1") for service in ("dynamodb", "s3")))
+
+
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "local")
-    with mock_aws():
-        dynamodb, s3 = (boto3.client(service, region_name="us-east-1") for service in ("dynamodb", "s3"))
-        dynamodb.create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        s3.create_bucket(Bucket=BUCKET)
-        yield Cloud(dynamodb, s3)
+def cloud(empty_cloud: Cloud) -> Iterator[Cloud]:
+    """An empty table and an empty bucket."""
+    empty_cloud.dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    empty_cloud.s3.create_bucket(Bucket=BUCKET)
+    yield empty_cloud
+    empty_cloud.dynamodb.delete_table(TableName=TABLE)
+    for found in empty_cloud.s3.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        empty_cloud.s3.delete_object(Bucket=BUCKET, Key=found["Key"])
+    empty_cloud.s3.delete_bucket(Bucket=BUCKET)
 
 
 @pytest.fixture
@@ -67,5 +86,5 @@ def producer(cloud: Cloud) -> Producer:
 
 @pytest.fixture
 def receipts() -> list[Receipt]:
-    """Five receipts: with PLACE, METADATA, neither, both and PLACE; the second and third on one image."""
-    return sample_receipts(random.Random(3), 5, MIDNIGHT)
+    """Five short receipts: with PLACE, METADATA, neither, both and PLACE; the second and third on one image."""
+    return sample_receipts(random.Random(3), 5, MIDNIGHT, Sizes(rows=17, lines=27))

@@ -1,4 +1,4 @@
-"""Publishes records as a snapshot by the simplest means: what the naive model should find, written without the packages."""
+"""Publishes records as a snapshot by the simplest means, without the packages: what the naive model should find."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.demo.records import Record
 
 
 def publish(efs: Path, collection: str, records: Mapping[str, NaiveRecord], shards: int = 1) -> dict[str, Any]:
-    """Write version 1 with the records dealt out over `shards`; an empty shard has no directory. Returns the manifest."""
+    """Write version 1, the records dealt out over `shards`; an empty shard has no directory. Returns the manifest."""
     folder = efs / collection
     dealt = [dict(sorted(records.items())[shard::shards]) for shard in range(shards)]
     manifest = {"records": len(records), "shards": [_shard(folder, collection, *one) for one in enumerate(dealt)]}

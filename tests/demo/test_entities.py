@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
+from receipt_dynamo_stream.keys import parse_item_key
 
 from local.demo.attributes import attribute
 from local.demo.entities import receipt_items, run_item
 from local.demo.model import Receipt
-from receipt_dynamo_stream.keys import parse_item_key
 from tests.demo.conftest import MIDNIGHT
 
 

@@ -12,20 +12,20 @@ from local.demo.model import Receipt
 from local.demo.naive_deltas import Records
 from local.demo.naive_model import Expected, Verdict, check_collection, compare, expect
 from local.demo.naive_published import NaiveRecord, PublishedDamaged
+from local.demo.naive_table import scan_receipts
 from local.demo.producer import COLLECTIONS, Producer, Upload
 from tests.demo.conftest import BUCKET, DIMENSION, TABLE, Cloud
 from tests.demo.publishing import publish, write_manifest
 
 
 def expected_of(cloud: Cloud, collection: str) -> Expected:
-    return expect(
-        cloud.dynamodb, cloud.s3, table=TABLE, bucket=BUCKET, collection=collection, dimension=DIMENSION
-    )
+    receipts = scan_receipts(cloud.dynamodb, TABLE)
+    return expect(receipts, cloud.s3, bucket=BUCKET, collection=collection, dimension=DIMENSION)
 
 
 def verdict_of(cloud: Cloud, efs: Path, collection: str) -> Verdict:
-    where = {"table": TABLE, "bucket": BUCKET}
-    return check_collection(cloud.dynamodb, cloud.s3, **where, efs=efs, collection=collection, dimension=DIMENSION)
+    receipts = scan_receipts(cloud.dynamodb, TABLE)
+    return check_collection(receipts, cloud.s3, bucket=BUCKET, efs=efs, collection=collection, dimension=DIMENSION)
 
 
 def settle_runs(cloud: Cloud, collection: str, state: str = "COMPLETED", run_id: str = "") -> None:
@@ -115,7 +115,8 @@ def flip_in_one(records: Records) -> Records:
 
 def relabel_one(records: Records) -> Records:
     first = next(iter(records))
-    return records | {first: dataclasses.replace(records[first], metadata=records[first].metadata | {"label_status": "?"})}
+    changed = records[first].metadata | {"label_status": "?"}
+    return records | {first: dataclasses.replace(records[first], metadata=changed)}
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS)

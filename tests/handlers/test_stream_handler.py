@@ -91,7 +91,7 @@ def test_only_the_records_of_a_receipt_whose_mark_failed_are_reported(
 
 def test_a_mark_that_will_never_work_fails_the_invocation(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
-    monkeypatch.setattr(PendingReceipts, "mark", lambda self, reasons, **more: {A: denied})
+    monkeypatch.setattr(PendingReceipts, "mark", lambda *_, **__: {A: denied})
     with pytest.raises(ClientError, match="AccessDenied"):
         stream_handler({"Records": [word(A, 1)]}, CONTEXT)
 

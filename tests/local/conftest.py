@@ -2,29 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from local.application import Application, functions_of
-from local.settings import StackSettings
 from local.stack import LocalStack
 
-TOY = Path(__file__).parent / "toy"
-QUICK = StackSettings(
-    schedule_seconds=None,
-    poll_seconds=0.05,
-    batch_window_seconds=0.2,
-    retry_attempts=2,
-    retry_backoff_seconds=0.01,
-    init_timeout_seconds=30,
-)
-
-
-def toy_application() -> Application:
-    steps = functions_of(["Echo", "Hold", "Misbehave"], package="toy_handlers")
-    (listen,) = functions_of(["Listen"], package="toy_handlers")
-    return Application(root=TOY, definition=TOY / "toy.asl.json", steps=steps, stream_handler=listen)
+from .tools import QUICK, toy_application
 
 
 @pytest.fixture(scope="module")

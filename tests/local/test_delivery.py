@@ -12,7 +12,9 @@ from local.invocation import InvocationResult
 
 
 def records(*numbers: int) -> tuple[dict[str, Any], ...]:
-    return tuple({"dynamodb": {"SequenceNumber": str(n), "ApproximateCreationDateTime": 1785240000 + n}} for n in numbers)
+    return tuple(
+        {"dynamodb": {"SequenceNumber": str(n), "ApproximateCreationDateTime": 1785240000 + n}} for n in numbers
+    )
 
 
 def answer(content: Any) -> InvocationResult:

@@ -63,7 +63,8 @@ def test_numbers_and_truth_values_are_not_mixed_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", [{"a": []}, {"a": "x"}, {"a": [{"numeric": [">", 1]}]}, {"a": {"b": [{"anything-but": ["x"]}]}}, {"a": 1}]
+    "pattern",
+    [{"a": []}, {"a": "x"}, {"a": [{"numeric": [">", 1]}]}, {"a": {"b": [{"anything-but": ["x"]}]}}, {"a": 1}],
 )
 def test_a_pattern_the_poller_cannot_honour_is_refused(pattern: dict[str, Any]) -> None:
     with pytest.raises(FilterError):

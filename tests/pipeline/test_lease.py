@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from receipt_dynamo_stream.keys import ReceiptId
 
+from .faults import after, at_update
 from .world import World, word_ids
 
 A, B = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1)
@@ -95,6 +96,7 @@ def test_a_paused_collection_publishes_nothing_and_keeps_its_changes(world: Worl
     assert world.head().holder is None
     world.change_head("REMOVE paused")
     world.run()
+    world.settle_down()
     assert word_ids(B) <= world.ids()
 
 
@@ -115,3 +117,13 @@ def test_versions_of_a_head_without_pointer_are_an_error_and_nothing_is_overwrit
     assert world.run().error == "PointerMissing"
     assert (world.efs / "words/CURRENT").read_bytes() == current
     assert world.head().version == 0
+
+
+def test_a_collection_resumed_just_before_its_release_goes_on_at_once(world: World) -> None:
+    world.published(A)
+    world.change_head("SET paused = :why", {":why": {"S": "a test"}})
+    world.mark(A)
+    with at_update("REMOVE holder, rerun", after(lambda: world.change_head("REMOVE paused"))) as resumed:
+        assert world.run().outcome == "unchanged"
+    assert resumed
+    assert world.pending() == []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import numpy as np
 from receipt_chroma.deltas import DeltaRecord, write_arrow_delta_to
 from receipt_chroma.reader import SnapshotReader
@@ -37,6 +38,7 @@ class World:
         self.stack = stack
         self.names = stack.connection
         self.dynamodb, self.s3, self.sfn = (stack.client(s) for s in ("dynamodb", "s3", "stepfunctions"))
+        self.inside = boto3.client("dynamodb")  # answered by moto in the calling thread, also from within an update
         self.efs = Path(self.names.efs_root or "")
 
     # -- producing
@@ -101,7 +103,8 @@ class World:
 
     def mark(self, receipt: ReceiptId, collection: str = "words") -> None:
         """Mark a receipt pending as the stream function does, without starting anything."""
-        self.pending_of(collection).mark({receipt: {"test"}}, now=CREATED, new_token=lambda: uuid4().hex)
+        pending = PendingReceipts(self.inside, self.names.control_table, collection)
+        pending.mark({receipt: {"test"}}, now=CREATED, new_token=lambda: uuid4().hex)
 
     def published(self, *receipts: ReceiptId) -> None:
         """Bring receipts all the way into both collections' snapshots."""
@@ -151,7 +154,7 @@ class World:
         self.until(self._quiet, "the stack to settle down")
 
     def _quiet(self) -> bool:
-        busy = self.stack.executions.list(status="RUNNING") or any(self.pending(c) for c in ("lines", "words"))
+        busy = self.stack.executions.find(status="RUNNING") or any(self.pending(c) for c in ("lines", "words"))
         return not busy
 
     @staticmethod
@@ -175,7 +178,7 @@ class World:
         """Change HEAD by hand, as an operator or another execution would."""
         more = {"ExpressionAttributeValues": values} if values else {}
         key = {"PK": {"S": f"COLLECTION#{collection}"}, "SK": {"S": "HEAD"}}
-        self.dynamodb.update_item(TableName=self.names.control_table, Key=key, UpdateExpression=expression, **more)
+        self.inside.update_item(TableName=self.names.control_table, Key=key, UpdateExpression=expression, **more)
 
     def pending_of(self, collection: str) -> PendingReceipts:
         return PendingReceipts(self.dynamodb, self.names.control_table, collection)
@@ -186,7 +189,7 @@ class World:
     def ids(self, collection: str = "words") -> set[str]:
         """The ids that a reader sees now."""
         with SnapshotReader(self.efs, collection) as reader:
-            return set(reader.get()["ids"])
+            return {record.id for record in reader.get()}
 
     def run_item(self, receipt: ReceiptId, run_id: str) -> dict[str, Any]:
         key = {"PK": {"S": receipt.pk}, "SK": {"S": f"{receipt.sk}#COMPACTION_RUN#{run_id}"}}

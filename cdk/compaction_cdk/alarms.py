@@ -1,0 +1,196 @@
+"""The alarms. Each says in its description what to do; docs/deploy.md has a section under each one's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_efs as efs
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as stepfunctions
+from constructs import Construct
+
+from .environment import NAMESPACE
+
+FIVE_MINUTES = Duration.minutes(5)
+MISSING_IS_FINE = cloudwatch.TreatMissingData.NOT_BREACHING
+MISSING_IS_BAD = cloudwatch.TreatMissingData.BREACHING
+
+
+class CompactionAlarms(Construct):
+    """`by_name`: the alarms, each told to `topic` when it starts and when it ends.
+
+    `service` is the deployment's name in the functions' metrics; `stale_after_minutes` is how old a change may become.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        service: str,
+        collections: Sequence[str],
+        stale_after_minutes: int,
+        light: Mapping[str, lambda_.IFunction],
+        heavy: Mapping[str, lambda_.IFunction],
+        merge_timeout: Duration,
+        state_machine: stepfunctions.IStateMachine,
+        failure_queue: sqs.IQueue,
+        file_system: efs.IFileSystem,
+        topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, id)
+        self._service, self._topic = service, topic
+        self.by_name: dict[str, cloudwatch.Alarm] = {}
+        for collection in collections:
+            self._freshness(collection, stale_after_minutes)
+            self._alarm(
+                f"ExecutionsFailed-{collection}",
+                self.own("ExecutionsFailed", "Sum", collection),
+                above=0,
+                what=f"An execution of {collection} failed (not Fenced). Read its error with `compaction history`."
+                " The next execution takes over by itself; act when this repeats.",
+            )
+            self._alarm(
+                f"QuarantinedRuns-{collection}",
+                self.own("QuarantinedRuns", "Sum", collection),
+                above=0,
+                what=f"A run of {collection} was set aside, the rest goes on. See why with `compaction status`,"
+                " let the producer write the delta again, then retry the run.",
+            )
+        self._alarm(
+            "ExecutionStartFailures",
+            self.own("ExecutionStartFailures", "Sum"),
+            above=0,
+            periods=3,
+            what="The stream function may not or cannot start executions. Changes are safe and wait for the schedule."
+            " Look at the function's log.",
+        )
+        self._alarm(
+            "NothingStarts",
+            state_machine.metric_started(period=FIVE_MINUTES, statistic="Sum"),
+            below=1,
+            periods=4,
+            missing=MISSING_IS_BAD,
+            what="No execution started for 20 minutes, not even the schedule's. Look at the schedules and their role.",
+        )
+        self._of_functions(light["StreamHandler"], heavy["MergeDeltas"], merge_timeout)
+        for kind, functions in (("Light", light), ("Heavy", heavy)):  # a formula takes ten metrics at most
+            self._throttles(kind, functions)
+        self._alarm(
+            "FailureQueue",
+            failure_queue.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum"),
+            above=0,
+            what="Stream records were set aside. Read the queue: a record that cannot be parsed is there as it came;"
+            " a failed batch is there as a range of sequence numbers. Then `compaction reconcile`.",
+        )
+        self._alarm(
+            "FileSystemLimit",
+            cloudwatch.Metric(
+                namespace="AWS/EFS",
+                metric_name="PercentIOLimit",
+                dimensions_map={"FileSystemId": file_system.file_system_id},
+                statistic="Maximum",
+                period=FIVE_MINUTES,
+            ),
+            above=80,
+            periods=3,
+            what="The file system is near its limit of operations. Readers get slow: raise the commit interval, or"
+            " let fewer readers open snapshots at once.",
+        )
+
+    def own(self, name: str, statistic: str, collection: str | None = None) -> cloudwatch.Metric:
+        """A metric that a handler emits."""
+        dimensions = {"service": self._service} | ({"collection": collection} if collection else {})
+        return cloudwatch.Metric(
+            namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions, statistic=statistic, period=FIVE_MINUTES
+        )
+
+    def _freshness(self, collection: str, minutes: int) -> None:
+        # Measured by every plan. None in this time means that no plan was made: paused, or nothing runs.
+        self._alarm(
+            f"OldestPendingAge-{collection}",
+            self.own("OldestPendingAge", "Maximum", collection),
+            above=minutes * 60,
+            periods=max(1, minutes // 5),
+            at_least=1,
+            missing=MISSING_IS_BAD,
+            what=f"A change of {collection} has waited for more than {minutes} minutes, or nobody looked for so long"
+            " (paused?). Start with `compaction status`, then `compaction history`.",
+        )
+
+    def _of_functions(self, stream: lambda_.IFunction, merge: lambda_.IFunction, merge_timeout: Duration) -> None:
+        self._alarm(
+            "StreamAge",
+            stream.metric("IteratorAge", statistic="Maximum", period=FIVE_MINUTES),
+            above=Duration.minutes(15).to_milliseconds(),
+            periods=2,
+            what="The stream function is 15 minutes behind the table. Look at its errors and throttles; after a day"
+            " records are lost, and `compaction reconcile` is the answer.",
+        )
+        self._alarm(
+            "StreamErrors",
+            stream.metric_errors(period=FIVE_MINUTES, statistic="Sum"),
+            above=0,
+            periods=3,
+            what="The stream function keeps failing as a whole: a fault of the deployment, not of the data."
+            " Look at its log; records are kept and tried again.",
+        )
+        self._alarm(
+            "MergeTime",
+            merge.metric_duration(period=FIVE_MINUTES, statistic="Maximum"),
+            above=0.8 * merge_timeout.to_milliseconds(),
+            what="A merge took more than 80 % of its timeout. Give MergeDeltas more memory (which is also more CPU),"
+            " plan fewer receipts a round, or build the collection anew with more shards.",
+        )
+
+    def _throttles(self, kind: str, functions: Mapping[str, lambda_.IFunction]) -> None:
+        throttles = {
+            f"m{i}": function.metric_throttles(period=FIVE_MINUTES, statistic="Sum")
+            for i, (_name, function) in enumerate(sorted(functions.items()))
+        }
+        total = cloudwatch.MathExpression(
+            expression="SUM(METRICS())", using_metrics=throttles, period=FIVE_MINUTES, label="throttled invocations"
+        )
+        self._alarm(
+            f"Throttles-{kind}",
+            total,
+            above=0,
+            periods=3,
+            what="Lambda refused invocations for lack of concurrency. They are tried again; raise the account's"
+            " limit, or reserve concurrency for these functions.",
+        )
+
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        *,
+        what: str,
+        above: float | None = None,
+        below: float | None = None,
+        periods: int = 1,
+        at_least: int | None = None,
+        missing: cloudwatch.TreatMissingData = MISSING_IS_FINE,
+    ) -> None:
+        """`at_least` of `periods` data points beyond the bound raise the alarm; all of them unless said."""
+        comparison = cloudwatch.ComparisonOperator
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            metric=metric,
+            threshold=above if above is not None else below or 0,
+            comparison_operator=comparison.GREATER_THAN_THRESHOLD if above is not None else comparison.LESS_THAN_THRESHOLD,
+            evaluation_periods=periods,
+            datapoints_to_alarm=at_least or periods,
+            treat_missing_data=missing,
+            alarm_description=f"{what} See docs/deploy.md#{name.split('-')[0].lower()}",
+        )
+        action = actions.SnsAction(self._topic)
+        alarm.add_alarm_action(action)
+        alarm.add_ok_action(action)
+        self.by_name[name] = alarm

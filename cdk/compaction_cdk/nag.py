@@ -1,0 +1,57 @@
+"""Why a rule of cdk-nag's AwsSolutions is not followed where it is not. Each suppression names its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Aspects
+from cdk_nag import AwsSolutionsChecks, NagPackSuppression, NagSuppressions, RegexAppliesTo
+
+from .stack import CompactionStack
+
+KEYS = "Keys below a prefix are named by snapshots, plans and runs: the prefix is the narrowest that can be said."
+NO_RESOURCE = "X-Ray, ListStreams, and the network interfaces that Lambda makes for a function have no resource to name."
+EXECUTIONS = "InspectHolder asks about whatever execution holds the lease; all are this state machine's."
+
+
+def suppressed(stack: CompactionStack) -> None:
+    """Add the stack's suppressions."""
+    for name, function in stack.functions.items():
+        assert function.role is not None
+        objects = RegexAppliesTo(regex=r"/^Resource::<StorageBucket\w+\.Arn>\/.*\*$/g")
+        _suppress(function.role, "AwsSolutions-IAM5", KEYS, [objects])
+        _suppress(function.role, "AwsSolutions-IAM5", NO_RESOURCE, ["Resource::*"])
+        if name == "InspectHolder":
+            executions = RegexAppliesTo(regex=r"/^Resource::arn:.*:execution:.*:\*$/g")
+            _suppress(function.role, "AwsSolutions-IAM5", EXECUTIONS, [executions])
+    _suppress(
+        stack.workflow,
+        "AwsSolutions-IAM5",
+        "Log delivery and X-Ray have no resource to name: Step Functions asks for them as they are.",
+        ["Resource::*"],
+    )
+    _suppress(
+        stack.storage.bucket,
+        "AwsSolutions-S1",
+        "Who read an object is CloudTrail's data events, where an account wants them; access logs would cost another"
+        " bucket for objects that only these functions touch.",
+    )
+    _suppress(
+        stack.failure_queue,
+        "AwsSolutions-SQS3",
+        "This is the queue where what failed ends up; it has an alarm, and nothing consumes it.",
+    )
+
+
+def check(stack: CompactionStack) -> None:
+    """Let synth report what AwsSolutions has against the stack."""
+    suppressed(stack)
+    Aspects.of(stack).add(AwsSolutionsChecks(verbose=True))
+
+
+def _suppress(
+    construct: object, rule: str, reason: str, applies_to: Sequence[str | RegexAppliesTo] | None = None
+) -> None:
+    suppression = NagPackSuppression(id=rule, reason=reason, applies_to=applies_to)
+    NagSuppressions.add_resource_suppressions(construct, [suppression], apply_to_children=True)  # type: ignore[arg-type]
+

@@ -1,0 +1,81 @@
+"""The schedule: an execution per collection every few minutes heals every wake-up that was lost."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Duration, Stack, TimeZone
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_stepfunctions as stepfunctions
+from constructs import Construct
+
+EXECUTION_ID = "<aws.scheduler.execution-id>"
+START = "arn:aws:scheduler:::aws-sdk:sfn:startExecution"
+
+
+class CompactionSchedule(Construct):
+    """`schedules`, by collection. The universal target can name each execution freshly; the templated one cannot.
+
+    A start that fails is not repeated: the next tick is the repetition.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        state_machine: stepfunctions.IStateMachine,
+        collections: tuple[str, ...],
+        every: Duration,
+    ) -> None:
+        super().__init__(scope, id)
+        group = scheduler.ScheduleGroup(self, "Group")
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={
+                    "StringEquals": {
+                        "aws:SourceAccount": Stack.of(self).account,
+                        "aws:SourceArn": group.schedule_group_arn,
+                    }
+                },
+            ),
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="Start", actions=["states:StartExecution"], resources=[state_machine.state_machine_arn]
+            )
+        )
+        self.schedules: dict[str, scheduler.CfnSchedule] = {}
+        for collection in collections:
+            self.schedules[collection] = scheduler.CfnSchedule(
+                self,
+                collection.capitalize(),
+                group_name=group.schedule_group_name,
+                state="ENABLED",
+                schedule_expression=f"rate({every.to_minutes():g} minutes)",
+                schedule_expression_timezone=TimeZone.ETC_UTC.timezone_name,
+                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+                target=scheduler.CfnSchedule.TargetProperty(
+                    arn=START,
+                    role_arn=role.role_arn,
+                    input=self._request(state_machine, collection),
+                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                        maximum_retry_attempts=0, maximum_event_age_in_seconds=60
+                    ),
+                ),
+            )
+            self.schedules[collection].node.add_dependency(role)
+
+    def _request(self, state_machine: stepfunctions.IStateMachine, collection: str) -> str:
+        """StartExecution's request; the scheduler wants its members in PascalCase."""
+        return Stack.of(self).to_json_string(
+            {
+                "StateMachineArn": state_machine.state_machine_arn,
+                "Name": f"{collection}-schedule-{EXECUTION_ID}",
+                "Input": json.dumps({"collection": collection, "mode": "compact", "trigger": "schedule"}),
+            }
+        )

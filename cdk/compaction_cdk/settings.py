@@ -1,0 +1,87 @@
+"""What differs between stages, and between one deployment and another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+COLLECTIONS = ("lines", "words")
+
+
+class UnknownStage(ValueError):
+    """No stage has this name: pass one of STAGES with `-c stage=NAME`."""
+
+
+class HalfAnImport(ValueError):
+    """An existing receipts table needs both its name and the ARN of its stream."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stage's sizes and limits. Memory and disk in MB; every other unit is in the name.
+
+    `shards` counts for collections that have no snapshot yet. A Lambda's disk holds a shard, its copy while VACUUM
+    runs, and the deltas: three times the shard. New accounts allow 3,008 MB of memory until a quota is raised.
+    """
+
+    name: str
+    shards: int
+    container_architecture: Literal["x86_64", "arm64"] = "x86_64"  # Chroma's index has no NEON kernels
+    merge_memory: int
+    merge_disk: int
+    schedule_minutes: int = 5
+    min_commit_interval_seconds: int = 60
+    max_receipts_per_round: int = 250
+    keep_snapshots: int = 10
+    expire_grace_seconds: int = 3600
+    plan_days: int
+    log_days: int
+    availability_zones: int = 2
+    batch_size: int = 500
+    batch_window_seconds: int = 2
+    record_attempts: int = 20
+    record_age_hours: int = 6
+    stale_after_minutes: int
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage(name="dev", shards=1, merge_memory=3008, merge_disk=2048, plan_days=30, log_days=30, stale_after_minutes=60),
+        Stage(
+            name="prod", shards=4, merge_memory=8192, merge_disk=10240, plan_days=365, log_days=90, stale_after_minutes=30
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One deployment: its stage, and what a person may say about it on the command line (`-c name=value`).
+
+    Without `receipts_table` a receipts table is created. `delete_data` makes `cdk destroy` delete what it otherwise
+    keeps. `delta_buckets` are other buckets that runs may name as `s3://bucket/key`.
+    """
+
+    stage: Stage
+    receipts_table: str | None = None
+    receipts_stream_arn: str | None = None
+    delta_buckets: tuple[str, ...] = ()
+    alarm_email: str | None = None
+    delete_data: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.receipts_table is None) != (self.receipts_stream_arn is None):
+            raise HalfAnImport("pass both -c receipts_table=NAME and -c receipts_stream_arn=ARN, or neither")
+
+    @property
+    def stack_name(self) -> str:
+        """The CloudFormation stack; also the pipeline's name in metrics, and the prefix of the state machine's."""
+        return f"receipt-compaction-{self.stage.name}"
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of this name, or UnknownStage."""
+    if name not in STAGES:
+        raise UnknownStage(f"no stage {name!r}: pass -c stage=NAME with one of {', '.join(sorted(STAGES))}")
+    return STAGES[name]

@@ -1,0 +1,49 @@
+"""The functions: their names, their handlers, and what they are given. A name is a state's, or an event's consumer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .settings import Stage
+
+EFS_MOUNT = "/mnt/chroma"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One function. `timeout_seconds` stays below its state's, so that the state sees the function's own end."""
+
+    name: str
+    timeout_seconds: int
+    memory: int
+    disk: int = 512
+
+    @property
+    def handler(self) -> str:
+        """`MergeDeltas` is `handlers.merge_deltas.merge_deltas`."""
+        snake = re.sub(r"(?<!^)(?=[A-Z])", "_", self.name).lower()
+        return f"handlers.{snake}.{snake}"
+
+
+def zip_steps() -> tuple[Step, ...]:
+    """Functions without Chroma: small, quick to start, outside the VPC."""
+    return (
+        Step(name="StreamHandler", timeout_seconds=60, memory=512),
+        Step(name="InspectHolder", timeout_seconds=30, memory=256),
+        Step(name="PlanCompaction", timeout_seconds=120, memory=1024),
+        Step(name="SettleChanges", timeout_seconds=120, memory=512),
+        Step(name="RecordExecution", timeout_seconds=30, memory=256),
+    )
+
+
+def container_steps(stage: Stage) -> tuple[Step, ...]:
+    """Functions on EFS. Those that open Chroma get the stage's memory and disk, the others move files."""
+    return (
+        Step(name="DownloadSnapshot", timeout_seconds=900, memory=1769, disk=512),
+        Step(name="MergeDeltas", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),
+        Step(name="ValidateShard", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),
+        Step(name="WriteManifest", timeout_seconds=900, memory=1769, disk=512),
+        Step(name="SwapPointer", timeout_seconds=900, memory=1769, disk=512),
+        Step(name="ExpireSnapshots", timeout_seconds=300, memory=512, disk=512),
+    )

@@ -1,0 +1,136 @@
+"""ExpireSnapshots: what nobody may need is marked first and deleted later.
+
+Phase 1 marks VERSION rows EXPIRED, for ever, each in one transaction with a check of HEAD's fence: from then on nobody may
+choose them. Phase 2 deletes the files that only versions EXPIRED for an hour name, and orphans (of lost attempts) past the
+grace. It deletes only while HEAD's fence is its own: a late deleter could remove what a rollback just published.
+"""
+
+import logging
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from receipt_dynamo_stream.head import Head, read_head
+from receipt_dynamo_stream.times import utc_text
+from receipt_dynamo_stream.versions import EXPIRED, VersionRow, list_versions, mark_expired
+
+from receipt_chroma.errors import SnapshotDamaged
+from receipt_chroma.manifest import Manifest
+from receipt_chroma.objects import read_whole
+from receipt_chroma.retention import deletable, rows_to_expire
+from receipt_chroma.stored_tree import Entry, StoredTree, delete_entry, read_tree
+from receipt_chroma.tree import collection_folder, manifest_path, object_key
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What was done, or would be. fenced: it stopped, because another execution holds the lease.
+
+    expired: snapshot ids that were marked. manifests, shards, staging: relative paths that were deleted. bytes: of both
+    places together.
+    """
+
+    dry_run: bool
+    fenced: bool = False
+    expired: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
+    shards: tuple[str, ...] = ()
+    staging: tuple[str, ...] = ()
+    bytes: int = 0
+
+
+def expire_snapshots(
+    dynamodb: Any,
+    s3: Any,
+    *,
+    control_table: str,
+    bucket: str,
+    efs_root: Path,
+    collection: str,
+    fence: int,
+    keep: int,
+    grace: timedelta,
+    now: datetime,
+    dry_run: bool = True,
+) -> Expired:
+    """Mark and delete what need not be kept; a dry run only says what would be.
+
+    `fence` is the caller's lease. Kept are HEAD's snapshot, the newest `keep` of its chain of parents, everything younger
+    than `grace` (four times the longest Lambda is a good one) and what is pinned. May run twice and late. Raises
+    SnapshotDamaged, and deletes nothing, when a manifest that is kept cannot be read.
+    """
+    head = _head_if_mine(dynamodb, control_table, collection, fence)
+    if head is None or head.pointer is None:
+        return Expired(dry_run, fenced=head is None)
+    rows = list_versions(dynamodb, control_table, collection)
+    marks = [row.snapshot_id for row in rows_to_expire(rows, head.pointer.snapshot_id, keep, grace, now)]
+    if not dry_run:
+        at = utc_text(now)
+        marks = [one for one in marks if mark_expired(dynamodb, control_table, collection, one, now=at, fence=fence)]
+    folder = collection_folder(efs_root, collection)
+    tree = read_tree(s3, bucket, folder)
+    manifests = _leaving_manifests(tree, rows, head.pointer.snapshot_id, grace, now)
+    kept = _kept_manifests(s3, bucket, folder, tree, manifests, rows, head.pointer.snapshot_id)
+    named = {shard.path for manifest in kept for shard in manifest.shards}
+    shards = {path: entry for path, entry in tree.shards.items() if path not in named and now - entry.changed > grace}
+    staging = {path: entry for path, entry in tree.staging.items() if now - entry.changed > grace}
+    # Manifests last: by them a run after a crash finds again what was left.
+    leaving = [*sorted(staging.items()), *sorted(shards.items()), *sorted(manifests.items())]
+    for path, entry in () if dry_run else leaving:
+        if _head_if_mine(dynamodb, control_table, collection, fence) is None:
+            return Expired(dry_run, fenced=True, expired=tuple(marks))
+        delete_entry(s3, bucket, folder, path, entry)
+    logger.info("expiry", extra={"collection": collection, "marked": len(marks), "entries": len(leaving)})
+    return Expired(
+        dry_run=dry_run,
+        expired=tuple(marks),
+        manifests=tuple(sorted(manifests)),
+        shards=tuple(sorted(shards)),
+        staging=tuple(sorted(staging)),
+        bytes=sum(entry.bytes for _, entry in leaving),
+    )
+
+
+def _head_if_mine(dynamodb: Any, control_table: str, collection: str, fence: int) -> Head | None:
+    head = read_head(dynamodb, control_table, collection)
+    return head if head is not None and head.fence == fence else None
+
+
+def _leaving_manifests(
+    tree: StoredTree, rows: Sequence[VersionRow], head_snapshot: str, grace: timedelta, now: datetime
+) -> dict[str, Entry]:
+    """Those of versions that were EXPIRED long enough ago, and those past the grace that no row names."""
+    known = {row.snapshot_id for row in rows} | {head_snapshot}
+    leaving = {manifest_path(one) for one in deletable(rows, now) - {head_snapshot}}
+    return {
+        path: entry
+        for path, entry in tree.manifests.items()
+        if path in leaving or (path not in map(manifest_path, known) and now - entry.changed > grace)
+    }
+
+
+def _kept_manifests(
+    s3: Any,
+    bucket: str,
+    folder: Path,
+    tree: StoredTree,
+    leaving: Container[str],
+    rows: Sequence[VersionRow],
+    head_snapshot: str,
+) -> list[Manifest]:
+    """Every manifest that stays, from S3 or else from EFS: what they name is not deleted."""
+    required = {manifest_path(row.snapshot_id) for row in rows if row.state != EXPIRED} | {manifest_path(head_snapshot)}
+    kept = []
+    for path in sorted({path for path in tree.manifests if path not in leaving and path.endswith(".json")} | required):
+        content = read_whole(s3, bucket, object_key(folder.name, path))
+        if content is None:
+            try:
+                content = (folder / path).read_bytes()
+            except FileNotFoundError as error:
+                raise SnapshotDamaged(f"{path} is kept, but neither on S3 nor on EFS: nothing was deleted") from error
+        kept.append(Manifest.decode(content))
+    return kept

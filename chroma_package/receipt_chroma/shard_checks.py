@@ -1,0 +1,185 @@
+"""The checks of a shard's directory, each with the name that ShardInvalid carries.
+
+| Name | What was wrong |
+|---|---|
+| sqlite_damaged | no database, PRAGMA quick_check finds damage, or segments are missing |
+| collection_name | another collection, or several |
+| index_missing, index_header, index_size, index_pickle | an HNSW file is absent, cut off, or contradicts another |
+| queue | vectors or metadata are still queued |
+| labels | SQLite, the pickle and the HNSW elements do not name the same records |
+| vector | a vector that is zero or not finite |
+| space, dimension | not l2, or not the collection's dimension |
+| records, tombstones | another number than the report says |
+| foreign | an id that is malformed, or that is routed to another shard |
+| receipts | receipts.txt does not name the receipts that the shard has |
+| unreadable | chromadb cannot read a record that is there |
+| digest | the records are not those that the report's content digest stands for |
+| self_query | a record is not found by its own vector |
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.keys import parse_record_id
+from receipt_dynamo_stream.sharding import shard_of
+
+from receipt_chroma.chroma_dir import SPACE, ChromaDir
+from receipt_chroma.errors import ChromaUnreadable, DeltaMetadataInvalid, ShardInvalid
+from receipt_chroma.hnsw_files import check_sizes, read_elements, read_header, read_labels
+from receipt_chroma.private_shard import receipt_key_of
+from receipt_chroma.records import Record, add_digests, record_hash
+from receipt_chroma.sqlite_files import SqliteFacts, check_sqlite, read_sqlite
+from receipt_chroma.tree import RECEIPTS_FILE
+
+CONTENT_CHECKS: Final = (
+    *("sqlite_damaged", "collection_name", "index_missing", "index_header", "index_size", "index_pickle", "queue"),
+    *("labels", "vector", "space", "dimension", "records", "tombstones", "foreign", "receipts"),
+    *("unreadable", "digest", "self_query"),
+)
+
+SAMPLE: Final = 64
+"""Records that are looked up by their own vector; and that are read, where not all of them are."""
+
+_SELF_QUERY_RESULTS: Final = 10
+_MISSES_ONE_IN: Final = 16
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a shard's directory must be."""
+
+    collection: str
+    shard: int
+    shards: int
+    records: int
+    tombstones: int
+    digest: str
+    dimension: int | None
+
+
+def check_directory(folder: Path, expected: Expected, *, full: bool) -> None:
+    """Prove a private copy of a shard; with `full` every record is read and the content digest recomputed.
+
+    Accepts a directory without an index when it has no records. Raises ShardInvalid.
+    """
+    check_sqlite(folder)
+    facts = read_sqlite(folder, expected.collection)
+    _check_index(folder, facts, expected)
+    _check_ids(folder, facts, expected)
+    try:
+        with ChromaDir.open(folder, expected.collection) as directory:
+            _check_records(directory, facts.ids, expected, full=full)
+    except (ChromaUnreadable, DeltaMetadataInvalid) as error:
+        raise ShardInvalid("unreadable", str(error)) from error
+
+
+def _check_index(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
+    segment = folder / facts.vector_segment
+    if facts.newest_queued > min(facts.vectors_read_to, facts.metadata_read_to):
+        raise ShardInvalid(
+            "queue",
+            f"the queue goes to {facts.newest_queued}, the vectors were read to {facts.vectors_read_to},"
+            f" the metadata to {facts.metadata_read_to}",
+        )
+    if not segment.is_dir():
+        if facts.ids or expected.tombstones:
+            raise ShardInvalid("index_missing", f"{len(facts.ids)} records and no index")
+        return
+    header = read_header(segment)
+    check_sizes(segment, header)
+    labels, elements = read_labels(segment), read_elements(segment, header)
+    if sorted(labels.values()) != sorted(elements.labels.tolist()):
+        raise ShardInvalid(
+            "labels", f"the index has {len(elements.labels)} live elements, its pickle {len(labels)} others"
+        )
+    if facts.foreign_rows or sorted(facts.ids) != sorted(labels):
+        raise ShardInvalid(
+            "labels", f"SQLite has {len(facts.ids)} records, the pickle {len(labels)}, not the same ones"
+        )
+    if elements.deleted != expected.tombstones:
+        raise ShardInvalid("tombstones", f"{elements.deleted} deleted elements, the report says {expected.tombstones}")
+    if header.dimension != expected.dimension or facts.dimension != expected.dimension:
+        raise ShardInvalid(
+            "dimension", f"index {header.dimension}, SQLite {facts.dimension}, the report says {expected.dimension}"
+        )
+    _check_vectors(elements.vectors)
+
+
+def _check_vectors(vectors: NDArray[np.float32]) -> None:
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
+    if bad.size:
+        raise ShardInvalid("vector", f"{bad.size} vectors are zero or not finite")
+
+
+def _check_ids(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
+    if len(facts.ids) != expected.records:
+        raise ShardInvalid("records", f"{len(facts.ids)} records, the report says {expected.records}")
+    for record_id in facts.ids:
+        try:
+            parsed = parse_record_id(record_id)
+        except KeyMalformed as error:
+            raise ShardInvalid("foreign", str(error)) from error
+        home = shard_of(parsed.receipt.image_id, parsed.receipt.receipt_id, expected.shards)
+        if home != expected.shard or (parsed.word_id is None) != (expected.collection == "lines"):
+            raise ShardInvalid(
+                "foreign", f"{record_id} belongs to shard {home} of its collection, not {expected.shard}"
+            )
+    receipts = "".join(f"{key}\n" for key in sorted({receipt_key_of(record_id) for record_id in facts.ids}))
+    path = folder / RECEIPTS_FILE
+    if not path.is_file() or path.read_bytes() != receipts.encode():
+        raise ShardInvalid("receipts", f"{RECEIPTS_FILE} does not name the receipts of the shard's records")
+
+
+def _check_records(directory: ChromaDir, ids: Sequence[str], expected: Expected, *, full: bool) -> None:
+    if directory.space != SPACE:
+        raise ShardInvalid("space", f"the collection measures in {directory.space}, not {SPACE}")
+    sample = _spread(sorted(ids), SAMPLE)
+    asked: Sequence[str] = ids if full else sample
+    digest, seen, sampled = 0, 0, dict[str, Record]()
+    for record in directory.records(asked):
+        digest += record_hash(record)
+        seen += 1
+        if record.id in sample:
+            sampled[record.id] = record
+    if seen != len(asked):
+        raise ShardInvalid("unreadable", f"{seen} of {len(asked)} records could be read")
+    if full and add_digests(digest) != expected.digest:
+        raise ShardInvalid(
+            "digest", f"the records have the digest {add_digests(digest)}, the report says {expected.digest}"
+        )
+    _self_query(directory, list(sampled.values()))
+
+
+def _self_query(directory: ChromaDir, sample: list[Record]) -> None:
+    """Look records up by their own vector: the graph of the index leads to them.
+
+    The index is approximate, so one in 16 may be missed (none below 16 records, where every element knows every other).
+    Records with equal vectors may hide each other, so a bit-identical neighbour will do.
+    """
+    if not sample:
+        return
+    vectors = np.array([record.embedding for record in sample], dtype=np.float32)
+    found = directory.query(vectors, _SELF_QUERY_RESULTS)
+    missed = [
+        record.id
+        for record, near in zip(sample, found, strict=True)
+        if record.id not in near and not _has_equal(directory, record, near)
+    ]
+    if len(missed) > len(sample) // _MISSES_ONE_IN:
+        raise ShardInvalid("self_query", f"{len(missed)} of {len(sample)} records, {missed[0]} first, are not found")
+
+
+def _has_equal(directory: ChromaDir, record: Record, ids: Sequence[str]) -> bool:
+    return any(record.same_vector(other) for other in directory.records(ids))
+
+
+def _spread(items: list[str], count: int) -> list[str]:
+    """At most `count` items, evenly spread, in order."""
+    step = max(1, -(-len(items) // count))
+    return items[::step]

@@ -1,0 +1,112 @@
+"""ValidateShard: another process than the merge proves a staged shard from its files alone.
+
+A correct count proves nothing: chromadb opens a directory with a truncated index, a missing pickle or a corrupt page and
+counts right. So the files are compared with the report, SQLite, the HNSW files and the pickle with each other, and every
+record is read again through chromadb from a private copy.
+"""
+
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from receipt_dynamo_stream.plan import Plan
+from receipt_dynamo_stream.report import ShardReport, StagedShard
+from receipt_dynamo_stream.retry import transient_errors
+
+from receipt_chroma.errors import ShardInvalid
+from receipt_chroma.files import copy_file, file_names, file_size, storage_errors
+from receipt_chroma.objects import file_pool
+from receipt_chroma.shard_checks import CONTENT_CHECKS, Expected, check_directory
+from receipt_chroma.stopwatch import Stopwatch
+from receipt_chroma.tree import collection_folder, object_key, shard_path
+
+FULL_READ_RECORDS: Final = 250_000
+"""Shards up to this size are read whole and their content digest is recomputed; above, a sample is read."""
+
+CHECKS: Final = ("files", "file_sha256", "objects", *CONTENT_CHECKS)
+"""Names of all checks, as ShardInvalid carries them."""
+
+
+@dataclass(frozen=True)
+class ShardValidation:
+    """What was proved, and by which checks; full: every record was read and the content digest recomputed."""
+
+    shard: int
+    records: int
+    tombstones: int
+    full: bool
+    checks: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def validate_shard(
+    *,
+    plan: Plan,
+    report: ShardReport,
+    s3: Any,
+    bucket: str,
+    efs_root: Path,
+    workdir: Path,
+    full_read_records: int = FULL_READ_RECORDS,
+) -> ShardValidation:
+    """Prove the staged directory of a report; a report without one is valid by itself.
+
+    Reads EFS and lists S3, writes only below `workdir`. Raises ShardInvalid with the name of the check that failed,
+    StorageUnavailable, TransientServiceError.
+    """
+    staged = report.staged
+    if staged is None:
+        return ShardValidation(report.shard, 0, 0, full=True)
+    workdir.mkdir(parents=True, exist_ok=True)
+    os.environ["SQLITE_TMPDIR"] = str(workdir)
+    watch = Stopwatch()
+    full = staged.records <= full_read_records
+    expected = Expected(
+        collection=plan.collection,
+        shard=report.shard,
+        shards=plan.shards,
+        records=staged.records,
+        tombstones=staged.tombstones,
+        digest=staged.digest,
+        dimension=staged.dimension,
+    )
+    with tempfile.TemporaryDirectory(dir=workdir, prefix=f"validate-{report.shard:04d}-") as private:
+        folder = Path(private) / "shard"
+        with watch.measure("copy"):
+            _copy_staged(collection_folder(efs_root, plan.collection), report.shard, staged, folder)
+        with watch.measure("objects"):
+            _check_objects(s3, bucket, plan.collection, report.shard, staged)
+        with watch.measure("content"):
+            check_directory(folder, expected, full=full)
+    checks = tuple(check for check in CHECKS if full or check != "digest")
+    return ShardValidation(report.shard, staged.records, staged.tombstones, full, checks, watch.seconds)
+
+
+def _copy_staged(root: Path, shard: int, staged: StagedShard, target: Path) -> None:
+    with storage_errors():
+        source = root / staged.path
+        if not source.is_dir():  # a redriven execution may validate what was renamed already
+            source = root / shard_path(shard, staged.shard_version)
+        found = {name: file_size(source / name) for name in file_names(source)} if source.is_dir() else {}
+        expected = {entry.name: entry.size for entry in staged.files}
+        if found != expected:
+            raise ShardInvalid("files", f"{source} holds {found}, the report says {expected}")
+        with file_pool() as pool:
+            copies = list(pool.map(lambda entry: copy_file(source / entry.name, target / entry.name), staged.files))
+    for entry, (_, digest) in zip(staged.files, copies, strict=True):
+        if digest != entry.sha256:
+            raise ShardInvalid("file_sha256", f"{entry.name} has sha256 {digest}, the report says {entry.sha256}")
+
+
+def _check_objects(s3: Any, bucket: str, collection: str, shard: int, staged: StagedShard) -> None:
+    """Every file is in S3 with its size: what is published has a durable copy."""
+    prefix = object_key(collection, shard_path(shard, staged.shard_version)) + "/"
+    found: dict[str, int] = {}
+    with transient_errors():
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            found |= {entry["Key"].removeprefix(prefix): entry["Size"] for entry in page.get("Contents", ())}
+    expected = {entry.name: entry.size for entry in staged.files}
+    if found != expected:
+        raise ShardInvalid("objects", f"s3://{bucket}/{prefix} holds {found}, the report says {expected}")

@@ -1,0 +1,36 @@
+"""One S3 in memory, a folder as EFS, real Chroma in vectors of eight dimensions."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import settings
+from moto import mock_aws
+
+from .world import World
+
+_numbers = itertools.count()
+
+settings.register_profile("fast", max_examples=60, deadline=None, database=None)
+settings.load_profile("fast")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Any]:
+    """A client of an S3 in memory."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "local")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield boto3.client("s3")
+
+
+@pytest.fixture
+def world(s3: Any, tmp_path: Path) -> World:
+    """A bucket and an EFS folder, both empty."""
+    bucket = f"snapshots-and-deltas-{next(_numbers)}"
+    s3.create_bucket(Bucket=bucket)
+    return World(s3, bucket, tmp_path)

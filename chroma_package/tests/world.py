@@ -1,0 +1,118 @@
+"""A bucket, an EFS folder, and the steps of a round in order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from receipt_chroma import (
+    Manifest,
+    Record,
+    SnapshotReader,
+    ensure_snapshot,
+    load_manifest,
+    merge_shard,
+    swap_pointer,
+    validate_shard,
+    write_arrow_delta_to,
+    write_manifest,
+)
+from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
+from receipt_dynamo_stream.head import Pointer, snapshot_id_of
+from receipt_dynamo_stream.plan import Plan, PlannedReceipt
+from receipt_dynamo_stream.report import ShardReport
+from receipt_dynamo_stream.sharding import shard_of
+
+
+class World:
+    """What the steps of one collection leave on S3 and EFS. `pointer` is what HEAD would say."""
+
+    def __init__(self, s3: Any, bucket: str, folder: Path, collection: str = "words", shards: int = 1) -> None:
+        self.s3 = s3
+        self.bucket = bucket
+        self.efs = folder / "efs"
+        self.work = folder / "work"
+        self.collection = collection
+        self.shards = shards
+        self.pointer: Pointer | None = None
+        self.fence = 0
+
+    @property
+    def folder(self) -> Path:
+        """The collection's folder on EFS."""
+        return self.efs / self.collection
+
+    @property
+    def manifest(self) -> Manifest:
+        """The current snapshot's manifest."""
+        assert self.pointer is not None
+        return load_manifest(self.s3, self.bucket, self.pointer)
+
+    def upload(self, run: RunFact, records: Sequence[Record]) -> None:
+        """Upload a run's delta."""
+        write_arrow_delta_to(self.s3, self.bucket, run.delta_prefix, records)
+
+    def plan(self, *facts: ReceiptFacts) -> Plan:
+        """The plan of a new execution."""
+        self.fence += 1
+        version = self.pointer.version + 1 if self.pointer else 1
+        return Plan(
+            collection=self.collection,
+            execution=f"execution-{self.fence}",
+            execution_arn="arn:aws:states:execution",
+            trigger="stream",
+            round=1,
+            fence=self.fence,
+            base=self.pointer,
+            snapshot_id=snapshot_id_of(version, self.fence, 1),
+            shards=self.shards,
+            planned_at="2026-02-01T00:00:00+00:00",
+            receipts=tuple(
+                PlannedReceipt(shard_of(one.receipt.image_id, one.receipt.receipt_id, self.shards), "token", 0, "", one)
+                for one in facts
+            ),
+        )
+
+    def merge(self, plan: Plan, shard: int = 0, attempt: str = "attempt-1") -> ShardReport:
+        """MergeDeltas."""
+        return merge_shard(
+            plan=plan,
+            plan_key=plan.plan_key("attempt"),
+            shard=shard,
+            attempt=attempt,
+            s3=self.s3,
+            bucket=self.bucket,
+            efs_root=self.efs,
+            workdir=self.work,
+        )
+
+    def validate(self, plan: Plan, report: ShardReport, **options: Any) -> Any:
+        """ValidateShard."""
+        return validate_shard(
+            plan=plan, report=report, s3=self.s3, bucket=self.bucket, efs_root=self.efs, workdir=self.work, **options
+        )
+
+    def write_manifest(self, plan: Plan, reports: Sequence[ShardReport]) -> Pointer:
+        """WriteManifest."""
+        pointer, _ = write_manifest(plan=plan, reports=reports, s3=self.s3, bucket=self.bucket, efs_root=self.efs)
+        return pointer
+
+    def commit(self, pointer: Pointer) -> None:
+        """CommitSnapshot and SwapPointer."""
+        self.pointer = pointer
+        ensure_snapshot(self.s3, self.bucket, self.efs, self.collection, self.manifest)
+        assert swap_pointer(self.efs, self.collection, pointer)
+
+    def publish(self, *facts: ReceiptFacts) -> list[ShardReport]:
+        """A whole round; the pointer moves when something changed."""
+        plan = self.plan(*facts)
+        reports = [self.merge(plan, shard) for shard in plan.touched_shards()]
+        for report in reports:
+            self.validate(plan, report)
+        if any(report.changed for report in reports):
+            self.commit(self.write_manifest(plan, reports))
+        return reports
+
+    def read(self) -> dict[str, Record]:
+        """The published records."""
+        with SnapshotReader(self.efs, self.collection, cache_dir=self.work) as reader:
+            return {record.id: record for record in reader.get()}

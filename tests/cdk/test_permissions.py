@@ -1,0 +1,101 @@
+"""What each function may do is what its code can do, and nothing else."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from . import calls
+from .template import Template
+
+pytestmark = pytest.mark.cdk
+ROOT = Path(__file__).parents[2]
+
+OF_LAMBDA = {  # what Lambda itself does with a function's role
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+TO_READ_THE_STREAM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
+
+
+def snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).strip("_")
+
+
+def asked_of_aws(template: Template, function: str) -> set[str]:
+    """The actions that a function's role has for the function's own code."""
+    actions = template.actions_of(template.role_of(function)) - OF_LAMBDA - TO_READ_THE_STREAM
+    return {a for a in actions if not a.startswith(("ec2:", "elasticfilesystem:"))}
+
+
+def used(function: str) -> set[str]:
+    found = calls.actions(f"handlers.{snake(function)}", snake(function))
+    return found | ({"s3:ListBucket"} if "s3:GetObject" in found else set())
+
+
+def test_every_function_is_granted_what_its_code_calls_and_nothing_more(dev: Template) -> None:
+    granted = {function: asked_of_aws(dev, function) for function in dev.functions()}
+    assert granted == {function: used(function) for function in dev.functions()}
+
+
+def test_a_grant_that_is_missing_or_unused_is_noticed(dev: Template) -> None:
+    text = json.dumps(dev.body)
+    less = Template(json.loads(text.replace('"states:DescribeExecution"', '"states:ListExecutions"')))
+    assert asked_of_aws(less, "InspectHolder") != used("InspectHolder")
+    more = Template(json.loads(text.replace('"s3:DeleteObject"', '"s3:DeleteObject", "s3:PutObjectTagging"')))
+    assert asked_of_aws(more, "ExpireSnapshots") - used("ExpireSnapshots") == {"s3:PutObjectTagging"}
+
+
+def test_only_functions_that_mount_the_file_system_may_mount_it(dev: Template) -> None:
+    for name, function in dev.functions().items():
+        statements = [s for s in dev.statements(dev.role_of(name)) if "elasticfilesystem:ClientMount" in s["Action"]]
+        assert len(statements) == ("FileSystemConfigs" in function), name
+        for statement in statements:
+            assert "elasticfilesystem:AccessPointArn" in statement["Condition"]["StringEquals"]
+            assert statement["Resource"] != ["*"]
+
+
+def test_the_state_machine_may_invoke_its_functions_and_touch_its_lease_only(dev: Template) -> None:
+    role = dev.one("StepFunctions::StateMachine")["RoleArn"]["Fn::GetAtt"][0]
+    asl = json.loads((ROOT / "state_machines/compaction.asl.json").read_text())
+    native = re.findall(r'"arn:aws:states:::dynamodb:(\w)(\w+)"', json.dumps(asl))
+    calls_made = {f"dynamodb:{first.upper()}{rest}" for first, rest in native}
+    actions = dev.actions_of(role)
+    assert {a for a in actions if a.startswith("dynamodb:")} == calls_made
+    assert {a for a in actions if not a.startswith(("dynamodb:", "logs:", "xray:"))} == {"lambda:InvokeFunction"}
+    invoked = next(s["Resource"] for s in dev.statements(role) if s["Action"] == ["lambda:InvokeFunction"])
+    by_id = {n: Template.name_of(p) for n, p in dev.all("Lambda::Function").items()}
+    assert {by_id[arn["Fn::GetAtt"][0]] for arn in invoked} == set(dev.functions()) - {"StreamHandler", "RecordExecution"}
+    lease = next(s for s in dev.statements(role) if "dynamodb:UpdateItem" in s["Action"])
+    assert lease["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["COLLECTION#*"]}}
+
+
+def test_a_wildcard_resource_stands_only_where_there_is_no_resource_to_name(dev: Template) -> None:
+    allowed_prefixes = ("xray:", "ec2:", "logs:")
+    for policy in dev.all("IAM::Policy").values():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            if statement["Resource"] == "*":
+                assert all(a.startswith(allowed_prefixes) or a == "dynamodb:ListStreams" for a in actions), actions
+            assert not any(action.endswith("*") for action in actions), actions
+
+
+def test_nobody_has_a_managed_policy(dev: Template) -> None:
+    assert [n for n, role in dev.all("IAM::Role").items() if role.get("ManagedPolicyArns")] == []
+
+
+def test_the_schedule_may_start_this_state_machine_only(dev: Template) -> None:
+    role = dev.one("Scheduler::Schedule", "Words")["Target"]["RoleArn"]["Fn::GetAtt"][0]
+    (statement,) = dev.statements(role)
+    assert statement["Action"] == ["states:StartExecution"]
+    assert [set(resource) for resource in statement["Resource"]] == [{"Ref"}]
+    trust = dev.all("IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"][0]
+    assert set(trust["Condition"]["StringEquals"]) == {"aws:SourceAccount", "aws:SourceArn"}
