@@ -27,6 +27,7 @@ def merge_deltas(event: Event, context: Any) -> Event:
     with TemporaryDirectory(dir=settings().work_root, prefix="merge-") as workdir:
         report = merge_shard(
             plan=plan,
+            plan_key=event["plan_key"],
             shard=event["shard"],
             attempt=context.aws_request_id,
             s3=s3,
