@@ -4,6 +4,7 @@ They touch private parts of moto, so they work with the pinned version only: `ap
 raise the pin, run the tests of this module with the new version and change TESTED_VERSION.
 """
 
+import copy
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ KEPT_ITERATORS = 1000
 KEPT_EXECUTIONS = 2000
 _STARTING_SECONDS = 2.0
 
+_TABLE_REQUESTS = ("get_item", "put_item", "delete_item", "query", "scan", "transact_write_items")
 FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -51,8 +53,8 @@ def check_version(version: str) -> None:
 
 
 def _targets() -> list[tuple[Any, str, Callable[[Any], Any]]]:
+    from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.table import Table
-    from moto.dynamodb.responses import DynamoHandler
     from moto.dynamodbstreams.models import DynamoDBStreamsBackend
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
@@ -60,7 +62,8 @@ def _targets() -> list[tuple[Any, str, Callable[[Any], Any]]]:
 
     return [
         (Table, "query", narrow_to_partition),
-        (DynamoHandler, "call_action", one_at_a_time),
+        *((DynamoDBBackend, name, one_at_a_time) for name in _TABLE_REQUESTS),
+        (DynamoDBBackend, "update_item", update_a_copy),
         (DynamoDBStreamsBackend, "get_records", forget_old_iterators),
         (Execution, "stop", end_at_once),
         (BaseExecutionWorkerCommunication, "terminated", keep_first_ending),
@@ -97,15 +100,43 @@ def _view_of(table: Any, hash_key: Any) -> Any:
 
 
 def one_at_a_time(original: Any) -> Any:
-    """DynamoDB's requests, one after another: moto checks a condition and then writes, item by item, with nothing to
-    keep another thread from coming in between; and a read can meet an item half updated."""
-    lock = threading.RLock()
+    """Requests to DynamoDB's tables, one after another. moto checks a condition and then writes, with nothing to keep
+    another thread from coming in between; a query can meet a table that changes while it looks.
 
-    def call_action(self: Any) -> Any:
-        with lock:
-            return original(self)
+    The lock is the backend's and not the request's, so that what a test puts in front of it may make requests itself.
+    """
 
-    return call_action
+    def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with _requests:
+            return original(self, *args, **kwargs)
+
+    return request
+
+
+def update_a_copy(original: Any) -> Any:
+    """moto updates an item in place, under the eyes of those who have just read it and are writing their answer."""
+
+    def update_item(self: Any, table_name: str, key: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        with _requests:
+            _renew(self.get_table(table_name), key)
+            return original(self, table_name, key, *args, **kwargs)
+
+    return update_item
+
+
+def _renew(table: Any, key: dict[str, Any]) -> None:
+    """Put a copy of the item in its place, if it is there and its key is whole."""
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    names = [name for name in (table.hash_key_attr, table.range_key_attr) if name is not None]
+    if set(names) != set(key):
+        return
+    values = [DynamoType(key[name]) for name in names]
+    item = table.get_item(*values)
+    if item is None:
+        return
+    place = table.items[values[0]] if len(values) == 2 else table.items
+    place[values[-1]] = copy.deepcopy(item)
 
 
 def forget_old_iterators(original: Any) -> Any:
@@ -191,6 +222,7 @@ def interpreter_threads() -> list[threading.Thread]:
     return list(TMP_THREADS)
 
 
+_requests = threading.RLock()
 _ending = threading.Lock()
 
 

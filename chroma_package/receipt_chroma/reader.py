@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from receipt_chroma.errors import ChromaUnreadable, SnapshotUnavailable, StorageUnavailable
+from receipt_chroma.errors import ChromaUnreadable, SnapshotDamaged, SnapshotUnavailable, StorageUnavailable
 from receipt_chroma.generation import Generation, open_generation
 from receipt_chroma.pointer import Current, read_current
 from receipt_chroma.records import Record
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 5
 """How often CURRENT is resolved again when what it names went away in between."""
+
+_PASSING: Final = (StorageUnavailable, FileNotFoundError, SnapshotUnavailable, SnapshotDamaged, ChromaUnreadable)
 
 
 class SnapshotReader:
@@ -137,7 +139,7 @@ class SnapshotReader:
                 if self._is_open(current):
                     return None
                 return open_generation(self._root, self._collection, current, self._cache)
-            except (StorageUnavailable, FileNotFoundError, SnapshotUnavailable, ChromaUnreadable) as error:
+            except _PASSING as error:
                 # ESTALE or ENOENT: what was resolved a moment ago may have been replaced and expired since.
                 logger.warning(
                     "resolving the snapshot again", extra={"collection": self._collection, "error": str(error)}

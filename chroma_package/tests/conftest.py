@@ -19,13 +19,38 @@ settings.load_profile("fast")
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[Any]:
-    """A client of an S3 in memory."""
+def aws() -> Iterator[None]:
+    """An AWS in memory."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "local")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        yield boto3.client("s3")
+        yield
+
+
+@pytest.fixture(scope="session")
+def s3(aws: None) -> Any:
+    """Its S3."""
+    return boto3.client("s3")
+
+
+@pytest.fixture(scope="session")
+def dynamodb(aws: None) -> Any:
+    """Its DynamoDB."""
+    return boto3.client("dynamodb")
+
+
+@pytest.fixture
+def control_table(dynamodb: Any) -> str:
+    """An empty control table."""
+    name = f"control-{next(_numbers)}"
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+    )
+    return name
 
 
 @pytest.fixture

@@ -104,9 +104,7 @@ def of_row(facts: Any, primary: int, members_text: str | None) -> dict[str, Any]
         said.append(primary)  # a row is keyed by its leftmost line
     members = sorted({line for line in said if line in facts.lines})
     labels = [
-        label
-        for label in facts.labels
-        if label.line_id in members and (label.line_id, label.word_id) in facts.words
+        label for label in facts.labels if label.line_id in members and (label.line_id, label.word_id) in facts.words
     ]
     valid = {label.label for label in labels if label.status == "VALID"}
     invalid = {label.label for label in labels if label.status == "INVALID"}

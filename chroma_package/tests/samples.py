@@ -24,7 +24,9 @@ def vector(seed: int, dimension: int = DIMENSION) -> Vector:
     return (values / np.linalg.norm(values)).astype(np.float32)
 
 
-def run(number: int = 1, *, state: str = "PENDING", prefix: str | None = None, created_at: str | None = None) -> RunFact:
+def run(
+    number: int = 1, *, state: str = "PENDING", prefix: str | None = None, created_at: str | None = None
+) -> RunFact:
     """The run `run-{number}`, announced at day `number + 1` of January."""
     name = f"run-{number:02d}"
     at = created_at if created_at is not None else f"2026-01-{number + 1:02d}T00:00:00+00:00"
@@ -51,10 +53,14 @@ def row(
 ) -> Record:
     """A visual row's record as a delta has it."""
     own = metadata if members is None else {**metadata, "row_line_ids": members}
-    return Record(line_record_id(of, line), vector(line if seed is None else seed), "MILK 1.99", {"text": "MILK", **own})
+    return Record(
+        line_record_id(of, line), vector(line if seed is None else seed), "MILK 1.99", {"text": "MILK", **own}
+    )
 
 
-def label(line: int, word_id: int, name: str, status: str = "VALID", *, at: str = ADDED, by: str | None = None) -> LabelFact:
+def label(
+    line: int, word_id: int, name: str, status: str = "VALID", *, at: str = ADDED, by: str | None = None
+) -> LabelFact:
     """One label of one word."""
     return LabelFact(line, word_id, name, status, by, at)
 

@@ -37,7 +37,9 @@ from .world import World
 PREFIX = "words/delta/run/"
 
 
-def read(world: World, prefix: str = PREFIX, *, collection: str = "words", dimension: int | None = DIMENSION) -> list[Record]:
+def read(
+    world: World, prefix: str = PREFIX, *, collection: str = "words", dimension: int | None = DIMENSION
+) -> list[Record]:
     world.work.mkdir(exist_ok=True)
     found = read_delta(
         world.s3,
@@ -215,7 +217,9 @@ def test_a_member_that_comes_twice_is_refused(world: World, tmp_path: Path) -> N
         read(world)
 
 
-def test_a_tar_that_unpacks_to_too_much_is_refused(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tar_that_unpacks_to_too_much_is_refused(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = chroma_directory(tmp_path / "delta", RECORDS)
     put(world, "delta.tar.gz", tar_of(folder, extra=[(member("zeros"), bytes(1 << 20))]))
     monkeypatch.setattr("receipt_chroma.deltas.MAX_DELTA_BYTES", 1 << 20)
@@ -244,7 +248,9 @@ def damaged(name: str) -> Callable[[Path], None]:
     return cut
 
 
-@pytest.mark.parametrize("name", ["chroma.sqlite3", "header.bin", "data_level0.bin", "link_lists.bin", "index_metadata.pickle"])
+@pytest.mark.parametrize(
+    "name", ["chroma.sqlite3", "header.bin", "data_level0.bin", "link_lists.bin", "index_metadata.pickle"]
+)
 def test_a_damaged_chroma_directory_is_corrupt(world: World, tmp_path: Path, name: str) -> None:
     folder = chroma_directory(tmp_path / "delta", RECORDS, sync_threshold=2)
     damaged(name)(folder)

@@ -44,7 +44,9 @@ def test_writing_it_again_gives_the_same_bytes(world: World, merged: tuple[Plan,
     assert world.write_manifest(merged[0], [merged[1]]) == first
 
 
-def test_a_crash_between_the_rename_and_the_manifest_is_made_good(world: World, merged: tuple[Plan, ShardReport]) -> None:
+def test_a_crash_between_the_rename_and_the_manifest_is_made_good(
+    world: World, merged: tuple[Plan, ShardReport]
+) -> None:
     plan, report = merged
     world.write_manifest(plan, [report])
     world.s3.delete_object(Bucket=world.bucket, Key=f"snapshots/words/manifests/{plan.snapshot_id}.json")

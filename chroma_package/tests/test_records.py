@@ -109,7 +109,11 @@ def test_every_part_of_a_record_counts_in_its_hash(other: Record) -> None:
 
 def test_the_hash_tells_types_and_empty_documents_apart() -> None:
     base = word(1, 1, document=None, n=1)
-    variants = [base, *(replace(base, metadata={"text": "MILK", "n": n}) for n in (1.0, True, "1", [1])), word(1, 1, document="", n=1)]
+    variants = [
+        base,
+        *(replace(base, metadata={"text": "MILK", "n": n}) for n in (1.0, True, "1", [1])),
+        word(1, 1, document="", n=1),
+    ]
     assert len({record_hash(record) for record in variants}) == len(variants)
 
 
@@ -117,7 +121,9 @@ def test_the_hash_tells_types_and_empty_documents_apart() -> None:
 def test_a_digest_is_updated_by_what_goes_and_what_comes(before: list[int], after: list[int]) -> None:
     hashes = {number: record_hash(word(1, 1, seed=number)) for number in {*before, *after}}
     whole = add_digests(*(hashes[number] for number in before))
-    moved = add_digests(whole, *(-hashes[n] for n in before if n not in after), *(hashes[n] for n in after if n not in before))
+    moved = add_digests(
+        whole, *(-hashes[n] for n in before if n not in after), *(hashes[n] for n in after if n not in before)
+    )
     assert moved == add_digests(*(hashes[number] for number in reversed(after)))
 
 

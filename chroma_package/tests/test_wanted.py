@@ -90,7 +90,9 @@ def test_a_run_without_a_readable_time_has_no_place() -> None:
 
 
 def test_the_delta_s_own_values_of_derived_keys_are_ignored_and_its_other_metadata_kept() -> None:
-    delta = word(1, 1, merchant_name="OLD", label_status="validated", valid_labels_array=["X"], section_label="own", x=0.5)
+    delta = word(
+        1, 1, merchant_name="OLD", label_status="validated", valid_labels_array=["X"], section_label="own", x=0.5
+    )
     (record,) = wanted(facts(), delta).values()
     assert record.metadata == {"text": "MILK", "x": 0.5, "section_label": "own", "label_status": "unvalidated"}
 
@@ -232,14 +234,16 @@ class TestVanished:
         return wanted_records(deltas, of, "words").resolve({record.id: record for record in existing})
 
     def test_what_the_snapshot_has_stays_with_new_metadata(self) -> None:
-        kept = self.resolved(self.done, of=facts(place={"merchant_name": "New"}), existing=[word(1, 1, 5, merchant_name="Old")])
+        kept = self.resolved(
+            self.done, of=facts(place={"merchant_name": "New"}), existing=[word(1, 1, 5, merchant_name="Old")]
+        )
         assert kept[word(1, 1).id].same_vector(word(1, 1, 5))
         assert kept[word(1, 1).id].metadata["merchant_name"] == "New"
 
     def test_existence_still_counts(self) -> None:
-        assert names(list(self.resolved(self.done, of=facts([(1, 1)]), existing=[word(1, 1), word(1, 2)]).values())) == {
-            word(1, 1).id
-        }
+        assert names(
+            list(self.resolved(self.done, of=facts([(1, 1)]), existing=[word(1, 1), word(1, 2)]).values())
+        ) == {word(1, 1).id}
 
     def test_it_wins_over_older_runs_where_the_snapshot_has_the_record(self) -> None:
         older = RunDelta(run(1), [word(1, 1, 10), word(1, 2, 10)])
@@ -254,7 +258,9 @@ class TestVanished:
         assert kept[word(1, 2).id].same_vector(word(1, 2, 20))
 
     def test_without_one_the_snapshot_is_no_input(self) -> None:
-        assert self.resolved(RunDelta(run(1), [word(1, 1, 1)]), of=facts(), existing=[word(1, 2)]).keys() == {word(1, 1).id}
+        assert self.resolved(RunDelta(run(1), [word(1, 1, 1)]), of=facts(), existing=[word(1, 2)]).keys() == {
+            word(1, 1).id
+        }
 
     def test_one_older_than_the_receipt_keeps_nothing(self) -> None:
         gone = RunDelta(run(2, state="COMPLETED", created_at="2025-12-31T00:00:00Z"), VANISHED)

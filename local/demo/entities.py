@@ -53,7 +53,6 @@ def line_item(receipt: Receipt, line: Line) -> Item:
     return item(
         {
             **_keys(receipt, f"LINE#{line.line_id:05d}", "RECEIPT_LINE"),
-            "GSI1PK": "EMBEDDING_STATUS#SUCCESS",
             "text": line.text,
             **_geometry(line.box),
             "confidence": confidence,
@@ -67,7 +66,6 @@ def word_item(receipt: Receipt, word: Word) -> Item:
     return item(
         {
             **_keys(receipt, f"LINE#{word.line_id:05d}#WORD#{word.word_id:05d}", "RECEIPT_WORD"),
-            "GSI1PK": "EMBEDDING_STATUS#SUCCESS",
             "text": word.text,
             **_geometry(word.box),
             "confidence": word.confidence,
@@ -84,8 +82,6 @@ def label_item(receipt: Receipt, label: Label) -> Item:
     return item(
         {
             **_keys(receipt, place, "RECEIPT_WORD_LABEL"),
-            "GSI1PK": f"LABEL#{label.label}",
-            "GSI3PK": f"VALIDATION_STATUS#{label.status}",
             "reasoning": label.reasoning,
             "timestamp_added": label.timestamp_added,
             "validation_status": label.status,
@@ -163,7 +159,5 @@ def _geometry(box: Box) -> dict[str, dict[str, float] | float]:
     degrees = round(math.degrees(math.atan2(box.height, 40.0)), 6)
     return {
         "bounding_box": {"x": box.x, "y": box.y, "width": box.width, "height": box.height},
-        "top_left": {"x": box.x, "y": round(box.y + box.height, 5)},
         "angle_degrees": degrees,
-        "angle_radians": round(math.radians(degrees), 8),
     }
