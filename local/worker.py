@@ -19,7 +19,8 @@ class Worker:
     """Starts its process at once; the process is gone after `stop`.
 
     The process leads a session of its own: a Ctrl-C in the terminal is for the stack, which ends its workers in order.
-    When this process dies without that, the worker's Runtime API breaks and the worker exits by itself.
+    When this process dies without that, the worker's Runtime API breaks and the worker exits by itself (a frozen one
+    once it is thawed).
     """
 
     def __init__(

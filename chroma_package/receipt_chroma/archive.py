@@ -13,9 +13,9 @@ MAX_MEMBERS = 1_000
 def unpack(archive: Path, target: Path, *, max_bytes: int) -> None:
     """Unpack a tar.gz into an empty folder.
 
-    Raises UnsafeTarMember for an absolute path, "..", a link, a device or a repeated name, before anything of that member is
-    written; DeltaTooLarge beyond `max_bytes` of unpacked content or MAX_MEMBERS; DeltaCorrupt when it is no tar.gz or
-    ends early.
+    Raises UnsafeTarMember for an absolute path, "..", a link, a device or a repeated name, before anything of that
+    member is written; DeltaTooLarge beyond `max_bytes` of unpacked content or MAX_MEMBERS; DeltaCorrupt when it is no
+    tar.gz or ends early.
     """
     target.mkdir(parents=True)
     try:

@@ -25,7 +25,7 @@ COLUMNS: Final = ("id", "embedding", "document", "metadata", "op")
 
 
 def write_arrow_delta(records: Sequence[Record]) -> bytes:
-    """The bytes of a `delta.arrow` with these records; all vectors have one length. Raises ValueError when they do not."""
+    """The bytes of a `delta.arrow` with these records. Raises ValueError unless all vectors have one length."""
     import pyarrow as pa
 
     dimension = len(records[0].embedding) if records else 1

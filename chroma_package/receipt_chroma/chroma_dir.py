@@ -2,9 +2,10 @@
 
 chromadb is imported inside functions, so that everything else imports fast. What holds here (measured with 1.5.9):
 
-- Vectors reach the HNSW files only when `sync_threshold` is reached, and closing flushes nothing. With 1 every call persists.
-- The client is cached by path string and opening writes to `chroma.sqlite3`: every directory opened here is private, under
-  a path that is used once.
+- Vectors reach the HNSW files only when `sync_threshold` is reached, and closing flushes nothing. With 1 every call
+  persists.
+- The client is cached by path string and opening writes to `chroma.sqlite3`: every directory opened here is private,
+  under a path that is used once.
 - No embedding function: the default one would download a model.
 """
 

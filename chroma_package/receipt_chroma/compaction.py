@@ -1,4 +1,4 @@
-"""The package's everyday functions under one name, and the derived metadata of one receipt for scripts and batch jobs."""
+"""The steps of a compaction under one name, and the derived metadata of one receipt for scripts and batch jobs."""
 
 from typing import Any
 

@@ -46,7 +46,8 @@ TAR_FILE: Final = "delta.tar.gz"
 DeltaRecord = Record
 """A record as a delta has it."""
 
-# chromadb is opened by one thread at a time: the directories are small, and so the memory in use stays that of one delta.
+# chromadb is opened by one thread at a time: the directories are small, and so the memory in use stays that of one
+# delta.
 _chroma_lock = threading.Lock()
 
 

@@ -2,8 +2,8 @@
 
 | Key | On | From |
 |---|---|---|
-| merchant_name, merchant_category, phone_number, place_id, address | both | the PLACE item, else METADATA (canonical twin first) |
-| valid_labels_array, invalid_labels_array, label_status | both | the word's labels; on lines those of all words of the row |
+| merchant_name, merchant_category, phone_number, place_id, address | both | PLACE, else METADATA (canonical first) |
+| valid_labels_array, invalid_labels_array, label_status | both | the word's labels; on lines all of the row |
 | label_proposed_by, label_validated_at | words | the latest PENDING, the latest VALID label |
 | row_line_ids | lines | the delta's members that still exist |
 | section_label | lines | plurality of the members' sections |
@@ -190,7 +190,8 @@ def _latest(labels: Iterable[LabelFact], status: str) -> LabelFact | None:
 def row_members(text: object, primary_line: int) -> frozenset[int]:
     """The lines of a visual row as its delta says: a JSON list of line ids, and always the primary line.
 
-    A row is keyed by its leftmost line, so it never comes to have no members. Raises DeltaMetadataInvalid when the value is anything else.
+    A row is keyed by its leftmost line, so it never comes to have no members. Raises DeltaMetadataInvalid when the
+    value is anything else.
     """
     if text is None or text == "":
         text = "[]"

@@ -1,8 +1,9 @@
 """ExpireSnapshots: what nobody may need is marked first and deleted later.
 
-Phase 1 marks VERSION rows EXPIRED, for ever, each in one transaction with a check of HEAD's fence: from then on nobody may
-choose them. Phase 2 deletes the files that only versions EXPIRED for an hour name, and orphans (of lost attempts) past the
-grace. It deletes only while HEAD's fence is its own: a late deleter could remove what a rollback just published.
+Phase 1 marks VERSION rows EXPIRED, for ever, each in one transaction with a check of HEAD's fence: from then on
+nobody may choose them. Phase 2 deletes the files that only versions EXPIRED for an hour name, and orphans (of lost
+attempts) past the grace. It deletes only while HEAD's fence is its own: a late deleter could remove what a rollback
+just published.
 """
 
 import logging
@@ -59,9 +60,9 @@ def expire_snapshots(
 ) -> Expired:
     """Mark and delete what need not be kept; a dry run only says what would be.
 
-    `fence` is the caller's lease. Kept are HEAD's snapshot, the newest `keep` of its chain of parents, everything younger
-    than `grace` (four times the longest Lambda is a good one) and what is pinned. May run twice and late. Raises
-    SnapshotDamaged, and deletes nothing, when a manifest that is kept cannot be read.
+    `fence` is the caller's lease. Kept are HEAD's snapshot, the newest `keep` of its chain of parents, everything
+    younger than `grace` (four times the longest Lambda is a good one) and what is pinned. May run twice and late.
+    Raises SnapshotDamaged, and deletes nothing, when a manifest that is kept cannot be read.
     """
     head = _head_if_mine(dynamodb, control_table, collection, fence)
     if head is None or head.pointer is None:

@@ -6,9 +6,9 @@ Chroma's fork of hnswlib writes `header.bin` as one packed little-endian struct 
     u64 label offset, u64 vector offset, int32 top level, u32 entry point, u64 M (upper), u64 M (level 0), u64 M,
     f64 level multiplier, u64 ef_construction
 
-`data_level0.bin` holds one fixed-size element after another: links (bit 0 of byte 2 marks a deleted element), the vector
-as float32, the label as u64. It has room for `elements` or for `capacity` of them. `length.bin` has 4 bytes for each
-(their content is not defined), `link_lists.bin` a u32 byte count and that many bytes per element.
+`data_level0.bin` holds one fixed-size element after another: links (bit 0 of byte 2 marks a deleted element), the
+vector as float32, the label as u64. It has room for `elements` or for `capacity` of them. `length.bin` has 4 bytes
+for each (their content is not defined), `link_lists.bin` a u32 byte count and that many bytes per element.
 `index_metadata.pickle` maps record ids to labels; it is written with every flush, and absent before the first.
 """
 

@@ -1,8 +1,8 @@
 """MergeDeltas: one shard of a plan, from the base and the deltas to a staged directory.
 
 Everything is written to a private copy below `workdir`; EFS and S3 get whole, closed files under paths that carry the
-attempt. Memory: the changed records of the shard's planned receipts (the plan bounds them), their existing rows, and the
-deltas of RECEIPTS_AT_ONCE receipts; not the shard, and not more for more deltas of the same records.
+attempt. Memory: the changed records of the shard's planned receipts (the plan bounds them), their existing rows, and
+the deltas of RECEIPTS_AT_ONCE receipts; not the shard, and not more for more deltas of the same records.
 """
 
 import os
@@ -49,19 +49,19 @@ class _Merged:
 def merge_shard(
     *,
     plan: Plan,
+    plan_key: str,
     shard: int,
     attempt: str,
     s3: Any,
     bucket: str,
     efs_root: Path,
     workdir: Path,
-    plan_key: str = "",
 ) -> ShardReport:
     """Merge the plan's receipts of one shard and stage the result; a shard that does not change is not staged.
 
     A run whose delta has wrong content is returned as a refusal while the rest is merged. May run twice: every attempt
-    writes its own paths. `plan_key` is written into the report. Raises SnapshotDamaged when the base is wrong on EFS and
-    on S3, SchemaUnsupported, StorageUnavailable, TransientServiceError.
+    writes its own paths. `plan_key` is written into the report. Raises SnapshotDamaged when the base is wrong on EFS
+    and on S3, SchemaUnsupported, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)  # SQLite sorts and vacuums in files: never on EFS

@@ -1,7 +1,7 @@
 """SwapPointer: the commit projected onto EFS, as one file that only moves forward.
 
-`CURRENT` is one JSON line. It is written by temp file, fsync and rename under a lock on `CURRENT.lock`, a file of its own
-that is never renamed. NFS locks can be lost; then two writers could cross, and the next execution puts it right.
+`CURRENT` is one JSON line. It is written by temp file, fsync and rename under a lock on `CURRENT.lock`, a file of its
+own that is never renamed. NFS locks can be lost; then two writers could cross, and the next execution puts it right.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""WriteManifest: staged shards into their places, and the manifest that names them. Nothing here is visible to readers."""
+"""WriteManifest: staged shards into their places, and the manifest that names them. Readers see nothing of it yet."""
 
 import errno
 import logging
@@ -28,9 +28,10 @@ def write_manifest(
 ) -> tuple[Pointer, Manifest]:
     """Rename the staged shards into place on EFS, then write the manifest to S3 and EFS; returns what may be committed.
 
-    The reports are those of every touched shard of the plan. May run twice: a shard that is in place already is verified
-    and accepted, and the manifest's bytes depend on plan and reports only. Raises ManifestConflict when another manifest has
-    this snapshot id, StagingMissing, ShardInvalid when the reports do not fit together, SnapshotDamaged, StorageUnavailable.
+    The reports are those of every touched shard of the plan. May run twice: a shard that is in place already is
+    verified and accepted, and the manifest's bytes depend on plan and reports only. Raises ManifestConflict when
+    another manifest has this snapshot id, StagingMissing, ShardInvalid when the reports do not fit together,
+    SnapshotDamaged, StorageUnavailable.
     """
     _check_reports(plan, reports)
     base = load_manifest(s3, bucket, plan.base) if plan.base else None

@@ -1,7 +1,7 @@
 """SnapshotReader: what is published, opened without writing to EFS.
 
-A generation is one manifest, opened: per shard a private folder with a *copy* of chroma.sqlite3 (opening writes to it) and a
-link to the HNSW files on EFS. Everything that a reader answers comes from one generation.
+A generation is one manifest, opened: per shard a private folder with a *copy* of chroma.sqlite3 (opening writes to
+it) and a link to the HNSW files on EFS. Everything that a reader answers comes from one generation.
 """
 
 import logging

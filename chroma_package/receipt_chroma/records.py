@@ -2,8 +2,8 @@
 
 Chroma 1.5.9 keeps metadata through JSON and SQLite, and not everything survives. Measured: about one random double in
 three comes back one unit in the last place off; NaN and infinity vanish; NaN *in a list* makes the collection
-unreadable for ever; integers beyond 64 bits turn into floats; `-0.0` turns into `0.0`. So values are brought to a normal
-form that does survive before anything compares, hashes or writes them: floats have 15 significant digits.
+unreadable for ever; integers beyond 64 bits turn into floats; `-0.0` turns into `0.0`. So values are brought to a
+normal form that does survive before anything compares, hashes or writes them: floats have 15 significant digits.
 """
 
 import json
@@ -50,7 +50,7 @@ def vector_bytes(vector: Vector) -> bytes:
 
 
 def normal_metadata(metadata: Mapping[str, object] | None, *, ignored: Collection[str] = ()) -> Metadata:
-    """Metadata as Chroma keeps it: None values left out, floats at 15 significant digits, `ignored` keys left out unseen.
+    """Metadata as Chroma keeps it: without None, floats at 15 significant digits, `ignored` keys left out unseen.
 
     Raises DeltaMetadataInvalid for what Chroma refuses or would not give back: empty or reserved keys, empty or mixed
     lists, numbers that are not finite or need more than 64 bits, nested values, text that is no UTF-8.

@@ -44,7 +44,7 @@ class DeltaSource:
 
 @dataclass(frozen=True)
 class WantedReceipt:
-    """What a receipt's records should be, the runs that were read with their numbers of vectors, and the refused ones."""
+    """What a receipt's records should be, the runs that were read with their vectors, and the refused ones."""
 
     facts: ReceiptFacts
     wanted: Wanted
@@ -77,7 +77,8 @@ def want_receipt(source: DeltaSource, facts: ReceiptFacts, dimension: int | None
 def first_dimension(source: DeltaSource, plan: Plan) -> int | None:
     """The dimension of a collection that has none yet: that of the plan's first readable run with records.
 
-    First by (created_at, run_id) over the whole plan, so that every shard of a round decides alike. None when there is none.
+    First by (created_at, run_id) over the whole plan, so that every shard of a round decides alike. None when there
+    is none.
     """
     for facts, run in sorted(_first_candidates(plan), key=lambda pair: run_order(pair[1])):
         try:

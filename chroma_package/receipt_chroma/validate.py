@@ -1,8 +1,8 @@
 """ValidateShard: another process than the merge proves a staged shard from its files alone.
 
-A correct count proves nothing: chromadb opens a directory with a truncated index, a missing pickle or a corrupt page and
-counts right. So the files are compared with the report, SQLite, the HNSW files and the pickle with each other, and every
-record is read again through chromadb from a private copy.
+A correct count proves nothing: chromadb opens a directory with a truncated index, a missing pickle or a corrupt page
+and counts right. So the files are compared with the report, SQLite, the HNSW files and the pickle with each other,
+and every record is read again through chromadb from a private copy.
 """
 
 import os

@@ -84,8 +84,9 @@ def is_eligible(run: RunFact, facts: ReceiptFacts) -> bool:
 def wanted_records(deltas: Iterable[RunDelta], facts: ReceiptFacts, collection: str) -> Wanted:
     """Overlay the deltas of a receipt's runs by (created_at, run_id), drop what no longer exists, derive metadata.
 
-    The order of `deltas` does not matter; runs that are not eligible are ignored. Raises RunTimeInvalid for a run without
-    a readable time and DeltaMetadataInvalid for a malformed row_line_ids (read_delta refuses such a delta before).
+    The order of `deltas` does not matter; runs that are not eligible are ignored. Raises RunTimeInvalid for a run
+    without a readable time and DeltaMetadataInvalid for a malformed row_line_ids (read_delta refuses such a delta
+    before).
     """
     derived = DerivedMetadata(facts, collection)
     overlay: dict[str, tuple[Record, str]] = {}

@@ -39,11 +39,8 @@ def naive_wanted(deltas: list[tuple[Any, Naive | None]], facts: Any, collection:
 
     vectors: Naive = {}
     for _, _, records in usable:
-        if records is None:
-            # It may have brought, or replaced, anything that the snapshot has.
-            vectors = {**vectors, **existing}
-        else:
-            vectors = {**vectors, **records}
+        # A delta that is gone may have brought, or replaced, anything that the snapshot has.
+        vectors = {**vectors, **(existing if records is None else records)}
 
     wanted: Naive = {}
     for record_id, (vector, document, own) in vectors.items():

@@ -119,7 +119,7 @@ def test_a_reader_sees_a_publication_after_refresh_and_not_before(published: Wor
         assert reader.refresh() is True
         assert (reader.version, reader.count()) == (2, 25)
         assert reader.snapshot_id == "0000000002-0000000002-1"
-        assert len([path for path in published.work.rglob("chroma.sqlite3")]) == published.shards
+        assert len(list(published.work.rglob("chroma.sqlite3"))) == published.shards
 
 
 def test_an_emptied_or_partly_empty_snapshot_answers_with_nothing(published: World) -> None:
@@ -151,7 +151,7 @@ def test_a_query_that_runs_keeps_its_generation_until_it_ends(
         assert reader.count() == 25
         go_on.set()
         assert running.result() == 30
-        assert len([path for path in published.work.rglob("chroma.sqlite3")]) == published.shards
+        assert len(list(published.work.rglob("chroma.sqlite3"))) == published.shards
 
 
 def test_readers_never_mix_two_snapshots(world: World) -> None:
@@ -231,7 +231,7 @@ def test_a_snapshot_that_cannot_be_opened_is_named_and_the_old_one_stays(publish
         with pytest.raises(SnapshotUnavailable):
             reader.refresh()
         assert (reader.version, reader.count()) == (1, 30)
-        assert len([path for path in published.work.rglob("chroma.sqlite3")]) == published.shards
+        assert len(list(published.work.rglob("chroma.sqlite3"))) == published.shards
 
 
 def test_a_closed_reader_says_so_and_may_be_closed_again(published: World) -> None:

@@ -395,7 +395,13 @@ def test_what_was_renamed_into_place_already_is_validated_there(staged: Staged) 
     assert staged.validate().records == 40
 
 
-@pytest.mark.parametrize("name", ["chroma.sqlite3", "header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle", "receipts.txt"])  # fmt: skip
+STAGED_FILES = (
+    *("chroma.sqlite3", "header.bin", "data_level0.bin", "length.bin", "link_lists.bin"),
+    *("index_metadata.pickle", "receipts.txt"),
+)
+
+
+@pytest.mark.parametrize("name", STAGED_FILES)
 @pytest.mark.parametrize("damage", ["cut", "flip", "drop"])
 def test_every_damaged_file_is_refused(staged: Staged, name: str, damage: str) -> None:
     (path,) = staged.folder.rglob(name)

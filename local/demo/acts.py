@@ -47,6 +47,7 @@ def run_demo(settings: DemoSettings, progress: DemoProgress) -> DemoResult:
         stack = LocalStack(settings.folder, StackSettings(shards=settings.shards))
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             closing.enter_context(stack)
+            stack.workers.warm()
         stage = Stage(
             settings=settings,
             progress=progress,

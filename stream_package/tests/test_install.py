@@ -1,5 +1,6 @@
 """The package installs and works with boto3 alone; test tools are added only to run its own pure tests there."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,9 @@ def run(*command: str | Path, cwd: Path) -> str:
 def test_a_bare_environment_needs_boto3_alone(tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
     python = tmp_path / "venv" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", PROJECT, cwd=tmp_path)
+    # A copy, because setuptools leaves a build folder beside the sources, and would take stale modules from it later.
+    shutil.copytree(PROJECT, tmp_path / "project", ignore=shutil.ignore_patterns("build", "*.egg-info", "tests"))
+    run(python, "-m", "pip", "install", "--quiet", tmp_path / "project", cwd=tmp_path)
     listed = run(python, "-m", "pip", "list", "--format", "freeze", cwd=tmp_path)
     installed = {line.split("==")[0].lower().replace("_", "-") for line in listed.splitlines()}
     boto3_and_its_own = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}

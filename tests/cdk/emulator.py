@@ -34,6 +34,7 @@ UNKNOWN = {
     "AWS::EC2::SecurityGroupIngress",
 }
 REWRITTEN = {
+    "statements that demand TLS": "the emulator speaks HTTP on loopback",
     "alarms on formulas, and the dashboard": "the emulator knows alarms on one metric only",
     "flow log, and rules between the security groups": "the emulator does not know these types",
     "the rule and the parameter about the bootstrap version": "there is no CDK bootstrap stack",
@@ -57,6 +58,7 @@ def rewrite(template: Mapping[str, Any], *, efs_root: Path, bootstrap_key: str) 
     changed.get("Parameters", {}).pop("BootstrapVersion", None)
     changed["Resources"] = {n: r for n, r in changed["Resources"].items() if not _is_unknown(r)}
     for resource in changed["Resources"].values():
+        _drop_demands_for_tls(resource["Properties"])
         if isinstance(resource.get("DependsOn"), list):
             resource["DependsOn"] = [name for name in resource["DependsOn"] if name in changed["Resources"]]
         if resource["Type"] != "AWS::Lambda::Function":
@@ -75,8 +77,17 @@ def rewrite(template: Mapping[str, Any], *, efs_root: Path, bootstrap_key: str) 
 
 
 def _is_unknown(resource: Mapping[str, Any]) -> bool:
+    is_only_tls = resource["Type"] in {"AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"}
     is_formula = resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
-    return is_formula or resource["Type"] in UNKNOWN
+    return is_formula or is_only_tls or resource["Type"] in UNKNOWN
+
+
+def _drop_demands_for_tls(properties: dict[str, Any]) -> None:
+    for name in ("PolicyDocument", "FileSystemPolicy"):
+        if document := properties.get(name):
+            document["Statement"] = [s for s in document["Statement"] if "SecureTransport" not in json.dumps(s)]
+    if properties.get("FileSystemPolicy") == {"Statement": [], "Version": "2012-10-17"}:
+        properties.pop("FileSystemPolicy")
 
 
 def image_tree(target: Path) -> Path:

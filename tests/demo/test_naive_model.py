@@ -166,7 +166,7 @@ def test_a_manifest_that_current_does_not_name_or_that_miscounts_is_seen(
     manifest = publish(tmp_path, "words", expected_of(cloud, "words").records)
     write_manifest(tmp_path / "words", manifest | {"records": 1})
     assert "the manifest counts 1 records" in verdict_of(cloud, tmp_path, "words").differences[0]
-    (tmp_path / "words/manifests/one.json").write_text("{}")
+    (tmp_path / f"words/manifests/{manifest['snapshot_id']}.json").write_text("{}")
     with pytest.raises(PublishedDamaged, match="CURRENT names another manifest"):
         verdict_of(cloud, tmp_path, "words")
 

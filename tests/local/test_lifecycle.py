@@ -60,10 +60,12 @@ def test_the_process_is_as_before_and_every_worker_gone_whatever_was_under_way(
         stack.wait_for_execution(stack.executions.start("lines"))
         frozen, _ = stack.workers.in_flight("Hold")
         freeze(frozen.pid)
+        folder = Path(json.loads(frozen.payload)["folder"])
+        (folder / "release").touch()  # thawed, it would finish
         pids = stack.workers.pids()
         assert len(pids) == 3
     assert all(gone(pid) for pid in pids)
-    assert not (tmp_path / "a" / "finished").exists()
+    assert not (folder / "finished").exists()
     assert state_of_the_process() == before
 
 

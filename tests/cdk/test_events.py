@@ -1,0 +1,193 @@
+"""The schedule, the events of executions, alarms, dashboard and outputs."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import calls
+from .template import Template
+
+pytestmark = pytest.mark.cdk
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs/deploy.md"
+
+
+def joined(value: Any) -> str:
+    """An Fn::Join as a text; references become <Name>."""
+    if isinstance(value, str):
+        return value
+    if "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        return str(separator).join(joined(part) for part in parts)
+    return f"<{value.get('Ref') or '.'.join(value['Fn::GetAtt'])}>"
+
+
+@pytest.mark.parametrize("collection", ["lines", "words"])
+def test_each_collection_is_started_by_a_schedule_under_a_fresh_name(dev: Template, collection: str) -> None:
+    target = dev.one("Scheduler::Schedule", collection.capitalize())["Target"]
+    assert target["Arn"] == "arn:aws:scheduler:::aws-sdk:sfn:startExecution"
+    asked = json.loads(joined(target["Input"]))
+    assert asked["Name"] == f"{collection}-schedule-<aws.scheduler.execution-id>"
+    assert json.loads(asked["Input"]) == {"collection": collection, "mode": "compact", "trigger": "schedule"}
+    assert asked["StateMachineArn"] == f"<{next(iter(dev.all('StepFunctions::StateMachine')))}>"
+
+
+def test_a_start_that_failed_is_not_repeated_after_the_next_one(dev: Template) -> None:
+    for schedule in dev.all("Scheduler::Schedule").values():
+        minutes = int(re.fullmatch(r"rate\((\d+) minutes\)", schedule["ScheduleExpression"]).group(1))  # type: ignore[union-attr]
+        assert schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] < minutes * 60
+
+
+def matches(detail: dict[str, Any], pattern: dict[str, Any]) -> bool:
+    """EventBridge's content filters, as far as ours go."""
+
+    def value_matches(name: str, rules: list[Any]) -> bool:
+        for rule in rules:
+            if isinstance(rule, dict) and "exists" in rule:
+                if (name in detail) == rule["exists"]:
+                    return True
+            elif isinstance(rule, dict):
+                banned = rule["anything-but"]
+                if detail.get(name) is not None and detail[name] not in banned:
+                    return True
+            elif name in detail and detail[name] == rule:
+                return True
+        return False
+
+    return all(value_matches(name, rules) for name, rules in pattern.items() if name != "stateMachineArn")
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ({"status": "FAILED", "error": "ShardInvalid"}, True),
+        ({"status": "FAILED", "error": None}, True),
+        ({"status": "FAILED"}, True),
+        ({"status": "TIMED_OUT", "error": None}, True),
+        ({"status": "FAILED", "error": "Fenced"}, False),
+        ({"status": "ABORTED", "error": None}, False),
+        ({"status": "SUCCEEDED", "error": None}, False),
+    ],
+)
+def test_people_are_told_of_failures_but_not_of_fenced_or_stopped_ones(
+    dev: Template, detail: dict[str, Any], told: bool
+) -> None:
+    rule = dev.one("Events::Rule", "Failures")
+    assert matches(detail, rule["EventPattern"]["detail"]) is told
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": next(iter(dev.all("SNS::Topic")))}]
+
+
+def test_every_status_of_this_machines_executions_is_recorded(dev: Template) -> None:
+    rule = dev.one("Events::Rule", "Every")
+    machine = next(iter(dev.all("StepFunctions::StateMachine")))
+    assert rule["EventPattern"]["detail"] == {"stateMachineArn": [{"Ref": machine}]}
+    (target,) = rule["Targets"]
+    assert Template.name_of(dev.all("Lambda::Function")[target["Arn"]["Fn::GetAtt"][0]]) == "RecordExecution"
+
+
+def test_alarms_and_rules_may_publish_to_the_topic(dev: Template) -> None:
+    allowed = {
+        statement["Principal"]["Service"]
+        for statement in dev.one("SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    }
+    assert allowed == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+
+
+def own_metrics(template: Template) -> set[str]:
+    """The names of our own metrics that alarms and the dashboard watch."""
+    found = {a["MetricName"] for a in template.all("CloudWatch::Alarm").values() if a.get("Namespace") == "Compaction"}
+    return found | set(re.findall(r'"Compaction","(\w+)"', joined(template.one("CloudWatch::Dashboard")["DashboardBody"])))
+
+
+def test_every_metric_that_is_watched_is_one_that_a_handler_emits(dev: Template) -> None:
+    assert own_metrics(dev) <= calls.metrics_emitted()
+
+
+def test_every_metric_that_a_handler_emits_is_watched_or_said_to_be_for_searching(dev: Template) -> None:
+    assert calls.metrics_emitted() - own_metrics(dev) <= {"ExecutionsStarted"}
+
+
+def test_a_misspelt_metric_is_noticed(dev: Template) -> None:
+    wrong = Template(json.loads(json.dumps(dev.body).replace('"OldestPendingAge"', '"OldestPendingAges"')))
+    assert own_metrics(wrong) - calls.metrics_emitted() == {"OldestPendingAges"}
+
+
+def test_an_alarm_watches_the_dimensions_under_which_the_metric_is_emitted(dev: Template) -> None:
+    with_collection = {"OldestPendingAge", "ExecutionsFailed", "QuarantinedRuns"}
+    for alarm in dev.all("CloudWatch::Alarm").values():
+        if alarm.get("Namespace") == "Compaction":
+            names = {dimension["Name"] for dimension in alarm["Dimensions"]}
+            assert names == {"service"} | ({"collection"} if alarm["MetricName"] in with_collection else set())
+
+
+def alarm_names(template: Template) -> set[str]:
+    descriptions = (alarm["AlarmDescription"] for alarm in template.all("CloudWatch::Alarm").values())
+    return {description.rpartition("#")[2] for description in descriptions}
+
+
+def test_every_alarm_says_what_to_do_and_links_a_section_that_is_there(dev: Template) -> None:
+    headings = {line.lstrip("# ").strip().lower() for line in GUIDE.read_text().splitlines() if line.startswith("###")}
+    assert alarm_names(dev) <= headings
+    for alarm in dev.all("CloudWatch::Alarm").values():
+        text, _, link = alarm["AlarmDescription"].rpartition(" See ")
+        assert link.startswith("docs/deploy.md#")
+        assert len(text) > 60
+
+
+def test_what_can_go_wrong_has_an_alarm(dev: Template) -> None:
+    assert alarm_names(dev) == {
+        "executionsfailed",
+        "executionstartfailures",
+        "failurequeue",
+        "filesystemlimit",
+        "mergetime",
+        "nothingstarts",
+        "oldestpendingage",
+        "quarantinedruns",
+        "streamage",
+        "streamerrors",
+        "throttles",
+    }
+
+
+def test_every_alarm_tells_the_topic_when_it_starts_and_when_it_ends(dev: Template) -> None:
+    topic = {"Ref": next(iter(dev.all("SNS::Topic")))}
+    for name, alarm in dev.all("CloudWatch::Alarm").items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [topic], name
+
+
+def test_throttles_of_every_function_are_watched(dev: Template) -> None:
+    watched = {
+        dimension["Value"]["Ref"]
+        for alarm in dev.all("CloudWatch::Alarm").values()
+        for metric in alarm.get("Metrics", [])
+        for dimension in metric.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
+    }
+    assert watched == set(dev.all("Lambda::Function"))
+
+
+def test_the_merge_alarm_rings_before_the_timeout(dev: Template) -> None:
+    timeout_ms = dev.functions()["MergeDeltas"]["Timeout"] * 1000
+    assert dev.one("CloudWatch::Alarm", "MergeTime")["Threshold"] == pytest.approx(0.8 * timeout_ms)
+
+
+def test_silence_of_the_schedule_and_of_the_plan_is_an_alarm(dev: Template) -> None:
+    silent = {n for n, a in dev.all("CloudWatch::Alarm").items() if a["TreatMissingData"] == "breaching"}
+    assert len(silent) == 3
+    assert all("NothingStarts" in name or "OldestPendingAge" in name for name in silent)
+
+
+def test_the_command_finds_everything_in_the_outputs(dev: Template) -> None:
+    from console.connection import OUTPUTS
+
+    assert set(OUTPUTS) <= set(dev.body["Outputs"])
+
+
+def test_everything_that_can_be_tagged_says_which_stage_it_is_of(prod: Template) -> None:
+    for kind in ("Lambda::Function", "DynamoDB::Table", "S3::Bucket"):
+        for properties in prod.all(kind).values():
+            assert {"Key": "stage", "Value": "prod"} in properties["Tags"]
