@@ -20,7 +20,7 @@ FLAGS = {
     "@aws-cdk/core:target-partitions": ["aws"],
     "@aws-cdk/aws-lambda:recognizeLayerVersion": True,
     "@aws-cdk/aws-s3:createDefaultLoggingPolicy": True,
-    "@aws-cdk/aws-efs:denyAnonymousAccess": True,
+    "@aws-cdk/aws-efs:denyAnonymousAccess": False,  # network.py writes its own, narrower policy
     "@aws-cdk/aws-efs:mountTargetOrderInsensitiveLogicalId": True,
     "@aws-cdk/aws-lambda:useCdkManagedLogGroup": False,  # every function names its own
     "aws:cdk:disable-asset-staging": False,

@@ -112,6 +112,14 @@ class ChromaDir:
             vectors = np.asarray(found["embeddings"], dtype=np.float32)
             yield from zip(found["ids"], vectors, found["documents"], found["metadatas"], strict=True)
 
+    def texts(self, ids: Sequence[str]) -> Iterator[tuple[str, str | None, Metadata]]:
+        """Id, document and metadata (in normal form) of these records; without the vectors it takes a fraction."""
+        for batch in batches(ids, _READ_BATCH):
+            with chroma_errors():
+                found = self.collection.get(ids=batch, include=["documents", "metadatas"])
+            for record_id, document, metadata in zip(found["ids"], found["documents"], found["metadatas"], strict=True):
+                yield record_id, document, normal_metadata(metadata)
+
     def add(self, records: Sequence[Record]) -> None:
         """Insert records whose ids are not there (chromadb silently leaves out those that are)."""
         for batch in batches(records, self._write_batch):

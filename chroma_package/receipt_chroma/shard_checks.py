@@ -17,7 +17,7 @@
 | self_query | a record is not found by its own vector |
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ from receipt_chroma.chroma_dir import SPACE, ChromaDir
 from receipt_chroma.errors import ChromaUnreadable, DeltaMetadataInvalid, ShardInvalid
 from receipt_chroma.hnsw_files import check_sizes, read_elements, read_header, read_labels
 from receipt_chroma.private_shard import receipt_key_of
-from receipt_chroma.records import Record, add_digests, record_hash
+from receipt_chroma.records import Record, Vector, add_digests, record_hash, vector_bytes
 from receipt_chroma.sqlite_files import SqliteFacts, check_sqlite, read_sqlite
 from receipt_chroma.tree import RECEIPTS_FILE
 
@@ -69,16 +69,17 @@ def check_directory(folder: Path, expected: Expected, *, full: bool) -> None:
     """
     check_sqlite(folder)
     facts = read_sqlite(folder, expected.collection)
-    _check_index(folder, facts, expected)
+    vectors = _check_index(folder, facts, expected)
     _check_ids(folder, facts, expected)
     try:
         with ChromaDir.open(folder, expected.collection) as directory:
-            _check_records(directory, facts.ids, expected, full=full)
+            _check_records(directory, vectors, expected, full=full)
     except (ChromaUnreadable, DeltaMetadataInvalid) as error:
         raise ShardInvalid("unreadable", str(error)) from error
 
 
-def _check_index(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
+def _check_index(folder: Path, facts: SqliteFacts, expected: Expected) -> dict[str, Vector]:
+    """Prove the HNSW files against SQLite; returns the vector of each record as they have it."""
     segment = folder / facts.vector_segment
     if facts.newest_queued > min(facts.vectors_read_to, facts.metadata_read_to):
         raise ShardInvalid(
@@ -89,7 +90,7 @@ def _check_index(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
     if not segment.is_dir():
         if facts.ids or expected.tombstones:
             raise ShardInvalid("index_missing", f"{len(facts.ids)} records and no index")
-        return
+        return {}
     header = read_header(segment)
     check_sizes(segment, header)
     labels, elements = read_labels(segment), read_elements(segment, header)
@@ -108,6 +109,8 @@ def _check_index(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
             "dimension", f"index {header.dimension}, SQLite {facts.dimension}, the report says {expected.dimension}"
         )
     _check_vectors(elements.vectors)
+    row_of = {label: row for row, label in enumerate(elements.labels.tolist())}
+    return {record_id: elements.vectors[row_of[label]] for record_id, label in labels.items()}
 
 
 def _check_vectors(vectors: NDArray[np.float32]) -> None:
@@ -136,24 +139,32 @@ def _check_ids(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
         raise ShardInvalid("receipts", f"{RECEIPTS_FILE} does not name the receipts of the shard's records")
 
 
-def _check_records(directory: ChromaDir, ids: Sequence[str], expected: Expected, *, full: bool) -> None:
+def _check_records(directory: ChromaDir, vectors: Mapping[str, Vector], expected: Expected, *, full: bool) -> None:
     if directory.space != SPACE:
         raise ShardInvalid("space", f"the collection measures in {directory.space}, not {SPACE}")
-    sample = _spread(sorted(ids), SAMPLE)
-    asked: Sequence[str] = ids if full else sample
-    digest, seen, sampled = 0, 0, dict[str, Record]()
-    for record in directory.records(asked):
-        digest += record_hash(record)
+    ids = sorted(vectors)
+    sample = list(directory.records(_spread(ids, SAMPLE)))
+    if len(sample) != len(_spread(ids, SAMPLE)) or not all(
+        vector_bytes(record.embedding) == vector_bytes(vectors[record.id]) for record in sample
+    ):
+        raise ShardInvalid("unreadable", "chromadb does not give the sampled records with the vectors of the index")
+    if full:
+        _check_digest(directory, vectors, ids, expected)
+    _self_query(directory, sample)
+
+
+def _check_digest(directory: ChromaDir, vectors: Mapping[str, Vector], ids: Sequence[str], expected: Expected) -> None:
+    """Documents and metadata as chromadb reads them, vectors from the index, where they are read faster."""
+    digest, seen = 0, 0
+    for record_id, document, metadata in directory.texts(ids):
+        digest += record_hash(Record(record_id, vectors[record_id], document, metadata))
         seen += 1
-        if record.id in sample:
-            sampled[record.id] = record
-    if seen != len(asked):
-        raise ShardInvalid("unreadable", f"{seen} of {len(asked)} records could be read")
-    if full and add_digests(digest) != expected.digest:
+    if seen != len(ids):
+        raise ShardInvalid("unreadable", f"{seen} of {len(ids)} records could be read")
+    if add_digests(digest) != expected.digest:
         raise ShardInvalid(
             "digest", f"the records have the digest {add_digests(digest)}, the report says {expected.digest}"
         )
-    _self_query(directory, list(sampled.values()))
 
 
 def _self_query(directory: ChromaDir, sample: list[Record]) -> None:

@@ -44,7 +44,9 @@ def run_demo(settings: DemoSettings, progress: DemoProgress) -> DemoResult:
     rng = random.Random(settings.seed)
     receipts = sample_receipts(rng, settings.receipts + _EXTRAS, utc_now() - _ADDED_BEFORE)
     with ExitStack() as closing:
-        stack = LocalStack(settings.folder, StackSettings(shards=settings.shards))
+        stack = LocalStack(
+            settings.folder, StackSettings(shards=settings.shards, schedule_seconds=settings.schedule_seconds)
+        )
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             closing.enter_context(stack)
             stack.workers.warm()

@@ -25,7 +25,8 @@ class DemoFailed(CompactionError):
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """`folder` is emptied first. `shards`: K of both collections. `patience_seconds`: how long an act waits at most.
+    """`folder` is emptied first. `shards`: K of both collections. `schedule_seconds`: how often the schedule starts an
+    execution per collection. `patience_seconds`: how long an act waits at most.
 
     Raises ValueError for fewer than MIN_RECEIPTS receipts or no shard.
     """
@@ -35,6 +36,7 @@ class DemoSettings:
     seed: int = 7
     folder: Path = Path(".compaction/demo")
     dimension: int = DIMENSION
+    schedule_seconds: float = 5.0
     patience_seconds: float = 120.0
 
     def __post_init__(self) -> None:

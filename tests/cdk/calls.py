@@ -184,5 +184,7 @@ def metrics_emitted() -> set[str]:
                 for call in (node for node in ast.walk(body) if isinstance(node, ast.Call)):
                     arguments = {k.arg: k.value for k in call.keywords}
                     if {"name", "unit"} <= set(arguments):
-                        found |= {c.value for c in ast.walk(arguments["name"]) if isinstance(c, ast.Constant)}
+                        name = arguments["name"]
+                        choices = [name.body, name.orelse] if isinstance(name, ast.IfExp) else [name]
+                        found |= {choice.value for choice in choices if isinstance(choice, ast.Constant)}
     return found

@@ -64,7 +64,7 @@ def test_a_problem_of_the_reader_is_raised_where_somebody_waits(watcher: Watcher
     watcher.expect(awaited("MILK", time.monotonic()))
     (tmp_path / "efs" / "words").mkdir(parents=True)
     (tmp_path / "efs" / "words" / "CURRENT").write_text("no JSON\n")
-    with pytest.raises(Exception, match="CURRENT|JSON|words") as raised:
+    with pytest.raises(Exception, match=r"CURRENT|JSON|words") as raised:
         watcher.wait(10)
     assert not isinstance(raised.value, NotVisible)
 
