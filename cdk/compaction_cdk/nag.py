@@ -19,7 +19,8 @@ def suppressed(stack: CompactionStack) -> None:
     for name, function in stack.functions.items():
         assert function.role is not None
         objects = RegexAppliesTo(regex=r"/^Resource::<StorageBucket\w+\.Arn>\/.*\*$/g")
-        _suppress(function.role, "AwsSolutions-IAM5", KEYS, [objects])
+        others = [f"Resource::arn:<AWS::Partition>:s3:::{other}/*" for other in stack.deployment.delta_buckets]
+        _suppress(function.role, "AwsSolutions-IAM5", KEYS, [objects, *others])
         _suppress(function.role, "AwsSolutions-IAM5", NO_RESOURCE, ["Resource::*"])
         if name == "InspectHolder":
             executions = RegexAppliesTo(regex=r"/^Resource::arn:.*:execution:.*:\*$/g")

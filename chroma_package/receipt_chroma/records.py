@@ -1,7 +1,7 @@
 """Records and what of them counts: one id with embedding, document and metadata.
 
 Chroma 1.5.9 keeps metadata through JSON and SQLite, and not everything survives. Measured: about one random double in
-three comes back one unit in the last place off; NaN and infinity vanish; NaN *in a list* makes the collection
+five comes back one unit in the last place off; NaN and infinity vanish; NaN *in a list* makes the collection
 unreadable for ever; integers beyond 64 bits turn into floats; `-0.0` turns into `0.0`. So values are brought to a
 normal form that does survive before anything compares, hashes or writes them: floats have 15 significant digits.
 """

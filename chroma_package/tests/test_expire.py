@@ -277,6 +277,10 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
     assert len(parent_chain(rows[0].snapshot_id, rows)) == 2
 
 
+def test_a_pinned_row_is_not_even_proposed() -> None:
+    assert rows_to_expire([row(1, None, pinned="audit")], "head", 1, GRACE, NOW + LATER) == []
+
+
 def test_a_row_without_a_readable_time_is_kept() -> None:
     assert rows_to_expire([row(1, None, created_at="")], "head", 1, GRACE, NOW + LATER) == []
 

@@ -1,8 +1,10 @@
-"""A table and a bucket in moto, a producer that writes to them, and receipts of a seed."""
+"""A table and a bucket in a moto server, a producer that writes to them, and receipts of a seed."""
 
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
+from botocore.config import Config
 
 from local.demo.model import Receipt
 from local.demo.printing import Sizes
@@ -24,6 +26,14 @@ _FEW = {  # moto takes long over every attribute that it answers with
     "ProjectionExpression": "PK, SK, #type, timestamp_added, created_at, merchant_name",
     "ExpressionAttributeNames": {"#type": "TYPE"},
 }
+_SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()  # until the tests are over, however they end
+"""
 
 
 @dataclass(frozen=True)
@@ -42,13 +52,32 @@ class Cloud:
         return [item["SK"]["S"] for item in self.items()]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def empty_cloud() -> Iterator[Cloud]:
-    """Both services, started once for a module: that takes longer than most tests."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "local")
-        yield Cloud(*(boto3.client(service, region_name="us-east-1") for service in ("dynamodb", "s3")))
+    """Both services, in a process of their own: moto is one per process, and other tests have theirs in this one."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        clients = (
+            boto3.client(
+                service,
+                region_name="us-east-1",
+                endpoint_url=f"http://127.0.0.1:{port}",
+                aws_access_key_id="local",
+                aws_secret_access_key="local",
+                config=Config(s3={"addressing_style": "path"}),
+            )
+            for port in [server.stdout.readline().strip()]
+            for service in ("dynamodb", "s3")
+        )
+        yield Cloud(*clients)
+        server.stdin.close()
 
 
 @pytest.fixture

@@ -335,3 +335,46 @@ def test_taken_back_the_patches_leave_moto_as_it_was() -> None:
     assert all(getattr(target, name) is not original for target, name, original in targets)
     patches.remove()
     assert all(getattr(target, name) is original for target, name, original in targets)
+
+
+VALUES: dict[str, Any] = {
+    "text": {"S": "ünï"},
+    "number": {"N": "1.50"},
+    "true": {"BOOL": True},
+    "null": {"NULL": True},
+    "binary": {"B": b"\x00\xff"},
+    "set": {"SS": ["a", "b"]},
+    "list": {"L": [{"N": "1"}, {"M": {"deep": {"S": "x"}}}]},
+    "map": {"M": {"S": {"S": "a key named like a type"}, "empty": {"L": []}}},
+}
+
+
+@pytest.mark.parametrize("name", sorted(VALUES))
+def test_every_type_of_value_is_answered_as_without_the_patch(name: str, dynamodb: Any) -> None:
+    key = {"PK": {"S": "values"}, "SK": {"S": name}}
+    dynamodb.put_item(TableName=TABLE, Item={**key, "value": VALUES[name]})
+    plain = dynamodb.get_item(TableName=TABLE, Key=key)["Item"]
+    patches = MotoPatches()
+    patches.apply()
+    try:
+        assert dynamodb.get_item(TableName=TABLE, Key=key)["Item"] == plain == {**key, "value": VALUES[name]}
+    finally:
+        patches.remove()
+
+
+def test_a_scalar_is_answered_without_a_search_for_its_type(
+    dynamodb: Any, patched: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.core.serialize import ResponseSerializer
+
+    searched: list[str] = []
+    original = ResponseSerializer.get_value
+
+    def get_value(self: Any, value: Any, key: str, shape: Any) -> Any:
+        searched.append(key)
+        return original(self, value, key, shape)
+
+    monkeypatch.setattr(ResponseSerializer, "get_value", get_value)
+    dynamodb.get_item(TableName=TABLE, Key={"PK": {"S": "a"}, "SK": {"S": "k01"}})
+    assert "Item" in searched
+    assert "BOOL" not in searched

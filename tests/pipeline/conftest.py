@@ -10,7 +10,7 @@ from local.stack import LocalStack
 from .world import World
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     settings = StackSettings(
         schedule_seconds=None,  # a test that wants the schedule calls it

@@ -1,0 +1,173 @@
+"""What the pipeline costs a month: `python cdk/cost.py` prints the tables of docs/deploy.md; --check compares them.
+
+An estimate from a price list and the assumptions below; the counts of states come from the state machine's file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GUIDE = ROOT / "docs/deploy.md"
+DEFINITION = ROOT / "state_machines/compaction.asl.json"
+BEGIN, END = "<!-- cost: made by cdk/cost.py -->\n", "<!-- end of cost -->\n"
+
+PRICES_OF = "2026-11-23, us-east-1, without free tiers"
+PRICES = {  # name -> (US dollars, unit, source)
+    "transition": (0.025 / 1000, "state transition", "https://aws.amazon.com/step-functions/pricing/"),
+    "x86_second": (0.0000166667, "GB-second, x86", "https://aws.amazon.com/lambda/pricing/"),
+    "arm_second": (0.0000133334, "GB-second, arm64", "https://aws.amazon.com/lambda/pricing/"),
+    "request": (0.20 / 1e6, "Lambda request", "https://aws.amazon.com/lambda/pricing/"),
+    "efs_month": (0.30, "GB-month, EFS Standard", "https://aws.amazon.com/efs/pricing/"),
+    "efs_read": (0.03, "GB read, elastic", "https://aws.amazon.com/efs/pricing/"),
+    "efs_write": (0.06, "GB written, elastic", "https://aws.amazon.com/efs/pricing/"),
+    "s3_month": (0.023, "GB-month, S3 Standard", "https://aws.amazon.com/s3/pricing/"),
+    "s3_put": (0.005 / 1000, "PUT", "https://aws.amazon.com/s3/pricing/"),
+    "dynamodb_write": (0.625 / 1e6, "write request unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "dynamodb_read": (0.125 / 1e6, "read request unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
+    "alarm": (0.10, "alarm-month", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "metric": (0.30, "metric-month", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "dashboard": (3.00, "dashboard-month", "https://aws.amazon.com/cloudwatch/pricing/"),
+    "logs": (0.50, "GB of logs", "https://aws.amazon.com/cloudwatch/pricing/"),
+}
+
+DAYS, COLLECTIONS = 30.4, 2
+SNAPSHOT_GB = {"words": 0.674, "lines": 0.273}  # 805 receipts: 70,000 and 28,372 records of 9.6 KB
+KEPT = 10  # snapshots that retention keeps
+SCHEDULE_MINUTES = 5
+FILES_PER_SHARD = 7
+MERGE_GB, MERGE_FIXED_SECONDS, MERGE_GB_PER_SECOND = 8, 4.0, 0.05
+ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
+LOG_KB_PER_STATE, METRICS, ALARMS = 1.2, 22, 15
+
+IDLE = (
+    "ValidateInput SetDefaults StartRounds IsPreview AcquireLease IsProjected IsPaused PlanCompaction IsPlanReady"
+    " NothingPending ReleaseLease Finished"
+).split()
+ROUND = (
+    "ValidateInput SetDefaults StartRounds IsPreview AcquireLease IsProjected IsPaused PlanCompaction IsPlanReady"
+    " DownloadSnapshot MergeShards AnythingChanged WriteManifest CommitSnapshot CommitStands SwapPointer SettleChanges"
+    " ExpireSnapshots MoreToPlan ReleaseLease Finished"
+).split()
+OF_A_SHARD = "MergeDeltas ShardChanged ValidateShard".split()
+
+
+@dataclass(frozen=True)
+class Load:
+    """Changed receipts a day, spread evenly; shards of a collection; the least minutes between two commits."""
+
+    changes: int
+    shards: int
+    interval_minutes: float = 1.0
+
+
+def commits_a_day(load: Load) -> float:
+    """Intervals of a day in which at least one change falls, for one collection: changes in one interval are one
+    commit. A Poisson estimate."""
+    intervals = 24 * 60 / load.interval_minutes
+    return intervals * -math.expm1(-load.changes / intervals)
+
+
+def shards_a_commit(load: Load) -> float:
+    """How many different shards the changes of one commit fall into, on average."""
+    each = load.changes / commits_a_day(load)
+    return load.shards * -math.expm1(each * math.log1p(-1 / load.shards)) if load.shards > 1 else 1.0
+
+
+def transitions_a_month(load: Load) -> float:
+    """State transitions of both collections: the schedule's idle executions, and the commits."""
+    idle = 24 * 60 / SCHEDULE_MINUTES * len(IDLE)
+    busy = commits_a_day(load) * (len(ROUND) + shards_a_commit(load) * len(OF_A_SHARD))
+    return DAYS * COLLECTIONS * (idle + busy)
+
+
+def gigabytes_written_a_month(load: Load) -> float:
+    """What merges write to EFS: each commit writes its touched shards whole."""
+    share = shards_a_commit(load) / load.shards
+    return DAYS * commits_a_day(load) * share * sum(SNAPSHOT_GB.values())
+
+
+def cost(load: Load) -> dict[str, float]:
+    """US dollars a month, by what is paid for. The merge copies a shard from EFS, and validation reads its result."""
+    price = {name: value[0] for name, value in PRICES.items()}
+    written = gigabytes_written_a_month(load)
+    merges = DAYS * COLLECTIONS * commits_a_day(load) * shards_a_commit(load)
+    merge_seconds = merges * MERGE_FIXED_SECONDS + written / MERGE_GB_PER_SECOND
+    rounds = DAYS * COLLECTIONS * commits_a_day(load)
+    starts = DAYS * COLLECTIONS * 24 * 60 / SCHEDULE_MINUTES + rounds
+    kept = sum(SNAPSHOT_GB.values()) * (1 + (KEPT - 1) * shards_a_commit(load) / load.shards)
+    requests = starts * 2 + rounds * 6 + merges * 2
+    return {
+        "Step Functions": transitions_a_month(load) * price["transition"],
+        "Lambda": merge_seconds * 2 * MERGE_GB * price["x86_second"]
+        + rounds * 4 * 2 * 1.769 * price["x86_second"]
+        + starts * 1.0 * price["arm_second"]
+        + requests * price["request"],
+        "EFS throughput": written * price["efs_write"] + 2 * written * price["efs_read"],
+        "EFS storage": kept * price["efs_month"],
+        "S3": kept * price["s3_month"] + (merges * FILES_PER_SHARD + rounds * 4) * price["s3_put"],
+        "DynamoDB": DAYS * COLLECTIONS * load.changes * ITEMS_PER_CHANGE * price["dynamodb_write"]
+        + starts * 5 * price["dynamodb_write"]
+        + DAYS * COLLECTIONS * load.changes * 60 * price["dynamodb_read"],
+        "CloudWatch": ALARMS * price["alarm"]
+        + METRICS * price["metric"]
+        + price["dashboard"]
+        + transitions_a_month(load) * LOG_KB_PER_STATE / 1e6 * price["logs"],
+    }
+
+
+def tables() -> str:
+    """The Markdown of the guide."""
+    parts = list(cost(Load(1, 1)))
+    lines = [
+        f"Dollars a month by changed receipts a day and shards (K), at most one commit a minute ({PRICES_OF}):",
+        "",
+        f"| Changes a day | K | {' | '.join(parts)} | Total |",
+        f"|---:|---:|{'---:|' * (len(parts) + 1)}",
+    ]
+    for changes in (1, 100, 10_000):
+        for shards in (1, 4, 16):
+            bill = cost(Load(changes, shards))
+            amounts = " | ".join(f"{amount:,.2f}" for amount in bill.values())
+            lines.append(f"| {changes:,} | {shards} | {amounts} | **{sum(bill.values()):,.0f}** |")
+    lines += [
+        "",
+        "The least time between two commits, at 10,000 changes a day: it decides how often a shard is written whole.",
+        "",
+        "| Minutes | K | Commits a day and collection | GB written to EFS a month | Transitions a month | Total |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    for minutes in (1, 5, 15, 60):
+        for shards in (1, 16):
+            load = Load(10_000, shards, minutes)
+            lines.append(
+                f"| {minutes} | {shards} | {commits_a_day(load):,.0f} | {gigabytes_written_a_month(load):,.0f}"
+                f" | {transitions_a_month(load):,.0f} | **${sum(cost(load).values()):,.0f}** |"
+            )
+    lines += ["", f"Prices of {PRICES_OF}:", "", "| Price | Unit | Source |", "|---:|---|---|"]
+    lines += [f"| ${amount:.10f}".rstrip("0").rstrip(".") + f" | {unit} | <{url}> |" for amount, unit, url in PRICES.values()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Write or check the guide's tables; the exit code says whether they were right before."""
+    states = json.loads(DEFINITION.read_text())["States"]
+    unknown = {*IDLE, *ROUND} - set(states) | set(OF_A_SHARD) - set(states["MergeShards"]["ItemProcessor"]["States"])
+    if unknown:
+        print(f"the state machine has no {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 1
+    text = GUIDE.read_text()
+    before, rest = text.split(BEGIN)
+    new = before + BEGIN + tables() + END + rest.split(END)[1]
+    if "--check" in sys.argv:
+        return int(new != text)
+    GUIDE.write_text(new)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The image of the heavy functions, as far as a machine without Docker can prove it."""
+
+import fnmatch
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from .template import Template
+
+pytestmark = pytest.mark.cdk
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "handlers/Dockerfile"
+REQUIREMENTS = ROOT / "handlers/requirements.txt"
+COPY = re.compile(r"^COPY (?!--from)(\S+) (\S+)$", re.MULTILINE)
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(file: Path) -> dict[str, str]:
+    lines = (line.strip() for line in file.read_text().splitlines())
+    return {normal(name): version for name, _, version in (line.partition("==") for line in lines) if version}
+
+
+def is_in_the_context(path: str) -> bool:
+    """Whether .dockerignore leaves a path: its last matching line decides."""
+    kept = True
+    for line in (DOCKERFILE.parent / "Dockerfile.dockerignore").read_text().splitlines():
+        pattern = line.removeprefix("!")
+        if pattern and not pattern.startswith("#"):
+            alternatives = {pattern, pattern.removeprefix("**/"), f"{pattern}/*"}
+            if any(fnmatch.fnmatch(path, p) or fnmatch.fnmatch(path, f"*/{p}") for p in alternatives):
+                kept = line.startswith("!")
+    return kept
+
+
+def test_the_same_versions_run_in_the_image_and_in_the_tests() -> None:
+    constraints = pins(ROOT / "constraints.txt")
+    assert pins(REQUIREMENTS)
+    assert {name: constraints.get(name) for name in pins(REQUIREMENTS)} == pins(REQUIREMENTS)
+
+
+def test_every_line_of_the_requirements_is_a_pin() -> None:
+    lines = [line for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
+
+
+def test_the_dockerfile_is_pinned_multi_stage_and_not_root() -> None:
+    text = DOCKERFILE.read_text()
+    bases = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert len(bases) == 2
+    assert all(base.startswith("public.ecr.aws/lambda/python:") and not base.endswith("latest") for base in bases)
+    users = re.findall(r"^USER (\d+)", text, re.MULTILINE)
+    assert users
+    assert users[-1] != "0"
+
+
+def test_what_is_copied_is_there_and_in_the_context() -> None:
+    copied = [source for source, _target in COPY.findall(DOCKERFILE.read_text())]
+    assert len(copied) == 4
+    for source in copied:
+        files = [ROOT / source] if (ROOT / source).is_file() else list((ROOT / source).glob("*.py"))
+        assert files, source
+        for file in files:
+            path = str(file.relative_to(ROOT))
+            assert is_in_the_context(path) or file.name == "build_zip.py", path
+
+
+def test_nothing_else_is_in_the_context() -> None:
+    for path in ("README.md", "dist/stream.zip", ".venv/bin/python", "cdk/app.py", "local/stack.py", ".git/HEAD"):
+        assert not is_in_the_context(path), path
+
+
+def test_every_command_is_a_handler_in_the_image(dev: Template) -> None:
+    for function in dev.functions().values():
+        if command := function.get("ImageConfig"):
+            module = command["Command"][0].rpartition(".")[0].replace(".", "/")
+            assert is_in_the_context(f"{module}.py")
+
+
+PROGRAM = """
+import sys, tempfile
+import importlib.util
+ALLOWED = set({allowed!r})
+class OnlyTheImage:
+    def find_spec(self, name, path=None, target=None):
+        top = name.split(".")[0]
+        if top in sys.stdlib_module_names or top in ALLOWED or top.startswith("_"):
+            return None
+        raise ImportError(name + " is not in the image", name=name)
+sys.meta_path.insert(0, OnlyTheImage())
+sys.path.insert(0, {tree!r})
+import numpy as np
+from pathlib import Path
+{imports}
+import receipt_chroma
+assert receipt_chroma.__file__.startswith({tree!r})
+from receipt_chroma.arrow import write_arrow_delta
+from receipt_chroma.deltas import DeltaRecord
+write_arrow_delta([DeltaRecord("IMAGE#a#RECEIPT#00001#LINE#00001", np.ones(8, np.float32), "text", {{}})])
+import chromadb
+client = chromadb.PersistentClient(tempfile.mkdtemp())
+words = client.create_collection("words", embedding_function=None)
+words.add(ids=["a", "b"], embeddings=np.eye(2, 8, dtype=np.float32), documents=["a", "b"], metadatas=[{{"m": 1}}] * 2)
+words.modify(configuration={{"hnsw": {{"sync_threshold": 5}}}})
+words.update(ids=["a"], metadatas=[{{"m": None}}])
+assert words.query(query_embeddings=np.eye(1, 8, dtype=np.float32), n_results=1, where={{"m": 1}})["ids"] == [["b"]]
+words.delete(ids=["b"])
+assert words.get(include=["embeddings"])["ids"] == ["a"]
+print("works")
+"""
+
+
+def test_the_copied_tree_runs_with_nothing_but_its_requirements(tmp_path: Path, dev: Template) -> None:
+    """Every handler imports, and Chroma works, with the modules of the requirements and of no other distribution."""
+    from .emulator import image_tree
+
+    tree = image_tree(tmp_path / "task")
+    listed = set(pins(REQUIREMENTS))
+    ours = {"handlers", "receipt_chroma", "receipt_dynamo_stream"}
+    allowed = {top for top, names in packages_distributions().items() if listed & {normal(name) for name in names}} | ours
+    handlers = sorted(
+        f["ImageConfig"]["Command"][0].rpartition(".")[0] for f in dev.functions().values() if "ImageConfig" in f
+    )
+    imports = "\n".join(f"import {module}" for module in handlers)
+    program = PROGRAM.format(allowed=sorted(allowed), tree=str(tree), imports=imports)
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "works", done.stderr[-2000:]
