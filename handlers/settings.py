@@ -29,6 +29,7 @@ class Settings:
     state_machine_arn: str = ""
     efs_root: str = ""
     failure_queue_url: str = ""
+    messages_queue_url: str = ""
     work_root: str = "/tmp"
     min_commit_interval_seconds: int = 60
     max_receipts_per_round: int = 250

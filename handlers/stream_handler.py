@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +12,13 @@ from uuid import uuid4
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from botocore.exceptions import BotoCoreError, ClientError
 from receipt_dynamo_stream import Change, ReceiptId, StreamRecordError, detect_change, parse_stream_record
-from receipt_dynamo_stream.errors import TransientServiceError
+from receipt_dynamo_stream.errors import PublishFailed, TransientServiceError
 from receipt_dynamo_stream.head import read_head
+from receipt_dynamo_stream.messages import build_message
 from receipt_dynamo_stream.pending import PendingReceipts
+from receipt_dynamo_stream.records import StreamRecord
 from receipt_dynamo_stream.retry import is_transient
 
 from .clients import client
@@ -35,7 +38,7 @@ def stream_handler(event: Event, context: Any) -> Event:
     parsed would never heal and would hold its shard: it goes raw to the failure queue and counts as done.
     """
     records = event["Records"]
-    changes, poison = read_changes(records)
+    parsed, changes, poison = read_changes(records)
     failed = mark_pending(changes.values())
     start_executions({collection for change in changes.values() for collection in change.collections})
 
@@ -47,24 +50,28 @@ def stream_handler(event: Event, context: Any) -> Event:
         elif identity in changes and (error := failed.get(changes[identity].receipt)):
             raise TransientServiceError(f"{changes[identity].receipt.key} could not be marked pending") from error
 
+    publish_messages((parsed[identity], change) for identity, change in changes.items())
     measure(records, changes, poison, failed)
     processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(event, outcome_of, processor, context))
 
 
-def read_changes(records: Iterable[Mapping[str, Any]]) -> tuple[dict[int, Change], dict[int, StreamRecordError]]:
-    """The relevant changes, and the records that cannot be parsed, by the identity of the raw record."""
+def read_changes(
+    records: Iterable[Mapping[str, Any]],
+) -> tuple[dict[int, StreamRecord], dict[int, Change], dict[int, StreamRecordError]]:
+    """What could be parsed, the relevant changes, and the errors of the rest, by the identity of the raw record."""
+    parsed: dict[int, StreamRecord] = {}
     changes: dict[int, Change] = {}
     poison: dict[int, StreamRecordError] = {}
     for raw in records:
         try:
-            change = detect_change(parse_stream_record(raw))
+            record = parsed[id(raw)] = parse_stream_record(raw)
         except StreamRecordError as error:
             poison[id(raw)] = error
             continue
-        if change is not None:
+        if (change := detect_change(record)) is not None:
             changes[id(raw)] = change
-    return changes, poison
+    return parsed, changes, poison
 
 
 def mark_pending(changes: Iterable[Change]) -> dict[ReceiptId, Exception]:
@@ -76,6 +83,7 @@ def mark_pending(changes: Iterable[Change]) -> dict[ReceiptId, Exception]:
     for change in changes:
         for collection in change.collections:
             reasons[collection][change.receipt].add(change.reason)
+    metrics().add_metric(name="PendingMarks", unit=MetricUnit.Count, value=sum(map(len, reasons.values())))
     now = datetime.now(UTC).isoformat()
     failed: dict[ReceiptId, Exception] = {}
     for collection, marks in sorted(reasons.items()):
@@ -103,11 +111,28 @@ def start_executions(collections: Iterable[str]) -> None:
                 name=f"{collection}-stream-{uuid4().hex}",
                 input=json.dumps({"collection": collection, "mode": "compact", "trigger": "stream"}),
             )
-        except sfn.exceptions.ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             log.exception("no execution started for %s: %s", collection, error)
             metrics().add_metric(name="ExecutionStartFailures", unit=MetricUnit.Count, value=1)
         else:
             metrics().add_metric(name="ExecutionsStarted", unit=MetricUnit.Count, value=1)
+
+
+def publish_messages(relevant: Iterable[tuple[StreamRecord, Change]]) -> None:
+    """Tell other services, where a queue for them is deployed. They get no say in the marks: a failure is logged."""
+    queue_url = settings().messages_queue_url
+    if not queue_url:
+        return
+    from receipt_dynamo_stream.publisher import SqsPublisher  # most deployments have no such queue
+
+    messages = [build_message(record, change) for record, change in relevant]
+    try:
+        sent = SqsPublisher(client("sqs"), queue_url).publish(messages)
+    except (PublishFailed, BotoCoreError, ClientError) as error:
+        log.exception("messages for other services were not published: %s", error)
+        metrics().add_metric(name="PublishFailures", unit=MetricUnit.Count, value=1)
+    else:
+        metrics().add_metric(name="MessagesPublished", unit=MetricUnit.Count, value=sent)
 
 
 def send_to_failure_queue(raw: Mapping[str, Any], error: StreamRecordError) -> None:
@@ -127,6 +152,8 @@ def measure(
     add = metrics().add_metric
     add(name="StreamRecords", unit=MetricUnit.Count, value=len(records))
     add(name="RelevantChanges", unit=MetricUnit.Count, value=len(changes))
+    for entity, count in Counter(change.entity_type for change in changes.values()).items():
+        add(name=f"{entity.title().replace('_', '')}Changes", unit=MetricUnit.Count, value=count)
     add(name="UnparsableRecords", unit=MetricUnit.Count, value=len(poison))
     add(name="FailedMarks", unit=MetricUnit.Count, value=len(failed))
     created = [t for raw in records if isinstance(t := _created(raw), int | float)]

@@ -45,7 +45,7 @@ def run_demo(settings: DemoSettings, progress: DemoProgress) -> DemoResult:
     receipts = sample_receipts(rng, settings.receipts + _EXTRAS, utc_now() - _ADDED_BEFORE)
     with ExitStack() as closing:
         stack = LocalStack(
-            settings.folder, StackSettings(shards=settings.shards, schedule_seconds=settings.schedule_seconds)
+            settings.folder, StackSettings(shards=settings.shards, schedule_seconds=settings.schedule_seconds, environment={"MALLOC_ARENA_MAX": "2"})
         )
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             closing.enter_context(stack)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from receipt_dynamo_stream import StreamMessage
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.pending import PendingReceipts
 
@@ -118,4 +119,24 @@ def test_metrics_are_flushed_once_an_invocation_with_units(aws: Aws, capsys: pyt
     units = {m["Name"]: m["Unit"] for m in lines[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert units["StreamRecords"] == "Count"
     assert units["OldestRecordAge"] == "Seconds"
-    assert lines[0]["RelevantChanges"] == [1]
+    assert (lines[0]["RelevantChanges"], lines[0]["ReceiptWordChanges"], lines[0]["PendingMarks"]) == ([1], [1], [1])
+
+
+def test_other_services_get_a_message_for_each_relevant_change_where_a_queue_is_deployed(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue_url = aws.sqs.create_queue(QueueName="messages")["QueueUrl"]
+    monkeypatch.setenv("MESSAGES_QUEUE_URL", queue_url)
+    stream_handler({"Records": [word(A, 1, 1), word(A, 2, 2)]}, CONTEXT)
+    received = aws.sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)["Messages"]
+    messages = [StreamMessage.from_json(one["Body"]) for one in received]
+    assert sorted(one.entity_data["word_id"] for one in messages) == [1, 2]
+
+
+def test_a_queue_that_takes_no_messages_fails_no_mark(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MESSAGES_QUEUE_URL", aws.queue_url + "-gone")
+    assert failed(stream_handler({"Records": [word(A, 1)]}, CONTEXT)) == []
+    assert pending(aws, "words") == [A]
+    assert '"PublishFailures":[1' in capsys.readouterr().out.replace(" ", "")
