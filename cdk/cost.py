@@ -42,7 +42,7 @@ SCHEDULE_MINUTES = 5
 FILES_PER_SHARD = 7
 MERGE_GB, MERGE_FIXED_SECONDS, MERGE_GB_PER_SECOND = 8, 4.0, 0.05
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
-LOG_KB_PER_STATE, METRICS, ALARMS = 1.2, 22, 15
+LOG_KB_PER_STATE, METRICS, ALARMS = 1.2, 22, 16
 
 IDLE = (
     "ValidateInput SetDefaults StartRounds IsPreview AcquireLease IsProjected IsPaused PlanCompaction IsPlanReady"
@@ -149,7 +149,9 @@ def tables() -> str:
                 f" | {transitions_a_month(load):,.0f} | **${sum(cost(load).values()):,.0f}** |"
             )
     lines += ["", f"Prices of {PRICES_OF}:", "", "| Price | Unit | Source |", "|---:|---|---|"]
-    lines += [f"| ${amount:.10f}".rstrip("0").rstrip(".") + f" | {unit} | <{url}> |" for amount, unit, url in PRICES.values()]
+    lines += [
+        f"| ${amount:.10f}".rstrip("0").rstrip(".") + f" | {unit} | <{url}> |" for amount, unit, url in PRICES.values()
+    ]
     return "\n".join(lines) + "\n"
 
 

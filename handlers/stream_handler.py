@@ -38,6 +38,8 @@ def stream_handler(event: Event, context: Any) -> Event:
     parsed would never heal and would hold its shard: it goes raw to the failure queue and counts as done.
     """
     records = event["Records"]
+    if not records:
+        return {"batchItemFailures": []}  # Powertools takes an empty batch for one of an unknown kind
     parsed, changes, poison = read_changes(records)
     failed = mark_pending(changes.values())
     start_executions({collection for change in changes.values() for collection in change.collections})

@@ -60,7 +60,7 @@ class CompactionAlarms(Construct):
                 self.own("QuarantinedRuns", "Sum", collection),
                 above=0,
                 what=f"A run of {collection} was set aside, the rest goes on. See why with `compaction status`,"
-                " let the producer write the delta again, then retry the run.",
+                " and let the producer announce a good delta with a new run.",
             )
         self._alarm(
             "ExecutionStartFailures",
@@ -69,6 +69,14 @@ class CompactionAlarms(Construct):
             periods=3,
             what="The stream function may not or cannot start executions. Changes are safe and wait for the schedule."
             " Look at the function's log.",
+        )
+        self._alarm(
+            "PublishFailures",
+            self.own("PublishFailures", "Sum"),
+            above=0,
+            periods=3,
+            what="Messages for other services were not published; compaction goes on without them."
+            " Look at the stream function's log.",
         )
         self._alarm(
             "NothingStarts",
@@ -184,7 +192,9 @@ class CompactionAlarms(Construct):
             name,
             metric=metric,
             threshold=above if above is not None else below or 0,
-            comparison_operator=comparison.GREATER_THAN_THRESHOLD if above is not None else comparison.LESS_THAN_THRESHOLD,
+            comparison_operator=comparison.GREATER_THAN_THRESHOLD
+            if above is not None
+            else comparison.LESS_THAN_THRESHOLD,
             evaluation_periods=periods,
             datapoints_to_alarm=at_least or periods,
             treat_missing_data=missing,

@@ -32,7 +32,7 @@ class CheckFailed(Exception):
 
 
 def deployment_of(node: Any) -> Deployment:
-    """What `-c name=value` says: stage, receipts_table, receipts_stream_arn, delta_buckets, alarm_email, delete_data."""
+    """What `-c name=value` says: stage, receipts_table, receipts_stream_arn, delta_buckets, alarm_email, messages, delete_data."""
 
     def text(name: str) -> str | None:
         value = node.try_get_context(name)
@@ -44,6 +44,7 @@ def deployment_of(node: Any) -> Deployment:
         receipts_stream_arn=text("receipts_stream_arn"),
         delta_buckets=tuple((text("delta_buckets") or "").split(",")) if text("delta_buckets") else (),
         alarm_email=text("alarm_email"),
+        messages=text("messages") in ("true", "True"),
         delete_data=text("delete_data") in ("true", "True"),
     )
 

@@ -36,7 +36,11 @@ class CompactionDashboard(Construct):
             "Dashboard",
             dashboard_name=name,
             widgets=[
-                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms.by_name.values()), width=24, height=3)],
+                [
+                    cloudwatch.AlarmStatusWidget(
+                        title="Alarms", alarms=list(alarms.by_name.values()), width=24, height=3
+                    )
+                ],
                 [
                     by_collection("Oldest pending change (s)", "OldestPendingAge", "Maximum"),
                     by_collection("Receipts pending", "PendingReceipts", "Maximum"),
@@ -45,7 +49,10 @@ class CompactionDashboard(Construct):
                 [
                     cloudwatch.GraphWidget(
                         title="Stream records and what mattered",
-                        left=[own("StreamRecords", "Sum"), own("RelevantChanges", "Sum")],
+                        left=[
+                            own(name, "Sum")
+                            for name in ("StreamRecords", "RelevantChanges", "PendingMarks", "MessagesPublished")
+                        ],
                         right=[own("UnparsableRecords", "Sum"), own("FailedMarks", "Sum")],
                         width=8,
                     ),

@@ -19,6 +19,7 @@ def environments(
     bucket: str,
     state_machine_arn: str,
     failure_queue_url: str,
+    messages_queue_url: str | None,
     functions: tuple[str, ...],
 ) -> dict[str, Mapping[str, str]]:
     """Environment by function name. `service` is the dimension that tells one deployment's metrics from another's."""
@@ -42,4 +43,6 @@ def environments(
             "EXPIRE_GRACE_SECONDS": str(stage.expire_grace_seconds),
         },
     }
+    if messages_queue_url is not None:
+        own["StreamHandler"]["MESSAGES_QUEUE_URL"] = messages_queue_url
     return {function: {**common, **own.get(function, {})} for function in functions}

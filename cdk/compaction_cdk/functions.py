@@ -156,8 +156,6 @@ def _role(scope: Construct, step: Step, log_group: logs.ILogGroup) -> iam.Role:
     """A role that may write to its own log group, and nothing else yet."""
     role = iam.Role(scope, f"{step.name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn]
-        )
+        iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn])
     )
     return role

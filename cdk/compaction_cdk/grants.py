@@ -46,9 +46,7 @@ _READ_DELTAS = _read("")
 GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "StreamHandler": (
         _control("GetItem", "UpdateItem", keys=("COLLECTION#*", "PENDING#*")),
-        Grant(
-            on="stream", actions=("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
-        ),
+        Grant(on="stream", actions=("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")),
         Grant(on="anything", actions=("dynamodb:ListStreams",)),
         Grant(on="machine", actions=("states:StartExecution",)),
         Grant(on="failures", actions=("sqs:SendMessage",)),

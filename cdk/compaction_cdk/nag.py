@@ -10,7 +10,9 @@ from cdk_nag import AwsSolutionsChecks, NagPackSuppression, NagSuppressions, Reg
 from .stack import CompactionStack
 
 KEYS = "Keys below a prefix are named by snapshots, plans and runs: the prefix is the narrowest that can be said."
-NO_RESOURCE = "X-Ray, ListStreams, and the network interfaces that Lambda makes for a function have no resource to name."
+NO_RESOURCE = (
+    "X-Ray, ListStreams, and the network interfaces that Lambda makes for a function have no resource to name."
+)
 EXECUTIONS = "InspectHolder asks about whatever execution holds the lease; all are this state machine's."
 
 
@@ -37,6 +39,12 @@ def suppressed(stack: CompactionStack) -> None:
         "Who read an object is CloudTrail's data events, where an account wants them; access logs would cost another"
         " bucket for objects that only these functions touch.",
     )
+    if stack.messages:
+        _suppress(
+            stack.messages,
+            "AwsSolutions-SQS3",
+            "What cannot be consumed is for the consumer to decide; the pipeline itself never reads this queue.",
+        )
     _suppress(
         stack.failure_queue,
         "AwsSolutions-SQS3",
@@ -55,4 +63,3 @@ def _suppress(
 ) -> None:
     suppression = NagPackSuppression(id=rule, reason=reason, applies_to=applies_to)
     NagSuppressions.add_resource_suppressions(construct, [suppression], apply_to_children=True)  # type: ignore[arg-type]
-

@@ -15,7 +15,9 @@ USER = "4000"  # of its own: no other mount of the account writes as this user
 class Network(Construct):
     """`vpc` with isolated subnets and gateway endpoints for S3 and DynamoDB, which cost nothing; no NAT."""
 
-    def __init__(self, scope: Construct, id: str, *, availability_zones: int, flow_log_retention: logs.RetentionDays) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, availability_zones: int, flow_log_retention: logs.RetentionDays
+    ) -> None:
         super().__init__(scope, id)
         self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
         self.vpc = ec2.Vpc(
@@ -33,9 +35,7 @@ class Network(Construct):
             ("DynamoDB", ec2.GatewayVpcEndpointAwsService.DYNAMODB),
         ):
             self.vpc.add_gateway_endpoint(name, service=service, subnets=[self.subnets])
-        log_group = logs.LogGroup(
-            self, "FlowLogs", retention=flow_log_retention, removal_policy=RemovalPolicy.DESTROY
-        )
+        log_group = logs.LogGroup(self, "FlowLogs", retention=flow_log_retention, removal_policy=RemovalPolicy.DESTROY)
         self.vpc.add_flow_log(
             "Rejected",
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group),

@@ -47,9 +47,17 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage(name="dev", shards=1, merge_memory=3008, merge_disk=2048, plan_days=30, log_days=30, stale_after_minutes=60),
         Stage(
-            name="prod", shards=4, merge_memory=8192, merge_disk=10240, plan_days=365, log_days=90, stale_after_minutes=30
+            name="dev", shards=1, merge_memory=3008, merge_disk=2048, plan_days=30, log_days=30, stale_after_minutes=60
+        ),
+        Stage(
+            name="prod",
+            shards=4,
+            merge_memory=8192,
+            merge_disk=10240,
+            plan_days=365,
+            log_days=90,
+            stale_after_minutes=30,
         ),
     )
 }
@@ -60,7 +68,8 @@ class Deployment:
     """One deployment: its stage, and what a person may say about it on the command line (`-c name=value`).
 
     Without `receipts_table` a receipts table is created. `delete_data` makes `cdk destroy` delete what it otherwise
-    keeps. `delta_buckets` are other buckets that runs may name as `s3://bucket/key`.
+    keeps. `delta_buckets` are other buckets that runs may name as `s3://bucket/key`. `messages` adds a queue that gets
+    a StreamMessage for each relevant change, for other services.
     """
 
     stage: Stage
@@ -68,6 +77,7 @@ class Deployment:
     receipts_stream_arn: str | None = None
     delta_buckets: tuple[str, ...] = ()
     alarm_email: str | None = None
+    messages: bool = False
     delete_data: bool = False
 
     def __post_init__(self) -> None:

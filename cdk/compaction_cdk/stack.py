@@ -57,9 +57,7 @@ class CompactionStack(Stack):
             plan_days=stage.plan_days,
             delete_data=deployment.delete_data,
         )
-        network = Network(
-            self, "Network", availability_zones=stage.availability_zones, flow_log_retention=retention
-        )
+        network = Network(self, "Network", availability_zones=stage.availability_zones, flow_log_retention=retention)
         self.snapshots = SnapshotFileSystem(self, "Snapshots", network=network, delete_data=deployment.delete_data)
         self.failure_queue = sqs.Queue(
             self,
@@ -68,6 +66,7 @@ class CompactionStack(Stack):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
+        self.messages = self._messages_queue() if deployment.messages else None
         self.topic = sns.Topic(self, "Alerts", enforce_ssl=True)
         # Its policy replaces the one that lets everything of the account publish.
         self.topic.add_to_resource_policy(
@@ -91,6 +90,7 @@ class CompactionStack(Stack):
             bucket=self.storage.bucket.bucket_name,
             state_machine_arn=CompactionWorkflow.arn_of(self, machine),
             failure_queue_url=self.failure_queue.queue_url,
+            messages_queue_url=self.messages.queue_url if self.messages else None,
             functions=tuple(step.name for step in (*light, *heavy)),
         )
         zips = ZipFunctions(
@@ -180,6 +180,17 @@ class CompactionStack(Stack):
         }.items():
             CfnOutput(self, key, value=value)
 
+    def _messages_queue(self) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "Messages",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(4),
+        )
+        CfnOutput(self, "MessagesQueueUrl", value=queue.queue_url)
+        return queue
+
     def _grant(self, machine: str) -> None:
         bucket = self.storage.bucket.bucket_arn
         arns: dict[Target, str] = {
@@ -195,6 +206,9 @@ class CompactionStack(Stack):
         for name, function in self.functions.items():
             for statement in statements(GRANTS[name], arns):
                 function.add_to_role_policy(statement)
+        if self.messages:
+            send = iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.messages.queue_arn])
+            self.functions["StreamHandler"].add_to_role_policy(send)
         for other in self.deployment.delta_buckets:
             arn = f"arn:{self.partition}:s3:::{other}"
             merge = self.functions["MergeDeltas"]

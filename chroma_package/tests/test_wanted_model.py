@@ -104,6 +104,16 @@ def test_rows_conserved_the_wanted_records_are_those_of_the_naive_model(
     assert plain(found.values()) == naive_wanted(naive_deltas, facts, collection, plain(existing))
 
 
+@settings(max_examples=200)
+@given(SECTIONS, st.lists(st.sampled_from(LINES), unique=True, min_size=1))
+def test_the_section_of_a_row_is_that_of_the_naive_model(sections: list[SectionFact], members: list[int]) -> None:
+    facts = ReceiptFacts(RECEIPT, True, lines=frozenset(members), sections=tuple(sections))
+    row = Record(line_record_id(RECEIPT, members[0]), vector(1), None, {"row_line_ids": str(members)})
+    delta = RunDelta(RunFact(TIMES[1], "run"), [row])
+    found = wanted_records([delta], facts, "lines").records
+    assert plain(found.values()) == naive_wanted([(delta.run, plain([row]))], facts, "lines", {})
+
+
 @given(situations(), st.randoms(use_true_random=False))
 def test_no_order_of_runs_labels_or_sections_changes_the_answer(
     situation: tuple[str, ReceiptFacts, list[RunDelta], list[Record]], random: random.Random

@@ -11,6 +11,7 @@ from local.demo.acts_burst import become_visible, write_a_burst
 from local.demo.acts_changes import change_what_is_there, refuse_a_corrupt_delta
 from local.demo.acts_closing import answer_queries, judge
 from local.demo.acts_takeover import take_over_from_a_frozen_merge
+from local.demo.memory import WORKER_ENVIRONMENT, few_arenas
 from local.demo.producer import COLLECTIONS, Producer, utc_now
 from local.demo.progress import DemoProgress, QuietProgress
 from local.demo.receipts import sample_receipts
@@ -40,13 +41,12 @@ def run_demo(settings: DemoSettings, progress: DemoProgress) -> DemoResult:
     Raises DemoFailed when an act does not hold; a snapshot that differs from the independent model gives a result
     that is not `ok`. Either way everything that was started is stopped.
     """
+    few_arenas()
     shutil.rmtree(settings.folder, ignore_errors=True)
     rng = random.Random(settings.seed)
     receipts = sample_receipts(rng, settings.receipts + _EXTRAS, utc_now() - _ADDED_BEFORE)
     with ExitStack() as closing:
-        stack = LocalStack(
-            settings.folder, StackSettings(shards=settings.shards, schedule_seconds=settings.schedule_seconds, environment={"MALLOC_ARENA_MAX": "2"})
-        )
+        stack = LocalStack(settings.folder, _stack_settings(settings))
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             closing.enter_context(stack)
             stack.workers.warm()
@@ -68,6 +68,12 @@ def run_demo(settings: DemoSettings, progress: DemoProgress) -> DemoResult:
         for act in ACTS:
             act(stage)
         return judge(stage)
+
+
+def _stack_settings(settings: DemoSettings) -> StackSettings:
+    return StackSettings(
+        shards=settings.shards, schedule_seconds=settings.schedule_seconds, environment=WORKER_ENVIRONMENT
+    )
 
 
 def _producer(stack: LocalStack, settings: DemoSettings, rng: random.Random) -> Producer:

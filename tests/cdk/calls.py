@@ -29,6 +29,7 @@ OTHER_NAMES = {  # an IAM action does not always have its call's name
     "upload_fileobj": {"s3:PutObject"},
     "download_file": {"s3:GetObject"},
     "download_fileobj": {"s3:GetObject"},
+    "send_message_batch": {"sqs:SendMessage"},
     "transact_write_items": set(),  # its parts say which
 }
 TRANSACTION_PARTS = {
@@ -78,7 +79,9 @@ class Sources:
                 bodies[node.target.id] = node.value
         for node in ast.walk(tree):  # also those inside functions
             if isinstance(node, ast.ImportFrom):
-                base = f"{module.rpartition('.')[0]}.{node.module or ''}".strip(".") if node.level else node.module or ""
+                base = (
+                    f"{module.rpartition('.')[0]}.{node.module or ''}".strip(".") if node.level else node.module or ""
+                )
                 imports.update({alias.asname or alias.name: (base, alias.name) for alias in node.names})
 
     def find(self, module: str, name: str) -> tuple[str, str] | None:

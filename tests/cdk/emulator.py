@@ -99,7 +99,9 @@ def image_tree(target: Path) -> Path:
 
 def bootstrap_zip(target: Path, task_root: Path) -> Path:
     """A custom runtime whose bootstrap is AWS's runtime client on this virtualenv's Python."""
-    script = f'#!/bin/sh\ncd {task_root}\nexport PYTHONPATH={task_root}\nexec {sys.executable} -m awslambdaric "$_HANDLER"\n'
+    script = (
+        f'#!/bin/sh\ncd {task_root}\nexport PYTHONPATH={task_root}\nexec {sys.executable} -m awslambdaric "$_HANDLER"\n'
+    )
     with zipfile.ZipFile(target, "w") as archive:
         entry = zipfile.ZipInfo("bootstrap", (1980, 1, 1, 0, 0, 0))
         entry.external_attr = 0o100755 << 16

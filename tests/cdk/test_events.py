@@ -100,7 +100,9 @@ def test_alarms_and_rules_may_publish_to_the_topic(dev: Template) -> None:
 def own_metrics(template: Template) -> set[str]:
     """The names of our own metrics that alarms and the dashboard watch."""
     found = {a["MetricName"] for a in template.all("CloudWatch::Alarm").values() if a.get("Namespace") == "Compaction"}
-    return found | set(re.findall(r'"Compaction","(\w+)"', joined(template.one("CloudWatch::Dashboard")["DashboardBody"])))
+    return found | set(
+        re.findall(r'"Compaction","(\w+)"', joined(template.one("CloudWatch::Dashboard")["DashboardBody"]))
+    )
 
 
 def test_every_metric_that_is_watched_is_one_that_a_handler_emits(dev: Template) -> None:
@@ -147,6 +149,7 @@ def test_what_can_go_wrong_has_an_alarm(dev: Template) -> None:
         "mergetime",
         "nothingstarts",
         "oldestpendingage",
+        "publishfailures",
         "quarantinedruns",
         "streamage",
         "streamerrors",

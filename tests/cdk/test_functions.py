@@ -57,7 +57,13 @@ def test_every_function_is_told_what_its_code_reads(dev: Template) -> None:
     from handlers.settings import Settings
 
     # With these the default of handlers/settings.py is right on AWS.
-    by_default = {"WORK_ROOT", "MAX_RECORDS_PER_ROUND", "MAX_BYTES_PER_ROUND", "VALIDATE_ALL_UP_TO_RECORDS"}
+    by_default = {
+        "MESSAGES_QUEUE_URL",
+        "WORK_ROOT",
+        "MAX_RECORDS_PER_ROUND",
+        "MAX_BYTES_PER_ROUND",
+        "VALIDATE_ALL_UP_TO_RECORDS",
+    }
     for name, function in dev.functions().items():
         told = set(function["Environment"]["Variables"])
         read = calls.settings_read(f"handlers.{snake(name)}", snake(name))

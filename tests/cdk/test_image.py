@@ -123,7 +123,9 @@ def test_the_copied_tree_runs_with_nothing_but_its_requirements(tmp_path: Path, 
     tree = image_tree(tmp_path / "task")
     listed = set(pins(REQUIREMENTS))
     ours = {"handlers", "receipt_chroma", "receipt_dynamo_stream"}
-    allowed = {top for top, names in packages_distributions().items() if listed & {normal(name) for name in names}} | ours
+    allowed = {
+        top for top, names in packages_distributions().items() if listed & {normal(name) for name in names}
+    } | ours
     handlers = sorted(
         f["ImageConfig"]["Command"][0].rpartition(".")[0] for f in dev.functions().values() if "ImageConfig" in f
     )

@@ -61,6 +61,21 @@ def test_other_buckets_that_runs_name_can_be_read_by_the_merge_only(imported: Te
     assert readers == {"MergeDeltas"}
 
 
+def test_messages_for_other_services_are_off_until_asked_for(dev: Template, synthesise: Synthesise) -> None:
+    asked = synthesise(stage="dev", messages="true")
+    queue = next(name for name in asked.all("SQS::Queue") if "Messages" in name)
+    for template, value in ((dev, None), (asked, {"Ref": queue})):
+        variables = template.functions()["StreamHandler"]["Environment"]["Variables"]
+        assert variables.get("MESSAGES_QUEUE_URL") == value
+    senders = {
+        name
+        for name in asked.functions()
+        for statement in asked.statements(asked.role_of(name))
+        if queue in str(statement["Resource"])
+    }
+    assert senders == {"StreamHandler"}
+
+
 def test_half_an_import_is_refused(synthesise: Synthesise) -> None:
     with pytest.raises(ValueError, match="both"):
         synthesise(stage="dev", receipts_table="ReceiptsTable-1")

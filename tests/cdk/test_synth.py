@@ -23,7 +23,11 @@ def run_app(outdir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     assert node, "the tests of the CDK app need Node"
     environment = {"PATH": "/nowhere", "HOME": str(outdir.parent), "JSII_NODE": node, "CDK_OUTDIR": str(outdir)}
     return subprocess.run(
-        [sys.executable, str(ROOT / "cdk/app.py"), *arguments], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "cdk/app.py"), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -65,6 +65,10 @@ def test_a_batch_of_nothing_relevant_starts_nothing(aws: Aws) -> None:
     assert aws.executions() == []
 
 
+def test_an_empty_batch_is_no_error(aws: Aws) -> None:
+    assert failed(stream_handler({"Records": []}, CONTEXT)) == []
+
+
 def test_a_record_that_cannot_be_parsed_goes_raw_to_the_failure_queue_and_is_acknowledged(aws: Aws) -> None:
     broken = word(A, 1, 1)
     del broken["dynamodb"]["Keys"]

@@ -1,0 +1,46 @@
+"""The cost tables of the guide: made by the script, and in the right proportions. Needs no CDK."""
+
+import itertools
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "cdk/cost.py"
+COST = runpy.run_path(str(SCRIPT))
+Load, cost = COST["Load"], COST["cost"]
+
+
+def total(*load: float) -> float:
+    return float(sum(cost(Load(*load)).values()))
+
+
+def test_the_guide_has_the_tables_that_the_script_makes() -> None:
+    subprocess.run([sys.executable, str(SCRIPT), "--check"], check=True)
+
+
+def test_a_commit_a_minute_is_the_most_and_a_change_the_least() -> None:
+    assert COST["commits_a_day"](Load(1, 1)) == pytest.approx(1, rel=0.01)
+    assert COST["commits_a_day"](Load(10_000_000, 1)) == pytest.approx(1440)
+
+
+def test_one_change_touches_one_shard_and_many_touch_all() -> None:
+    assert COST["shards_a_commit"](Load(1, 16)) == pytest.approx(1, rel=0.01)
+    assert COST["shards_a_commit"](Load(10_000_000, 16)) == pytest.approx(16, rel=0.01)
+
+
+def test_writing_the_words_once_costs_about_ten_cents_of_throughput() -> None:
+    gigabytes = COST["SNAPSHOT_GB"]["words"]
+    prices = {name: price[0] for name, price in COST["PRICES"].items()}
+    assert gigabytes * (prices["efs_write"] + 2 * prices["efs_read"]) == pytest.approx(0.08, abs=0.03)
+
+
+def test_a_longer_interval_is_never_dearer_and_more_changes_are_never_cheaper() -> None:
+    for shards in (1, 4, 16):
+        by_interval = [total(10_000, shards, minutes) for minutes in (1, 5, 15, 60)]
+        by_changes = [total(changes, shards) for changes in (1, 10, 100, 1_000, 10_000)]
+        assert all(a >= b for a, b in itertools.pairwise(by_interval))
+        assert all(a <= b for a, b in itertools.pairwise(by_changes))

@@ -1,0 +1,52 @@
+"""What the documents say about commands and folders is so."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from console.arguments import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_readme_names_every_command(command: str) -> None:
+    assert f"compaction {command}" in README
+
+
+def test_every_make_target_that_a_document_names_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    documents = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*_package/README.md")]
+    named = {name for file in documents for name in re.findall(r"\bmake ([a-z-]+)`", file.read_text())}
+    assert named, "no document names a target: then this test proves nothing"
+    assert named <= targets
+
+
+def test_every_link_to_a_file_leads_somewhere() -> None:
+    for file in [
+        ROOT / "README.md",
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("*_package/README.md"),
+        *ROOT.glob("*/README.md"),
+    ]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", file.read_text()):
+            assert (file.parent / target).exists(), f"{file.relative_to(ROOT)} links to {target}"
+
+
+def test_ci_runs_the_readmes_test_command_and_nothing_else() -> None:
+    commands = [
+        line for line in (ROOT / ".ci/run").read_text().splitlines() if line and not line.startswith(("#", "set", "cd"))
+    ]
+    assert commands == ["make test"]
+    assert "$ make test" in README
+
+
+@pytest.mark.parametrize(
+    ("project", "pin"), [("pyproject.toml", "moto"), ("chroma_package/pyproject.toml", "chromadb")]
+)
+def test_what_touches_private_parts_is_pinned_exactly(project: str, pin: str) -> None:
+    dependencies = tomllib.loads((ROOT / project).read_text())["project"]["dependencies"]
+    assert any(re.match(rf"{pin}(\[.*\])?==", one) for one in dependencies)
