@@ -44,16 +44,16 @@ MERGE_GB, MERGE_FIXED_SECONDS, MERGE_GB_PER_SECOND = 8, 4.0, 0.05
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
 LOG_KB_PER_STATE, METRICS, ALARMS = 1.2, 22, 16
 
-IDLE = (
-    "ValidateInput SetDefaults StartRounds IsPreview AcquireLease IsProjected IsPaused PlanCompaction IsPlanReady"
-    " NothingPending ReleaseLease Finished"
-).split()
+START = ("ValidateInput", "SetDefaults", "StartRounds", "IsPreview", "AcquireLease", "IsProjected", "IsPaused")
+END_OF_ALL = ("ReleaseLease", "Finished")
+IDLE = (*START, "PlanCompaction", "IsPlanReady", "NothingPending", *END_OF_ALL)
 ROUND = (
-    "ValidateInput SetDefaults StartRounds IsPreview AcquireLease IsProjected IsPaused PlanCompaction IsPlanReady"
-    " DownloadSnapshot MergeShards AnythingChanged WriteManifest CommitSnapshot CommitStands SwapPointer SettleChanges"
-    " ExpireSnapshots MoreToPlan ReleaseLease Finished"
-).split()
-OF_A_SHARD = "MergeDeltas ShardChanged ValidateShard".split()
+    *START,
+    *("PlanCompaction", "IsPlanReady", "DownloadSnapshot", "MergeShards", "AnythingChanged", "WriteManifest"),
+    *("CommitSnapshot", "CommitStands", "SwapPointer", "SettleChanges", "ExpireSnapshots", "MoreToPlan"),
+    *END_OF_ALL,
+)
+OF_A_SHARD = ("MergeDeltas", "ShardChanged", "ValidateShard")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ CAUSE_CHARACTERS = 2_000  # a row stays far below DynamoDB's 400 KB
 
 
 @step
-def record_execution(event: Event, context: Any) -> Event:
+def record_execution(event: Event, _context: Any) -> Event:
     """An event "Step Functions Execution Status Change" -> {recorded}: whether a row was written.
 
     A late "it runs" never overwrites how an execution ended; the same event twice writes the same row.

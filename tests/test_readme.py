@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from console.arguments import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -12,7 +13,7 @@ README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_the_readme_names_every_command(command: str) -> None:
     assert f"compaction {command}" in README
 

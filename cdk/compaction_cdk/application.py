@@ -32,7 +32,7 @@ class CheckFailed(Exception):
 
 
 def deployment_of(node: Any) -> Deployment:
-    """What `-c name=value` says: stage, receipts_table, receipts_stream_arn, delta_buckets, alarm_email, messages, delete_data."""
+    """What `-c name=value` says; the names are Deployment's fields."""
 
     def text(name: str) -> str | None:
         value = node.try_get_context(name)

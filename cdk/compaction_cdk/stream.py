@@ -57,7 +57,7 @@ class StreamMapping(Construct):
             event_source_arn=stream_arn,
             function_name=function.function_name,
             enabled=True,
-            # From the oldest record: what changed while the stack was made is marked too, and marking twice is harmless.
+            # From the oldest record: what changed while the stack was made counts, and marking twice is harmless.
             starting_position="TRIM_HORIZON",
             batch_size=batch_size,
             maximum_batching_window_in_seconds=batch_window_seconds,

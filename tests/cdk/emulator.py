@@ -1,6 +1,7 @@
 """ministack as a process, and what must be changed in a template before it can deploy it.
 
-ministack needs a botocore of its own, so it lives in a virtualenv of its own: MINISTACK_PYTHON, or .ministack/bin/python.
+ministack needs a botocore of its own, so it lives in a virtualenv of its own: MINISTACK_PYTHON is its Python, or
+.ministack/bin/python.
 """
 
 from __future__ import annotations

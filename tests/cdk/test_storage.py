@@ -7,9 +7,10 @@ from .template import Template
 
 pytestmark = pytest.mark.cdk
 
+TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/ReceiptsTable-1"
 IMPORTED = {
     "receipts_table": "ReceiptsTable-1",
-    "receipts_stream_arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/ReceiptsTable-1/stream/2026-01-01T00:00:00.000",
+    "receipts_stream_arn": f"{TABLE}/stream/2026-01-01T00:00:00.000",
 }
 KEEPS_DATA = ("DynamoDB::Table", "S3::Bucket", "EFS::FileSystem")
 

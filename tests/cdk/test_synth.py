@@ -63,7 +63,7 @@ def test_a_zip_that_is_not_built_is_asked_for(cdk_code: None, tmp_path: Path) ->
 def test_what_nag_finds_stops_synthesis(cdk_code: None, zip_file: Path, tmp_path: Path, monkeypatch: Any) -> None:
     from compaction_cdk import application, nag
 
-    monkeypatch.setattr(nag, "suppressed", lambda stack: None)
+    monkeypatch.setattr(nag, "suppressed", lambda _stack: None)
     with pytest.raises(application.CheckFailed, match="AwsSolutions-SQS3"):
         application.synthesise(tmp_path / "cdk.out", zip_file=zip_file)
 

@@ -49,9 +49,9 @@ sys.path.insert(0, {str(tmp_path)!r})
 class OnlyLambda:
     def find_spec(self, name, path=None, target=None):
         top = name.split(".")[0]
-        inside = __import__("os").path.exists
+        inside = lambda file: __import__("os").path.exists({str(tmp_path)!r} + "/" + file)
         known = top in sys.stdlib_module_names or top in {allowed!r}
-        if not known and not inside({str(tmp_path)!r} + "/" + top) and not inside({str(tmp_path)!r} + "/" + top + ".py"):
+        if not known and not inside(top) and not inside(top + ".py"):
             raise ImportError(name + " is neither in the zip nor brought by Lambda", name=name)
 sys.meta_path.insert(0, OnlyLambda())
 import handlers.{handler} as module
