@@ -1,7 +1,7 @@
-"""The CDK app: `make synth`, or `cdk deploy` in this folder. Needs no credentials, Docker or CDK command to synthesise.
+"""The CDK app: `make synth`, or `npx aws-cdk@2 deploy` in this folder.
 
-`python cdk/app.py stage=prod` sets what `cdk -c stage=prod` sets. The result is in dist/cdk.out unless CDK_OUTDIR says
-otherwise, as the CDK command does.
+Synthesising needs no credentials, no Docker and no CDK command. `python cdk/app.py stage=prod` sets what
+`cdk -c stage=prod` sets. The result is in dist/cdk.out unless CDK_OUTDIR says otherwise, as the CDK command does.
 """
 
 from __future__ import annotations

@@ -15,7 +15,10 @@ from .step import Event, step
 
 @step
 def expire_snapshots(event: Event, _context: Any) -> Event:
-    """{collection, fence} -> what was marked and deleted; it stops when the fence is no longer the newest."""
+    """{collection, fence, apply} -> what was marked and deleted; it stops when the fence is no longer the newest.
+
+    Without `apply` (the default is true: after a commit expiry is part of the round) nothing is deleted.
+    """
     done = expire(
         client("dynamodb"),
         client("s3"),
@@ -27,7 +30,7 @@ def expire_snapshots(event: Event, _context: Any) -> Event:
         keep=settings().keep_snapshots,
         grace=timedelta(seconds=settings().expire_grace_seconds),
         now=datetime.now(UTC),
-        dry_run=False,
+        dry_run=not event.get("apply", True),
     )
     # Numbers only: state data has a bound, a list of paths has none.
     return {name: len(value) if isinstance(value, tuple) else value for name, value in asdict(done).items()}

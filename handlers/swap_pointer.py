@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from receipt_chroma.download import ensure_snapshot
 from receipt_chroma.manifest import load_manifest
 from receipt_chroma.pointer import swap_pointer as swap
 from receipt_dynamo_stream.head import Pointer, raise_projected_version
+from receipt_dynamo_stream.versions import mark_committed
 
 from .clients import client
 from .settings import settings
@@ -25,5 +27,7 @@ def swap_pointer(event: Event, _context: Any) -> Event:
     pointer = Pointer.from_json(event)
     fetched = ensure_snapshot(s3, bucket, settings().efs, collection, load_manifest(s3, bucket, pointer))
     moved = swap(settings().efs, collection, pointer)
-    raise_projected_version(client("dynamodb"), settings().control_table, collection, pointer.version)
+    dynamodb, table = client("dynamodb"), settings().control_table
+    raise_projected_version(dynamodb, table, collection, pointer.version)
+    mark_committed(dynamodb, table, collection, pointer.snapshot_id, committed_at=datetime.now(UTC).isoformat())
     return {"version": pointer.version, "moved": moved, "files": fetched.files, "bytes": fetched.bytes}

@@ -77,6 +77,13 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _LIST,
     ),
     "SwapPointer": (_control("UpdateItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
+    "VerifySnapshot": (_control("GetItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
+    "PrepareRollback": (
+        _control("GetItem", "PutItem", keys=("COLLECTION#*",)),
+        _read(SNAPSHOTS),
+        _write(SNAPSHOTS),
+        _LIST,
+    ),
     "ExpireSnapshots": (
         _control("GetItem", "Query", "UpdateItem", "ConditionCheckItem", keys=("COLLECTION#*",)),
         _read(SNAPSHOTS),

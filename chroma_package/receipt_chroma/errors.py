@@ -21,6 +21,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── ShardInvalid                 look first: a staged shard failed validation and was not published
     ├── StagingMissing               stop: a shard that was staged is neither staged nor in place any more
     ├── ManifestConflict             stop: another manifest has this snapshot id already
+    ├── RollbackRefused              choose another version: this one is unknown, EXPIRED, or has other shards
     ├── ChromaUnreadable             chromadb cannot open or read a directory
     ├── NoSnapshotYet                wait: nothing was ever published for the collection
     ├── SnapshotUnavailable          try again: the snapshot that CURRENT names cannot be opened
@@ -106,6 +107,10 @@ class StagingMissing(CompactionError):
 
 class ManifestConflict(CompactionError):
     """A different manifest exists under the same snapshot id; nothing was overwritten."""
+
+
+class RollbackRefused(CompactionError):
+    """The version cannot be rolled back to: it is unknown or EXPIRED, or its shard count is another."""
 
 
 class ChromaUnreadable(CompactionError):

@@ -60,12 +60,20 @@ def write_manifest(
         trigger=plan.trigger,
         created_at=plan.planned_at,
     )
+    put_manifest(s3, bucket, folder, manifest)
+    return manifest.pointer, manifest
+
+
+def put_manifest(s3: Any, bucket: str, folder: Path, manifest: Manifest) -> None:
+    """Write a manifest to S3, which decides what it is, and then to the collection's folder on EFS. May run twice.
+
+    Raises ManifestConflict when another manifest has this snapshot id, StorageUnavailable, TransientServiceError.
+    """
     _write_once(s3, bucket, manifest)
     path, content = folder / manifest_path(manifest.snapshot_id), manifest.encode()
     with storage_errors():
         if not path.exists() or path.read_bytes() != content:  # S3 decided: EFS follows
             write_atomically(path, content)
-    return manifest.pointer, manifest
 
 
 def place_shard(folder: Path, shard: int, staged: StagedShard) -> None:

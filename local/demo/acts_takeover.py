@@ -47,8 +47,8 @@ def take_over_from_a_frozen_merge(stage: Stage) -> None:
     stage.act(5, "A merge freezes, its execution is stopped, the next one takes over")
     rows = [_take_over(stage, collection) for collection in COLLECTIONS]
     stage.progress.table(
-        "Late writers change nothing",
-        ("collection", "stopped", "published by", "version", "late writes, in folders of their own", "changed"),
+        "Late writes go to folders of their own and change nothing",
+        ("collection", "stopped", "published by", "fence", "version", "late writes", "changed by them"),
         rows,
     )
 
@@ -79,7 +79,8 @@ def _take_over(stage: Stage, collection: str) -> tuple[object, ...]:
             )
     finally:
         _thaw(frozen.worker.pid)
-    return collection, stopped, publisher, stage.head(collection).version, late, len(changed)
+    head = stage.head(collection)
+    return collection, stopped, publisher, f"{head.fence} after {frozen.fence}", head.version, late, len(changed)
 
 
 def _freeze(stage: Stage, collection: str) -> FrozenMerge:
@@ -123,7 +124,7 @@ def _check_publisher(stage: Stage, collection: str, frozen: FrozenMerge) -> str:
     publisher = stage.stack.executions.get(str(head.execution))
     trigger = str(publisher.input["trigger"])
     stage.claim(trigger in BY_ITSELF, "the next execution to have come by itself", trigger)
-    return f"{trigger}'s execution, fence {head.fence} after {frozen.fence}"
+    return f"the {trigger}"
 
 
 def _is_in_flight(stage: Stage, worker: InFlight) -> bool:

@@ -14,7 +14,7 @@ MAX_DEPTH = 40
 """DynamoDB itself allows 32 levels; deeper input is no item and must not exhaust the stack."""
 
 
-class AttributeProblem(ValueError):  # noqa: N818 -- becomes the text of a StreamRecordError
+class AttributeProblem(ValueError):
     """An attribute that DynamoDB cannot have written, or of another type than its meaning."""
 
 

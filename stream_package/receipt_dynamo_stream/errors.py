@@ -17,7 +17,6 @@ The class says what the caller may do, the message what happened and what to do 
 
 Step Functions matches these names exactly and knows no inheritance.
 """
-# ruff: noqa: N818 -- these names are what the state machine matches; they say what happened
 
 from collections.abc import Sequence
 

@@ -55,7 +55,7 @@ def parse_stream_record(record: Mapping[str, Any]) -> StreamRecord:
         raise StreamRecordError(record_id, f"the record has another shape than a stream record ({error})") from error
 
 
-class _Unreadable(ValueError):  # noqa: N818 -- becomes the text of a StreamRecordError
+class _Unreadable(ValueError):
     pass
 
 

@@ -98,8 +98,11 @@ def mark_committed(
     counts: Mapping[str, int] | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> bool:
-    """Candidate becomes committed, with what the merge counted. False when the row is gone or not a candidate."""
-    sets = ["#state = :committed", "committed_at = :at"]
+    """A row becomes committed, and takes what the merge counted; again only adds numbers, the first time stays.
+
+    False when the row is gone or EXPIRED.
+    """
+    sets = ["#state = :committed", "committed_at = if_not_exists(committed_at, :at)"]
     values: dict[str, Any] = {
         ":committed": string(COMMITTED),
         ":candidate": string(CANDIDATE),
@@ -115,7 +118,7 @@ def mark_committed(
         client,
         table=table,
         key=row_key(collection, snapshot_id),
-        condition="#state = :candidate",
+        condition="#state = :candidate OR #state = :committed",
         UpdateExpression="SET " + ", ".join(sets),
         ExpressionAttributeNames=names,
         ExpressionAttributeValues=values,

@@ -1,7 +1,7 @@
 """ministack as a process, and what must be changed in a template before it can deploy it.
 
 ministack needs a botocore of its own, so it lives in a virtualenv of its own: MINISTACK_PYTHON is its Python, or
-.ministack/bin/python.
+.venv/ministack/bin/python.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def bootstrap_zip(target: Path, task_root: Path) -> Path:
 
 def ministack_python() -> Path:
     """The Python of ministack's virtualenv; AssertionError says how to make it."""
-    python = Path(os.environ.get("MINISTACK_PYTHON") or ROOT / ".ministack/bin/python")
+    python = Path(os.environ.get("MINISTACK_PYTHON") or ROOT / ".venv/ministack/bin/python")
     assert python.exists(), f"{python} is not there: run `make test-template`, which makes it"
     return python
 

@@ -13,7 +13,12 @@ from .test_permissions import snake
 pytestmark = pytest.mark.cdk
 ROOT = Path(__file__).parents[2]
 ASL = json.loads((ROOT / "state_machines/compaction.asl.json").read_text())
-HEAVY = {"DownloadSnapshot", "MergeDeltas", "ValidateShard", "WriteManifest", "SwapPointer", "ExpireSnapshots"}
+HEAVY = {
+    "".join(part.capitalize() for part in module.removeprefix("handlers.").split("_"))
+    for module, imports in calls.SOURCES.imports.items()
+    if module.startswith("handlers.") and any(base.startswith("receipt_chroma") for base, _name in imports.values())
+}
+"""The functions whose handlers need Chroma's package."""
 
 
 def handler_of(function: dict[str, object]) -> str:
@@ -118,6 +123,14 @@ def test_a_heavy_function_is_made_after_every_mount_target(dev: Template) -> Non
     for logical_id, function in dev.all("Lambda::Function").items():
         if Template.name_of(function) in HEAVY:
             assert targets <= set(dev.body["Resources"][logical_id]["DependsOn"]), logical_id
+
+
+def test_a_function_is_made_after_its_role_may_do_everything(dev: Template) -> None:
+    for logical_id, function in dev.all("Lambda::Function").items():
+        role = function["Role"]["Fn::GetAtt"][0]
+        policies = {n for n, p in dev.all("IAM::Policy").items() if {"Ref": role} in p["Roles"]}
+        assert policies
+        assert policies <= set(dev.body["Resources"][logical_id]["DependsOn"]), logical_id
 
 
 def test_orphans_are_spared_for_four_times_the_longest_function(dev: Template, prod: Template) -> None:

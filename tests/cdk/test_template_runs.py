@@ -134,8 +134,12 @@ def test_a_role_without_its_grant_is_refused(deployed: Deployed) -> None:
     asked = {"FunctionName": name, "Payload": json.dumps({"collection": "words"})}
     assert "FunctionError" not in functions.invoke(**asked)
     (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
     iam.delete_role_policy(RoleName=role, PolicyName=policy)
-    refused = functions.invoke(**asked)
+    try:
+        refused = functions.invoke(**asked)
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
     assert "AccessDenied" in json.loads(refused["Payload"].read())["errorMessage"]
 
 

@@ -27,6 +27,23 @@ differences = [line for collection in result.collections.values() for line in co
 print(json.dumps({"result": result.to_json(), "told": progress.told, "left": left, "differences": differences}))
 """
 
+FAIL = """
+import json, os, sys
+from pathlib import Path
+from local.demo.acts import DemoFailed, DemoSettings, QuietProgress, run_demo
+
+settings = DemoSettings(receipts=4, dimension=32, folder=Path(sys.argv[1]), patience_seconds=0.0)
+try:
+    run_demo(settings, QuietProgress())
+except DemoFailed as failed:
+    said = str(failed)
+try:
+    left = os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    left = None
+print(json.dumps([said, left]))
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,6 +66,14 @@ def test_every_act_of_the_demo_holds_and_every_record_is_what_it_must_be(ran: di
     assert ran["result"]["ok"] is True
     titles = [line for line in ran["told"] if line.startswith(TITLES)]
     assert len(titles) == len(TITLES) == len(ACTS) == 6
+
+
+def test_an_act_that_does_not_hold_ends_the_demo_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FAIL, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    said, left = json.loads(done.stdout.splitlines()[-1])
+    assert said.startswith("act 2: expected every change to become visible; seen: 4 changes are not in lines")
+    assert left is None
 
 
 TITLES = ("4 receipts", "Both collections", "A label and", "One corrupt", "A merge freezes", "The published snapshots")

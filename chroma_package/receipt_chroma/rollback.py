@@ -1,0 +1,58 @@
+"""Rollback: the shards of an older version under a new one. History only grows; no file is copied."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from receipt_dynamo_stream.head import Head, Pointer, snapshot_id_of
+from receipt_dynamo_stream.versions import EXPIRED, VersionRow
+
+from receipt_chroma.download import ensure_snapshot
+from receipt_chroma.errors import RollbackRefused
+from receipt_chroma.manifest import Manifest, load_manifest
+from receipt_chroma.publish import put_manifest
+from receipt_chroma.retention import parent_chain
+from receipt_chroma.tree import collection_folder
+
+
+def rollback_target(head: Head, rows: Sequence[VersionRow], snapshot_id: str) -> Pointer:
+    """The pointer of the version to roll back to.
+
+    Only an ancestor of HEAD, which is what was once published, and only while it is not EXPIRED: its files may be gone.
+    Raises RollbackRefused.
+    """
+    row = next((row for row in rows if row.snapshot_id == snapshot_id), None)
+    if head.pointer is None or row is None or snapshot_id not in parent_chain(head.pointer.snapshot_id, rows):
+        raise RollbackRefused(f"{snapshot_id} was never published in {head.collection}: see `compaction versions`")
+    if row.state == EXPIRED:
+        raise RollbackRefused(f"{snapshot_id} is EXPIRED, its files may be gone: see `compaction versions`")
+    return Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256)
+
+
+def write_rollback(
+    *, head: Head, target: Pointer, execution: str, trigger: str, at: str, s3: Any, bucket: str, efs_root: Path
+) -> tuple[Pointer, Manifest]:
+    """Write the manifest of a new version that names the target's shards; returns what may be committed.
+
+    `at` is when the lease was acquired: the manifest's bytes depend on HEAD and the target only, so that this may run
+    twice. EFS holds every file of the target when this returns. Raises RollbackRefused, SnapshotDamaged,
+    ManifestConflict, StorageUnavailable, TransientServiceError.
+    """
+    older = load_manifest(s3, bucket, target)
+    if older.shard_count != head.shards:
+        raise RollbackRefused(
+            f"{target.snapshot_id} has {older.shard_count} shards, {head.collection} has {head.shards}"
+        )
+    ensure_snapshot(s3, bucket, efs_root, head.collection, older)
+    manifest = replace(
+        older,
+        version=head.version + 1,
+        snapshot_id=snapshot_id_of(head.version + 1, head.fence, 0),
+        parent=head.pointer,
+        execution=execution,
+        trigger=trigger,
+        created_at=at,
+    )
+    put_manifest(s3, bucket, collection_folder(efs_root, head.collection), manifest)
+    return manifest.pointer, manifest

@@ -1,0 +1,66 @@
+"""Verify: prove a published version again, from the files that readers open."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from receipt_dynamo_stream.head import Pointer
+
+from receipt_chroma.errors import SnapshotDamaged
+from receipt_chroma.files import copy_file, file_names, storage_errors
+from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.shard_checks import CONTENT_CHECKS, Expected, check_directory
+from receipt_chroma.tree import collection_folder
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was proved: every check of every shard that holds anything."""
+
+    records: int
+    shards: int
+    checks: tuple[str, ...]
+
+
+def verify_snapshot(
+    *, pointer: Pointer, collection: str, s3: Any, bucket: str, efs_root: Path, workdir: Path
+) -> Verified:
+    """Every check of validation on every shard of a version, all records read, one shard at a time.
+
+    Reads EFS and S3, writes only below `workdir`. Raises SnapshotDamaged when a file on EFS is not the manifest's,
+    ShardInvalid with the name of the check that failed, StorageUnavailable, TransientServiceError.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    os.environ["SQLITE_TMPDIR"] = str(workdir)
+    manifest = load_manifest(s3, bucket, pointer)
+    written = [shard for shard in manifest.shards if shard.path is not None]
+    for shard in written:
+        with tempfile.TemporaryDirectory(dir=workdir, prefix=f"verify-{shard.shard:04d}-") as private:
+            folder = Path(private) / "shard"
+            _copy_published(collection_folder(efs_root, collection) / str(shard.path), shard, folder)
+            check_directory(folder, _expected(manifest, shard), full=True)
+    return Verified(manifest.records, len(written), ("sha256", *CONTENT_CHECKS))
+
+
+def _copy_published(source: Path, shard: ManifestShard, target: Path) -> None:
+    with storage_errors():
+        found = file_names(source) if source.is_dir() else []
+        if found != sorted(entry.name for entry in shard.files):
+            raise SnapshotDamaged(f"{source} holds {found}: DownloadSnapshot fetches what is missing from S3")
+        for entry in shard.files:
+            if copy_file(source / entry.name, target / entry.name) != (entry.size, entry.sha256):
+                raise SnapshotDamaged(f"{source / entry.name} is not the file of the manifest: the next merge mends it")
+
+
+def _expected(manifest: Manifest, shard: ManifestShard) -> Expected:
+    return Expected(
+        collection=manifest.collection,
+        shard=shard.shard,
+        shards=manifest.shard_count,
+        records=shard.records,
+        tombstones=shard.tombstones,
+        digest=shard.digest,
+        dimension=manifest.dimension,
+    )

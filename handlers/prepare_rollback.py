@@ -1,0 +1,53 @@
+"""PrepareRollback: the manifest of a new version that names an older one's shards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from receipt_chroma.rollback import rollback_target, write_rollback
+from receipt_dynamo_stream.errors import PointerMissing
+from receipt_dynamo_stream.head import read_head
+from receipt_dynamo_stream.versions import VersionRow, list_versions, put_candidate
+
+from .clients import client
+from .settings import settings
+from .step import Event, step
+
+
+@step
+def prepare_rollback(event: Event, _context: Any) -> Event:
+    """{collection, snapshot_id, trigger, execution, execution_name, fence, acquired_at} -> {version, snapshot_id,
+    manifest_key, manifest_sha256, records, rollback}; `rollback` is the snapshot id that is published again.
+
+    The new version has the fence of this lease: if the lease is lost meanwhile, its commit is refused.
+    """
+    dynamodb, table, collection = client("dynamodb"), settings().control_table, event["collection"]
+    head = read_head(dynamodb, table, collection)
+    if head is None or head.pointer is None:
+        raise PointerMissing(f"HEAD of {collection} names no snapshot: there is nothing to roll back")
+    target = rollback_target(head, list_versions(dynamodb, table, collection), event["snapshot_id"])
+    pointer, manifest = write_rollback(
+        head=replace(head, fence=event["fence"]),
+        target=target,
+        execution=event["execution_name"],
+        trigger=event["trigger"],
+        at=event["acquired_at"],
+        s3=client("s3"),
+        bucket=settings().bucket,
+        efs_root=settings().efs,
+    )
+    row = VersionRow(
+        snapshot_id=pointer.snapshot_id,
+        parent=head.pointer.snapshot_id,
+        manifest_key=pointer.manifest_key,
+        manifest_sha256=pointer.manifest_sha256,
+        plan_key=manifest.plan_key,
+        execution=event["execution"],
+        trigger=event["trigger"],
+        created_at=manifest.created_at,
+        records=manifest.records,
+        bytes=manifest.total_bytes,
+    )
+    put_candidate(dynamodb, table, collection, row)
+    return {**pointer.to_json(), "records": manifest.records, "rollback": event["snapshot_id"]}

@@ -1,0 +1,43 @@
+"""VerifySnapshot: prove a published version again, for an operator who asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from receipt_chroma.errors import SnapshotUnavailable
+from receipt_chroma.verify import verify_snapshot as verify
+from receipt_dynamo_stream.head import Pointer
+from receipt_dynamo_stream.versions import EXPIRED, read_version
+
+from .clients import client
+from .settings import settings
+from .step import Event, step
+
+
+@step
+def verify_snapshot(event: Event, _context: Any) -> Event:
+    """{collection, snapshot_id} -> {version, snapshot_id, records, shards, checks}; raises what did not hold, by name."""
+    collection, snapshot_id = event["collection"], event["snapshot_id"]
+    row = read_version(client("dynamodb"), settings().control_table, collection, snapshot_id)
+    if row is None or row.state == EXPIRED:
+        raise SnapshotUnavailable(
+            f"{snapshot_id} of {collection} is {row.state if row else 'unknown'}: nothing to verify"
+        )
+    with TemporaryDirectory(dir=settings().work_root, prefix="verify-") as workdir:
+        proof = verify(
+            pointer=Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256),
+            collection=collection,
+            s3=client("s3"),
+            bucket=settings().bucket,
+            efs_root=settings().efs,
+            workdir=Path(workdir),
+        )
+    return {
+        "version": row.version,
+        "snapshot_id": row.snapshot_id,
+        "records": proof.records,
+        "shards": proof.shards,
+        "checks": list(proof.checks),
+    }
