@@ -22,5 +22,13 @@ def validate_shard(event: Event, _context: Any) -> Event:
     plan = load_plan(s3, bucket, event["plan_key"])
     report = load_report(s3, bucket, event["report_key"])
     with TemporaryDirectory(dir=settings().work_root, prefix="validate-") as workdir:
-        proof = validate(plan=plan, report=report, s3=s3, bucket=bucket, efs_root=settings().efs, workdir=Path(workdir))
+        proof = validate(
+            plan=plan,
+            report=report,
+            s3=s3,
+            bucket=bucket,
+            efs_root=settings().efs,
+            workdir=Path(workdir),
+            full_read_records=settings().validate_all_up_to_records,
+        )
     return {"records": proof.records, "checks": list(proof.checks)}

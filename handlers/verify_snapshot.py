@@ -18,13 +18,12 @@ from .step import Event, step
 
 @step
 def verify_snapshot(event: Event, _context: Any) -> Event:
-    """{collection, snapshot_id} -> {version, snapshot_id, records, shards, checks}; raises what did not hold, by name."""
+    """{collection, snapshot_id} -> {version, snapshot_id, records, shards, checks}; raises what did not hold."""
     collection, snapshot_id = event["collection"], event["snapshot_id"]
     row = read_version(client("dynamodb"), settings().control_table, collection, snapshot_id)
     if row is None or row.state == EXPIRED:
-        raise SnapshotUnavailable(
-            f"{snapshot_id} of {collection} is {row.state if row else 'unknown'}: nothing to verify"
-        )
+        state = row.state if row else "unknown"
+        raise SnapshotUnavailable(f"{snapshot_id} of {collection} is {state}: there is nothing to verify")
     with TemporaryDirectory(dir=settings().work_root, prefix="verify-") as workdir:
         proof = verify(
             pointer=Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256),

@@ -20,6 +20,8 @@ STEPS = (
     "SwapPointer",
     "SettleChanges",
     "ExpireSnapshots",
+    "PrepareRollback",
+    "VerifySnapshot",
 )
 """The functions that the state machine calls; a state, its function and its handler share one name."""
 

@@ -79,7 +79,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "SwapPointer": (_control("UpdateItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
     "VerifySnapshot": (_control("GetItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
     "PrepareRollback": (
-        _control("GetItem", "PutItem", keys=("COLLECTION#*",)),
+        _control("GetItem", "Query", "PutItem", keys=("COLLECTION#*",)),
         _read(SNAPSHOTS),
         _write(SNAPSHOTS),
         _LIST,

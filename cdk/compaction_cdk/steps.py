@@ -45,7 +45,7 @@ def container_steps(stage: Stage) -> tuple[Step, ...]:
         Step(name="ValidateShard", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),
         Step(name="WriteManifest", timeout_seconds=900, memory=1769, disk=512),
         Step(name="SwapPointer", timeout_seconds=900, memory=1769, disk=512),
-        Step(name="VerifySnapshot", timeout_seconds=900, memory=1769, disk=512),
+        Step(name="VerifySnapshot", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),
         Step(name="PrepareRollback", timeout_seconds=900, memory=1769, disk=512),
         Step(name="ExpireSnapshots", timeout_seconds=300, memory=512, disk=512),
     )

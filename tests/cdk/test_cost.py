@@ -44,3 +44,25 @@ def test_a_longer_interval_is_never_dearer_and_more_changes_are_never_cheaper() 
         by_changes = [total(changes, shards) for changes in (1, 10, 100, 1_000, 10_000)]
         assert all(a >= b for a, b in itertools.pairwise(by_interval))
         assert all(a <= b for a, b in itertools.pairwise(by_changes))
+
+
+def test_an_execution_takes_the_shortest_way_between_its_landmarks() -> None:
+    way = COST["states_on_the_way"]
+    states = {
+        "A": {"Next": "B"},
+        "B": {"Choices": [{"Next": "C"}], "Default": "D"},
+        "C": {"Next": "E"},
+        "D": {"Next": "C"},
+        "E": {},
+        "F": {},
+    }
+    machine = {"StartAt": "A", "States": states}
+    assert way(machine, ("E",)) == ["A", "B", "C", "E"]
+    assert way(machine, ("D", "E")) == ["A", "B", "D", "C", "E"]
+    with pytest.raises(ValueError, match="no way leads from A to F"):
+        way(machine, ("F",))
+
+
+def test_a_commit_takes_more_states_than_looking_for_work() -> None:
+    assert 10 <= COST["IDLE_STATES"] < COST["ROUND_STATES"] < 40
+    assert COST["SHARD_STATES"] == 3
