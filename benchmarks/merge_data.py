@@ -26,7 +26,7 @@ from receipt_chroma.records import Record
 
 COLLECTION = "words"
 DIMENSION = 1536
-BASE_WORDS = 100
+BASE_WORDS = 50
 """Words of a receipt of the base."""
 
 _ADDED = "2026-01-01T00:00:00+00:00"

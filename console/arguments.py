@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from receipt_dynamo_stream.names import COLLECTIONS
-
-from console.models import RESULTS
+from console import options
 
 EXIT_USAGE = 2
 
@@ -29,24 +27,30 @@ said on the way goes to stderr."""
 EXIT_CODES = """\
 exit codes:
   0    done
-  1    it was tried and failed: an execution, the demo, a service
+  1    it was tried and failed: an execution, the demo, a service; or declined
   2    a wrong argument, no such stack, or nothing of that name
   130  interrupted"""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command. `run` is the `module:function` that does it: it takes the arguments and returns the exit code."""
+    """One command. `run` is the `module:function` that does it: it takes the arguments and returns the exit code.
+
+    A command with `actions` does nothing itself: the word after its name says which of them is meant.
+    """
 
     name: str
     group: str
     summary: str
     example: str
-    run: str
-    options: Callable[[argparse.ArgumentParser], None]
+    run: str = ""
+    options: Callable[[argparse.ArgumentParser], None] = options.none
     on_stack: bool = True
+    actions: tuple["Command", ...] = ()
 
     def __call__(self, arguments: argparse.Namespace) -> int:
+        if self.actions:
+            return next(action for action in self.actions if action.name == arguments.action)(arguments)
         module, _, function = self.run.partition(":")
         exit_code: int = getattr(import_module(module), function)(arguments)
         return exit_code
@@ -57,18 +61,36 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _TopParser(prog="compaction")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for command in COMMANDS:
-        sub = commands.add_parser(
-            command.name,
-            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
-            epilog=f"example:\n  {command.example}\n\n{EXIT_CODES}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.options(sub)
-        sub.add_argument("--json", action="store_true", help="print one JSON object on stdout, for scripts")
-        if command.on_stack:
-            sub.add_argument("--stack", metavar="NAME", help="a stack deployed on AWS (default: the local stack)")
-            sub.add_argument("--region", metavar="REGION", help="its AWS region (default: as the AWS CLI finds it)")
+        _add(commands, command)
     return parser
+
+
+def _add(commands: "argparse._SubParsersAction[_Parser]", command: Command) -> None:
+    parser = commands.add_parser(
+        command.name,
+        description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+        epilog="\n".join([*_action_help(command), f"example:\n  {command.example}", "", EXIT_CODES]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(called=parser.prog)
+    if command.actions:
+        actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help=argparse.SUPPRESS)
+        for action in command.actions:
+            _add(actions, action)
+        return
+    command.options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, for scripts")
+    if command.on_stack:
+        parser.add_argument("--stack", metavar="NAME", help="a stack deployed on AWS (default: the local stack)")
+        parser.add_argument("--region", metavar="REGION", help="its AWS region (default: as the AWS CLI finds it)")
+
+
+def _action_help(command: Command) -> list[str]:
+    if not command.actions:
+        return []
+    width = max(len(action.name) for action in command.actions)
+    lines = [f"  {action.name:<{width}}  {action.summary}" for action in command.actions]
+    return ["actions:", *lines, "", "Each takes --json, --stack and --region, and has a --help of its own.", ""]
 
 
 def top_help() -> str:
@@ -95,62 +117,6 @@ class _TopParser(_Parser):
         return top_help() + "\n"
 
 
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _demo_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--receipts", type=_positive, default=40, metavar="N", help="sample receipts (default: 40)")
-    parser.add_argument("--shards", type=_positive, default=1, metavar="K", help="shards per collection (default: 1)")
-    parser.add_argument("--seed", type=int, default=7, metavar="S", help="another seed, other receipts (default: 7)")
-
-
-def _up_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--shards", type=_positive, default=1, metavar="K", help="shards per collection (default: 1)")
-    parser.add_argument("--sample", type=_positive, metavar="N", help="begin with N sample receipts")
-
-
-def _no_options(parser: argparse.ArgumentParser) -> None:
-    """Only what every command takes."""
-
-
-def _history_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
-    parser.add_argument("--limit", type=_positive, default=20, metavar="N", help="how many to show (default: 20)")
-    parser.add_argument("--all", action="store_true", help="also those that had nothing pending or coalesced")
-    parser.add_argument("--status", choices=RESULTS, metavar="RESULT", help=f"only these: {', '.join(RESULTS)}")
-
-
-def _start_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
-    parser.add_argument(
-        "--mode",
-        choices=("compact", "plan"),
-        default="compact",
-        help="compact merges what is pending (default); plan waits and shows what it would merge, changing nothing",
-    )
-    parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
-
-
-def _rerun_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("execution", metavar="EXECUTION", help="name, beginning of a name, or ARN, from the history")
-    parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
-
-
-def _reconcile_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
-    parser.add_argument("--image", metavar="ID", help="only the receipts of this image")
-
-
-def _query_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
-    parser.add_argument("text", nargs="?", metavar="TEXT", help="what to look for (on a local stack)")
-    parser.add_argument("--vector", metavar="FILE", help="a JSON array of floats to look for instead of a text")
-    parser.add_argument("-n", type=_positive, default=5, metavar="N", help="how many records to show (default: 5)")
-
-
 COMMANDS: tuple[Command, ...] = (
     Command(
         "demo",
@@ -158,7 +124,7 @@ COMMANDS: tuple[Command, ...] = (
         "show the whole machine at work on sample receipts; check it",
         "compaction demo --receipts 40 --shards 4",
         "console.local_commands:demo",
-        _demo_options,
+        options.demo,
         on_stack=False,
     ),
     Command(
@@ -167,7 +133,7 @@ COMMANDS: tuple[Command, ...] = (
         "run the local stack until Ctrl-C; the other commands find it",
         "compaction up --sample 20",
         "console.local_commands:up",
-        _up_options,
+        options.up,
         on_stack=False,
     ),
     Command(
@@ -176,7 +142,7 @@ COMMANDS: tuple[Command, ...] = (
         "versions, records, backlog, lease, quarantine of both collections",
         "compaction status --json",
         "console.commands:status",
-        _no_options,
+        options.none,
     ),
     Command(
         "history",
@@ -184,7 +150,7 @@ COMMANDS: tuple[Command, ...] = (
         "executions, newest first: what each came to, and why some failed",
         "compaction history words --status failed --limit 5",
         "console.commands:history",
-        _history_options,
+        options.history,
     ),
     Command(
         "query",
@@ -192,7 +158,7 @@ COMMANDS: tuple[Command, ...] = (
         "the records of the published snapshot that are nearest to a text",
         'compaction query words "organic milk" -n 3',
         "console.commands:query",
-        _query_options,
+        options.query,
     ),
     Command(
         "start",
@@ -200,7 +166,7 @@ COMMANDS: tuple[Command, ...] = (
         "start an execution by hand, or preview what one would do",
         "compaction start lines --mode plan",
         "console.commands:start",
-        _start_options,
+        options.start,
     ),
     Command(
         "rerun",
@@ -208,7 +174,7 @@ COMMANDS: tuple[Command, ...] = (
         "start a new execution with the input of an old one; always safe",
         "compaction rerun words-stream-1b0f2c3d --wait",
         "console.commands:rerun",
-        _rerun_options,
+        options.rerun,
     ),
     Command(
         "reconcile",
@@ -216,6 +182,102 @@ COMMANDS: tuple[Command, ...] = (
         "mark every receipt pending, so that its records are derived again",
         "compaction reconcile words",
         "console.commands:reconcile",
-        _reconcile_options,
+        options.reconcile,
+    ),
+    Command(
+        "quarantine",
+        "act",
+        "runs that were refused: list them, retry one, drop one",
+        "compaction quarantine list",
+        actions=(
+            Command(
+                "list",
+                "",
+                "the runs that were refused, since when, and why",
+                "compaction quarantine list words --json",
+                "console.operator_commands:quarantine_list",
+                options.quarantine_list,
+            ),
+            Command(
+                "retry",
+                "",
+                "make a run PENDING again and start an execution",
+                "compaction quarantine retry 7b1f7c1e",
+                "console.operator_commands:quarantine_retry",
+                options.quarantine_retry,
+            ),
+            Command(
+                "drop",
+                "",
+                "give a run up: it stays FAILED, its error says why",
+                'compaction quarantine drop 7b1f7c1e --why "the upload was cut off"',
+                "console.operator_commands:quarantine_drop",
+                options.quarantine_drop,
+            ),
+        ),
+    ),
+    Command(
+        "versions",
+        "snapshots",
+        "what was published, from the current version back",
+        "compaction versions words --limit 5",
+        "console.snapshot_commands:versions",
+        options.versions,
+    ),
+    Command(
+        "verify",
+        "snapshots",
+        "prove a version again: all files, all records; waits",
+        "compaction verify words 41",
+        "console.snapshot_commands:verify",
+        options.verify,
+    ),
+    Command(
+        "rollback",
+        "snapshots",
+        "publish an older version again, and pause; asks, waits",
+        "compaction rollback words 41",
+        "console.snapshot_commands:rollback",
+        options.rollback,
+    ),
+    Command(
+        "pause",
+        "snapshots",
+        "publish nothing until resume; changes keep collecting",
+        'compaction pause words --why "a bad import"',
+        "console.operator_commands:pause",
+        options.pause,
+    ),
+    Command(
+        "resume",
+        "snapshots",
+        "mark every receipt pending, unpause, start an execution",
+        "compaction resume words --wait",
+        "console.operator_commands:resume",
+        options.resume,
+    ),
+    Command(
+        "pin",
+        "snapshots",
+        "keep a version whatever its age, until unpin",
+        'compaction pin words 41 --why "the audit of July"',
+        "console.snapshot_commands:pin",
+        options.pin,
+    ),
+    Command(
+        "unpin",
+        "snapshots",
+        "leave a pinned version to expiry again",
+        "compaction unpin words 41",
+        "console.snapshot_commands:unpin",
+        options.unpin,
+    ),
+    Command(
+        "expire",
+        "snapshots",
+        "what no retained version needs: say it, or delete it; waits",
+        "compaction expire words --apply",
+        "console.snapshot_commands:expire",
+        options.expire,
     ),
 )

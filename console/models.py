@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-EXECUTION_NAME = re.compile(r"(?P<collection>[a-z]+)-(?P<trigger>[a-z]+)-(?P<unique>[0-9a-f]{32})")
-"""How the stream handler, the schedule and the console name executions; other names say nothing about themselves."""
+EXECUTION_NAME = re.compile(r"(?P<collection>[a-z]+)-(?P<trigger>[a-z]+)-(?P<unique>[0-9A-Za-z-]+)")
+"""How the stream handler, the schedule and the console name executions: hex digits, or the Scheduler's own id. Other
+names say nothing about themselves."""
 
 STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
 """What Step Functions says of an execution, in lower case."""

@@ -100,6 +100,11 @@ class OperatorApi(Api):
 
     # Pause
 
+    def paused(self, collection: str) -> str | None:
+        """The reason for which a collection is paused; None when it is not."""
+        head = self.head(collection)
+        return head.paused if head else None
+
     def pause(self, collection: str, why: str) -> str | None:
         """Publish nothing but rollbacks from now on. None, or the reason for which it is paused already: that stays.
 

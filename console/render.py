@@ -26,6 +26,8 @@ WIDE = 100
 STYLES = {
     "published": "green",
     "current": "green",
+    "rolled_back": "green",
+    "verified": "green",
     "running": "cyan",
     "behind": "yellow",
     "paused": "yellow",
@@ -73,7 +75,7 @@ def number(value: int | None) -> str:
 def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table of any values; columns of numbers only are aligned right."""
     body = [[cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row] for row in rows]
-    table = _table(title)
+    table = new_table(title)
     table.show_header = any(columns)
     for index, column in enumerate(columns):
         numeric = bool(body) and all(_is_number(row[index].plain) for row in body)
@@ -123,7 +125,7 @@ def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
         ("Shards", lambda s: number(s.shards), True),
         ("Last execution", lambda s: _last(s.last_execution, now), True),
     ]
-    table = _table("")
+    table = new_table("")
     table.add_column("")
     for status in statuses:
         table.add_column(Text(status.collection), overflow="fold")
@@ -136,7 +138,7 @@ def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
 def history_table(executions: Sequence[Execution], now: datetime, *, width: int) -> Table:
     """Newest first. The name tells collection and trigger; a wide terminal gets the modes and the causes too."""
     wide = width >= WIDE
-    table = _table("")
+    table = new_table("")
     table.add_column("Execution", no_wrap=True)
     table.add_column("Result", overflow="fold")
     if wide:
@@ -185,7 +187,7 @@ def preview_table(preview: PlanPreview) -> Table:
 
 def answer_table(answer: "Answer", *, width: int) -> Table:
     """The nearest records, best first. A narrow terminal gets a short form of the ids; `--json` has them whole."""
-    table = _table(f"{answer.collection}, version {answer.version}")
+    table = new_table(f"{answer.collection}, version {answer.version}")
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("Distance", justify="right", no_wrap=True)
     table.add_column("Document", overflow="fold")
@@ -209,11 +211,17 @@ def short_record(record_id: str) -> str:
     parts = _RECORD_ID.fullmatch(record_id)
     if parts is None:
         return record_id
-    numbers = "/".join(str(int(part)) for part in parts.group("receipt", "line", "word") if part is not None)
-    return f"{parts['image'][:8]} {numbers}"
+    numbers = [int(part) for part in parts.group("receipt", "line", "word") if part is not None]
+    return short_receipt(parts["image"], *numbers)
 
 
-def _table(title: str) -> Table:
+def short_receipt(image_id: str, *numbers: int) -> str:
+    """`3f52804b 1`: enough of the image's id, then the receipt, and line and word if given."""
+    return f"{image_id[:8]} {'/'.join(map(str, numbers))}"
+
+
+def new_table(title: str) -> Table:
+    """An empty table in the style of all."""
     table = Table(title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     if title:
         table.title = Text(title, style="bold")
