@@ -23,10 +23,14 @@ up: $(STAMP) ## install, then keep the local stack up until Ctrl-C
 	$(BIN)/compaction up
 
 test: $(VENV)/.installed-dev ## install, then run all fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest stream_package/tests
+	$(BIN)/python -m pytest chroma_package/tests
+	$(BIN)/python -m pytest tests
 
 test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo, 100,000 fuzz cases, bare installs
-	$(BIN)/python -m pytest -m slow --timeout 1200
+	$(BIN)/python -m pytest stream_package/tests -m slow --timeout 1800
+	$(BIN)/python -m pytest chroma_package/tests -m slow --timeout 1800
+	$(BIN)/python -m pytest tests -m slow --timeout 1800
 
 check: $(VENV)/.installed-dev ## lint, format check and types
 	$(BIN)/ruff check .

@@ -74,7 +74,7 @@ def _add(commands: "argparse._SubParsersAction[_Parser]", command: Command) -> N
     )
     parser.set_defaults(called=parser.prog)
     if command.actions:
-        actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help=argparse.SUPPRESS)
+        actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help="one of those below")
         for action in command.actions:
             _add(actions, action)
         return

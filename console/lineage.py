@@ -1,4 +1,4 @@
-"""The versions of a collection as an operator sees them: HEAD's chain of parents, and what lost attempts left beside it."""
+"""The versions of a collection as an operator sees them: HEAD's chain of parents, and what lost attempts left."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -54,9 +54,9 @@ def versions_table(
     if wide:
         table.add_column("Changed", overflow="fold")
     if wide or not ids:
-        table.add_column("By", overflow="fold")
+        table.add_column("By", no_wrap=True, overflow="fold")
     if wide or ids:
-        table.add_column("Snapshot", overflow="fold")
+        table.add_column("Snapshot", no_wrap=True)
     for version in versions:
         cells: list[RenderableType] = [str(version.version), _state(version, wide=wide), number(version.records)]
         cells += [size(version.bytes), age(version.made_at, now)]

@@ -121,9 +121,16 @@ def _read_chroma(folder: Path, collection: str) -> list[Record]:
             if names != [collection]:
                 raise WrongCollection(f"the delta's Chroma directory has the collections {names}, not {[collection]}")
             with ChromaDir.open(folder, collection) as directory:
-                if directory.space != SPACE:
-                    raise WrongSpace(f"the delta's collection measures in {directory.space}, not {SPACE}")
+                spaces = {directory.space, _old_space(directory)} - {SPACE}
+                if spaces:
+                    raise WrongSpace(f"the delta's collection measures in {spaces.pop()}, not {SPACE}")
                 rows = list(directory.rows(directory.ids()))
     except (ChromaUnreadable, ShardInvalid) as error:
         raise DeltaCorrupt(f"the delta's Chroma directory cannot be read: {error}") from error
     return [Record(name, vector, text, dict(metadata or {})) for name, vector, text, metadata in rows]  # type: ignore[arg-type]
+
+
+def _old_space(directory: ChromaDir) -> str:
+    """The space that the collection's metadata names: before chromadb 1.0 it stood there, and the configuration, which
+    says l2 for all of them, did not count."""
+    return str((directory.collection.metadata or {}).get("hnsw:space", SPACE))

@@ -24,7 +24,8 @@ The class says what the caller may do, the message what happened and what to do 
     ├── RollbackRefused              choose another version: this one is unknown, EXPIRED, or has other shards
     ├── ChromaUnreadable             chromadb cannot open or read a directory
     ├── NoSnapshotYet                wait: nothing was ever published for the collection
-    ├── SnapshotUnavailable          try again: the snapshot that CURRENT names cannot be opened
+    ├── SnapshotUnavailable          try again: no snapshot can be opened, or the reader is closed
+    ├── VersionNotServed             wait or go on without: the version that a reader waited for did not come in time
     └── StorageUnavailable           try again: the file system answered ESTALE or EIO
 
 Step Functions matches these names exactly and knows no inheritance.
@@ -122,7 +123,11 @@ class NoSnapshotYet(CompactionError):
 
 
 class SnapshotUnavailable(CompactionError):
-    """The snapshot that CURRENT names could not be opened after several attempts."""
+    """Neither the snapshot that CURRENT names nor an earlier one could be opened, or the reader is closed."""
+
+
+class VersionNotServed(CompactionError):
+    """A reader waited for a version until its timeout; what it served before it still serves."""
 
 
 class StorageUnavailable(CompactionError):

@@ -8,21 +8,32 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.errors import KeyMalformed, SchemaUnsupported
 from receipt_dynamo_stream.keys import parse_record_id
 from receipt_dynamo_stream.sharding import shard_of
 
 from receipt_chroma.chroma_dir import ChromaDir
-from receipt_chroma.errors import SnapshotUnavailable
+from receipt_chroma.errors import ChromaUnreadable, SnapshotDamaged, SnapshotUnavailable, StorageUnavailable
 from receipt_chroma.files import copy_file, file_size, storage_errors
-from receipt_chroma.manifest import Manifest, ManifestShard, check_manifest
+from receipt_chroma.lineage import read_manifest
+from receipt_chroma.manifest import Manifest, ManifestShard
 from receipt_chroma.pointer import Current
 from receipt_chroma.records import Record
 from receipt_chroma.results import QueryHit
 from receipt_chroma.sqlite_files import SQLITE_FILE
-from receipt_chroma.tree import collection_folder, manifest_path
+from receipt_chroma.tree import collection_folder
+
+NOT_OPENED: Final = (
+    StorageUnavailable,
+    FileNotFoundError,
+    SnapshotUnavailable,
+    SnapshotDamaged,
+    SchemaUnsupported,
+    ChromaUnreadable,
+)
+"""What open_generation raises: the snapshot is not to be had, another one may be."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -72,6 +83,8 @@ class Generation:
 
     def get(self, ids: Sequence[str] | None, *, where: Mapping[str, Any] | None, limit: int | None) -> list[Record]:
         """Records of all shards, sorted by id."""
+        if ids is None and where is None and limit is not None:
+            ids = sorted(name for part in self._shards.values() for name in part.ids())[:limit]
         if ids is None:
             found = [record for part in self._shards.values() for record in part.select(where=where)]
         else:
@@ -107,20 +120,20 @@ class Generation:
     def _close_when_unused(self) -> None:
         with self._lock:
             if self._retired and not self._users and not self.closed.is_set():
-                self._opened.close()
-                self.closed.set()
+                try:
+                    self._opened.close()
+                finally:
+                    self.closed.set()
 
 
 def open_generation(root: Path, collection: str, current: Current, cache: Path) -> Generation:
-    """Open every shard of the snapshot that CURRENT names, in private folders below `cache`.
+    """Open every shard of a snapshot, in private folders below `cache`, and ask each one something.
 
-    Nothing is written below `root`. Raises SnapshotUnavailable, SnapshotDamaged, ChromaUnreadable, StorageUnavailable,
-    FileNotFoundError.
+    The manifest is the one that `current` names by its sha256, every file has the manifest's size, the databases have
+    its sha256. Nothing is written below `root`. Raises NOT_OPENED.
     """
     folder = collection_folder(root, collection)
-    path = folder / manifest_path(current.snapshot_id)
-    with storage_errors():
-        manifest = check_manifest(path.read_bytes(), current.manifest_sha256, str(path))
+    manifest = read_manifest(folder, current)
     with ExitStack() as opening:
         private = Path(tempfile.mkdtemp(dir=cache, prefix=f"{current.snapshot_id}-"))
         opening.callback(shutil.rmtree, private, ignore_errors=True)
@@ -132,8 +145,16 @@ def open_generation(root: Path, collection: str, current: Current, cache: Path) 
             shard.shard: opening.enter_context(ChromaDir.open(place, collection))
             for shard, place in zip(written, prepared, strict=True)
         }
-        _each(pool, list(shards.values()), ChromaDir.warm_up)
+        probe = [1.0] * (manifest.dimension or 0)
+        _each(pool, list(shards.values()), lambda part: _warm_up(part, probe))
         return Generation(current, manifest, shards, pool, opening.pop_all())
+
+
+def _warm_up(part: ChromaDir, probe: list[float]) -> None:
+    """Load the index and ask it something: what cannot be read shows here, and not in somebody's query."""
+    part.warm_up()
+    if probe and part.count():
+        part.nearest(probe, 1)
 
 
 def _prepare(folder: Path, shard: ManifestShard, target: Path) -> Path:

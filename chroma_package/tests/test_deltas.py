@@ -217,6 +217,14 @@ def test_a_member_that_comes_twice_is_refused(world: World, tmp_path: Path) -> N
         read(world)
 
 
+@pytest.mark.parametrize("name", ["chroma.sqlite3/inside", "."])
+def test_a_member_that_is_a_file_and_a_folder_is_refused(world: World, tmp_path: Path, name: str) -> None:
+    folder = chroma_directory(tmp_path / "delta", RECORDS)
+    put(world, "delta.tar.gz", tar_of(folder, extra=[(member(name), b"x")]))
+    with pytest.raises(UnsafeTarMember):
+        read(world)
+
+
 def test_a_tar_that_unpacks_to_too_much_is_refused(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,7 @@ def become_visible(stage: Stage) -> None:
 
 def _published(stage: Stage, collection: str) -> tuple[object, ...]:
     reader = stage.readers[collection] = stage.open_reader(collection)
-    records = sum(len(receipt.rows if collection == "lines" else receipt.words) for receipt in stage.receipts)
+    records = sum(receipt.records(collection) for receipt in stage.receipts)
     stage.claim(reader.count() == records, f"{records} records in {collection}", reader.count())
     executions = stage.executions(collection)
     counted = count_endings(executions)

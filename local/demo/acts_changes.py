@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from receipt_chroma import SnapshotReader
@@ -20,8 +21,10 @@ from local.demo.probes import (
 from local.demo.producer import COLLECTIONS, Upload
 from local.demo.receipts import draw_uuid
 from local.demo.stage import Stage
+from local.demo.tally import ending
 
 _CORRUPT: DeltaKind = "zero vector"
+_REFUSAL = "InvalidVector"
 
 
 def change_what_is_there(stage: Stage) -> None:
@@ -37,14 +40,14 @@ def change_what_is_there(stage: Stage) -> None:
     gone = stage.producer.delete_receipt(deleted)
     stage.receipts.remove(deleted)
     stage.expect(lambda collection: shows_deletion(gone, collection))
-    again = stage.producer.recreate(recreated, stage.extras[0])
+    again = stage.producer.recreate(recreated, smudged(stage.extras[0]))
     stage.replace(recreated, again.receipt)
     stage.expect(lambda collection: shows_new_content(again, recreated, collection))
     stage.wait_visible("waiting until readers see all four changes")
     for collection, reader in stage.readers.items():
         _refresh(stage, reader, collection, before[collection])
         _check_label(stage, reader, stage.receipts[0], label, collection)
-        _check_receipts(stage, reader, collection, [(deleted, 0), (again.receipt, _records(again.receipt, collection))])
+        _check_receipts(stage, reader, collection, [(deleted, 0), (again.receipt, again.receipt.records(collection))])
         names = {record.metadata.get("merchant_name") for record in _of_receipt(reader, written.receipt)}
         stage.claim(names == {merchant_name(written.receipt)}, f"every record to name {other.name}", names)
     stage.progress.table(
@@ -70,10 +73,13 @@ def refuse_a_corrupt_delta(stage: Stage) -> None:
     for collection in COLLECTIONS:
         runs = stage.wait_for(f"a quarantined run in {collection}", lambda c=collection: stage.quarantined(c) or None)  # type: ignore[misc]
         stage.claim([run.run_id for run in runs] == [corrupt], f"only run {corrupt} in quarantine", runs)
+        stage.claim(runs[0].error == _REFUSAL, f"it to be refused as {_REFUSAL}", runs[0])
+        failed = [execution.name for execution in stage.executions(collection) if ending(execution) == "failed"]
+        stage.claim(not failed, "no execution to fail because of it", failed)
         rows += [(collection, run.run_id, run.error, run.message) for run in runs]
         reader = stage.readers[collection]
         reader.refresh()
-        counts = [(receipt, _records(receipt, collection)) for receipt in (good, more)]
+        counts = [(receipt, receipt.records(collection)) for receipt in (good, more)]
         _check_receipts(stage, reader, collection, [*counts, (bad, 0)])
     stage.progress.table("Quarantined; everything else is visible", ("collection", "run", "error", "message"), rows)
     healed = stage.producer.announce(bad)
@@ -81,16 +87,24 @@ def refuse_a_corrupt_delta(stage: Stage) -> None:
     stage.wait_visible("waiting for a good run of the same receipt")
     for collection, reader in stage.readers.items():
         reader.refresh()
-        _check_receipts(stage, reader, collection, [(bad, _records(bad, collection))])
+        _check_receipts(stage, reader, collection, [(bad, bad.records(collection))])
         stage.claim(len(stage.quarantined(collection)) == 1, "the bad run to stay in quarantine", "it is gone")
     stage.progress.say(f"A good run made {bad.key} visible; the bad one waits for a person.")
 
 
+def smudged(receipt: Receipt) -> Receipt:
+    """The same receipt with a smudge over its first word: it has no record, and one that an old run brought must go."""
+    line = receipt.line(1)
+    first = replace(line.words[0], noise=True)
+    return replace(receipt, lines=(replace(line, words=(first, *line.words[1:])), *receipt.lines[1:]))
+
+
 def relabel(stage: Stage, receipt: Receipt, name: str) -> Label:
-    """Give the receipt's first labelled word a label of this name, and expect it to be seen; the new label."""
-    written = stage.producer.relabel(receipt, receipt.labels[0], name)
+    """Relabel the receipt's first labelled word that has a record, and expect it to be seen. Returns the new label."""
+    old = next(label for label in receipt.labels if not receipt.word(label.line_id, label.word_id).noise)
+    written = stage.producer.relabel(receipt, old, name)
     stage.replace(receipt, written.receipt)
-    label = written.receipt.labels[0]
+    label = written.receipt.labels[receipt.labels.index(old)]
     stage.expect(lambda collection: shows_label(written, label, collection))
     return label
 
@@ -117,7 +131,3 @@ def _check_receipts(stage: Stage, reader: SnapshotReader, collection: str, count
 def _of_receipt(reader: SnapshotReader, receipt: Receipt) -> list[Any]:
     where = {"$and": [{"image_id": receipt.image_id}, {"receipt_id": receipt.receipt_id}]}
     return list(reader.get(where=where))
-
-
-def _records(receipt: Receipt, collection: str) -> int:
-    return len(receipt.rows if collection == "lines" else receipt.words)

@@ -16,9 +16,10 @@ _SHOWN = 3
 def answer_queries(stage: Stage) -> None:
     """One query per collection, about goods that are on a receipt."""
     stage.act(6, "The published snapshots answer queries")
-    goods = next(label for label in stage.receipts[0].labels if label.label == "PRODUCT_NAME")
-    text = stage.receipts[0].line(goods.line_id).text
-    for collection, asked in (("words", max(text.split(), key=len)), ("lines", text)):
+    receipt = stage.receipts[0]
+    goods = next(line for row in receipt.rows if row.section == "ITEMS" for line in [receipt.line(row.line_ids[0])])
+    word = max((word.text for word in goods.words if not word.noise), key=len)
+    for collection, asked in (("words", word), ("lines", goods.text)):
         typed = asked.lower()
         reader = stage.readers[collection]
         reader.refresh()

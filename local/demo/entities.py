@@ -71,7 +71,7 @@ def word_item(receipt: Receipt, word: Word) -> Item:
             "confidence": word.confidence,
             "extracted_data": None,
             "embedding_status": "SUCCESS",
-            "is_noise": False,
+            "is_noise": word.noise,
         }
     )
 

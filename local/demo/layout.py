@@ -12,6 +12,7 @@ from local.demo.printing import Cell, PrintedRow
 _MARGIN = 0.06
 _RIGHT_COLUMN = 0.70
 _CHARACTER = 0.018
+_NOISE = 0.02
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def _line(rng: random.Random, line_id: int, cell: Cell, left: float, bottom: flo
     for word_id, (text, _) in enumerate(cell.words, start=1):
         width = len(text) * _CHARACTER
         box = Box(round(x, 5), round(bottom, 5), round(width, 5), round(height, 5))
-        words.append(Word(line_id, word_id, text, box, round(rng.uniform(0.3, 1.0), 3)))
+        noise = rng.random() < _NOISE
+        words.append(Word(line_id, word_id, text, box, round(rng.uniform(0.3, 1.0), 3), noise))
         x += width + _CHARACTER
     return Line(line_id, tuple(words), Box(round(left, 5), round(bottom, 5), round(x - left, 5), round(height, 5)))

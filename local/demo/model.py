@@ -18,13 +18,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Word:
-    """One OCR word. `word_id` counts from 1 within its line."""
+    """One OCR word. `word_id` counts from 1 within its line. `noise`: a smudge that OCR took for a word."""
 
     line_id: int
     word_id: int
     text: str
     box: Box
     confidence: float
+    noise: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,17 @@ class Receipt:
     def words(self) -> list[Word]:
         """All words, in the order of their lines."""
         return [word for line in self.lines for word in line.words]
+
+    def records(self, collection: str) -> int:
+        """How many records it has: one per visual row in `lines`, one per word that is no noise in `words`."""
+        return len(self.rows) if collection == "lines" else sum(not word.noise for word in self.words)
+
+    def word(self, line_id: int, word_id: int) -> Word:
+        """The word of these ids; KeyError where there is none."""
+        for word in self.line(line_id).words:
+            if word.word_id == word_id:
+                return word
+        raise KeyError((line_id, word_id))
 
     def line(self, line_id: int) -> Line:
         """The line of that id; KeyError where there is none."""

@@ -1,4 +1,4 @@
-"""The records a producer embeds for a receipt: one per word, and one per visual row keyed by its leftmost line.
+"""The records a producer embeds: one per word, and one per visual row keyed by its leftmost line.
 
 What a producer knows when it embeds is old by the time it is merged: merchant, label and section metadata here are
 on purpose not what the table says, since only the table's word counts for them.
@@ -30,7 +30,7 @@ def records_of(receipt: Receipt, collection: str, dimension: int) -> list[Record
 
 
 def word_records(receipt: Receipt, dimension: int) -> list[Record]:
-    """One record per word, embedded with its line as context."""
+    """One record per word that is no noise, embedded with its line as context."""
     return [record for line in receipt.lines for record in _words_of(receipt, line, dimension)]
 
 
@@ -62,6 +62,7 @@ def _words_of(receipt: Receipt, line: Line, dimension: int) -> list[Record]:
             },
         )
         for word in line.words
+        if not word.noise
     ]
 
 

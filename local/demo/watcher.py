@@ -61,6 +61,12 @@ class Watcher:
         with self._changed:
             self._awaited.append(awaited)
 
+    @property
+    def waiting(self) -> int:
+        """How much of what is expected was not seen yet."""
+        with self._changed:
+            return len(self._awaited)
+
     def wait(self, timeout: float) -> None:
         """Until everything expected so far was seen. Raises NotVisible, and whatever the reader met."""
         with self._changed:

@@ -1,15 +1,17 @@
 """A toy stack for every test that asks for one, in a process of its own: moto is one per process, and other tests have
 theirs in this one."""
 
+import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from console.api import Api
+from console.cli import main
 from console.connection import Connection, save_local
 
 from .toy import ToyStack, toy_connection
@@ -61,6 +63,38 @@ def stack(connection: Connection) -> ToyStack:
 @pytest.fixture
 def api(stack: ToyStack) -> Api:
     return Api(stack.connection)
+
+
+class Said:
+    """The exit code of a command, and what it said where."""
+
+    def __init__(self, code: int, captured: "pytest.CaptureResult[str]") -> None:
+        self.code, self.out, self.err = code, captured.out, captured.err
+
+    @property
+    def json(self) -> dict[str, object]:
+        (line,) = self.out.splitlines()
+        value = json.loads(line)
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def error_line(self) -> str:
+        """What it said on stderr: one line, and nothing on stdout."""
+        assert self.out == ""
+        (line,) = self.err.splitlines()
+        return line
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Runs one command at 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*argv: str) -> Said:
+        return Said(main(argv), capsys.readouterr())
+
+    return run
 
 
 def _post(url: str, body: bytes) -> None:

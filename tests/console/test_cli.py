@@ -1,8 +1,9 @@
 """The command line: what it answers, where it says what, and how it exits."""
 
-import json
+import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.pending import PendingReceipts
 
 from console.arguments import COMMANDS, EXIT_CODES, build_parser
-from console.cli import main
 from console.connection import STACK_FILE
 
 from .toy import ToyStack
@@ -22,38 +22,18 @@ ON_STACK = [
     ["rerun", "words-stream-1"],
     ["reconcile"],
     ["query", "words", "milk"],
+    ["versions"],
+    ["verify", "words"],
+    ["rollback", "words", "1", "--yes"],
+    ["pause", "words"],
+    ["resume", "words"],
+    ["pin", "words", "1"],
+    ["unpin", "words", "1"],
+    ["expire", "words"],
+    ["quarantine", "list"],
+    ["quarantine", "retry", "r"],
+    ["quarantine", "drop", "r", "--yes"],
 ]
-
-
-class Said:
-    """The exit code of a command, and what it said where."""
-
-    def __init__(self, code: int, captured: "pytest.CaptureResult[str]") -> None:
-        self.code, self.out, self.err = code, captured.out, captured.err
-
-    @property
-    def json(self) -> dict[str, object]:
-        (line,) = self.out.splitlines()
-        value = json.loads(line)
-        assert isinstance(value, dict)
-        return value
-
-    @property
-    def error_line(self) -> str:
-        """What it said on stderr: one line, and nothing on stdout."""
-        assert self.out == ""
-        (line,) = self.err.splitlines()
-        return line
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*argv: str) -> Said:
-        return Said(main(argv), capsys.readouterr())
-
-    return run
 
 
 def test_help_shows_every_command_in_its_group(run) -> None:
@@ -61,22 +41,37 @@ def test_help_shows_every_command_in_its_group(run) -> None:
     assert said.code == 0
     assert all(len(line) <= 80 for line in said.out.splitlines())
     for command in COMMANDS:
-        assert f"  {command.name:<9}  {command.summary}" in said.out
+        assert f"  {command.name:<10}  {command.summary}" in said.out
         assert f"{command.group}:" in said.out
     assert EXIT_CODES in said.out
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_help_of_a_command_shows_an_example_that_parses(run, command) -> None:
-    said = run(command.name, "--help")
+EVERY_HELP = [
+    *(([command.name], command) for command in COMMANDS),
+    *(([command.name, action.name], action) for command in COMMANDS for action in command.actions),
+]
+
+
+@pytest.mark.parametrize(
+    ("called", "command"), EVERY_HELP, ids=lambda value: " ".join(value) if type(value) is list else ""
+)
+def test_help_of_a_command_shows_an_example_that_parses(run, called, command) -> None:
+    said = run(*called, "--help")
     assert said.code == 0
     assert f"example:\n  {command.example}\n" in said.out
     assert EXIT_CODES in said.out
     assert "--json" in said.out
     assert all(len(line) <= 80 for line in said.out.splitlines())
-    program, *arguments = command.example.replace('"organic milk"', "milk").split()
+    program, *arguments = shlex.split(command.example)
     assert program == "compaction"
-    assert build_parser().parse_args(arguments).command == command.name
+    assert arguments[: len(called)] == called
+    assert build_parser().parse_args(arguments).command == called[0]
+
+
+def test_every_command_leads_to_a_function() -> None:
+    for _, command in EVERY_HELP:
+        module, _, function = command.run.partition(":")
+        assert command.actions or callable(getattr(import_module(module), function))
 
 
 def test_without_a_command_the_help_is_the_answer(run) -> None:
@@ -96,6 +91,12 @@ def test_without_a_command_the_help_is_the_answer(run) -> None:
         ["history", "--limit", "many"],
         ["history", "--status", "fine"],
         ["query", "words", "milk", "-n", "-1"],
+        ["rollback", "words"],
+        ["pause"],
+        ["expire", "receipts"],
+        ["quarantine"],
+        ["quarantine", "forget", "r"],
+        ["quarantine", "retry"],
         ["demo", "--receipts", "0"],
         ["status", "--unknown"],
         ["up", "--stack", "x"],

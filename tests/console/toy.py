@@ -4,12 +4,26 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.pending import PendingReceipts
+from receipt_dynamo_stream.quarantine import Quarantine
+from receipt_dynamo_stream.versions import VersionRow, mark_committed, put_candidate
 
 from console.connection import Connection
 
 REGION = "us-east-1"
 MACHINE = f"arn:aws:states:{REGION}:123456789012:stateMachine:compaction"
+
+EXPIRED = {"fenced": False, "expired": 2, "manifests": 1, "shards": 3, "staging": 0, "bytes": 12_345_678}
+
+
+def _is(collection: str) -> dict[str, str]:
+    return {"Variable": "$.collection", "StringEquals": collection}
+
+
+def _ends(**result: Any) -> dict[str, Any]:
+    return {"Type": "Pass", "Result": {"result": result}, "End": True}
+
 
 TOY_MACHINE: dict[str, Any] = {
     "StartAt": "What",
@@ -25,6 +39,12 @@ TOY_MACHINE: dict[str, Any] = {
             ]
             + [
                 {"Variable": "$.mode", "StringEquals": "plan", "Next": "Plan"},
+                {"Variable": "$.mode", "StringEquals": "expire", "Next": "expire"},
+                *(
+                    {"And": [{"Variable": "$.mode", "StringEquals": mode}, _is(collection)], "Next": mode + collection}
+                    for mode in ("rollback", "verify")
+                    for collection in ("lines", "words")
+                ),
                 {"Variable": "$.collection", "StringEquals": "words", "Next": "Publish"},
             ],
             "Default": "Nothing",
@@ -34,7 +54,7 @@ TOY_MACHINE: dict[str, Any] = {
             "Result": {"result": {"outcome": "published", "version": 3, "records": 7}},
             "End": True,
         },
-        "Nothing": {"Type": "Pass", "Result": {"result": {"outcome": "nothing_pending"}}, "End": True},
+        "Nothing": {"Type": "Pass", "Result": {"outcome": "nothing_pending"}, "ResultPath": "$.result", "End": True},
         "Plan": {
             "Type": "Pass",
             "Result": {
@@ -51,6 +71,45 @@ TOY_MACHINE: dict[str, Any] = {
                 }
             },
             "End": True,
+        },
+        "rollbackwords": _ends(
+            outcome="rolled_back", version=4, snapshot_id="0000000004-0000000009-0", records=5, to="whatever"
+        ),
+        "rollbacklines": {"Type": "Fail", "Error": "RollbackRefused", "Cause": "It is EXPIRED."},
+        "verifywords": _ends(
+            outcome="verified", version=3, snapshot_id="it", records=1812, shards=4, checks=["sha256", "labels"]
+        ),
+        "verifylines": {"Type": "Fail", "Error": "ShardInvalid", "Cause": "labels: 3 are missing"},
+        "expire": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "And": [{"Variable": "$.apply", "BooleanEquals": apply}, _is(collection)],
+                    "Next": f"{name}{collection}",
+                }
+                for apply, name in ((True, "apply"), (False, "dry"))
+                for collection in ("lines", "words")
+            ],
+            "Default": "Crash",
+        },
+        "drywords": {
+            "Type": "Pass",
+            "Result": {"dry_run": True, **EXPIRED},
+            "ResultPath": "$.expired",
+            "Next": "Nothing",
+        },
+        "applywords": {
+            "Type": "Pass",
+            "Result": {"dry_run": False, **EXPIRED},
+            "ResultPath": "$.expired",
+            "Next": "Nothing",
+        },
+        "drylines": _ends(outcome="paused"),
+        "applylines": {
+            "Type": "Pass",
+            "Result": {"dry_run": False, **EXPIRED, "fenced": True},
+            "ResultPath": "$.expired",
+            "Next": "Nothing",
         },
         "Fenced": {"Type": "Fail", "Error": "Fenced", "Cause": "A newer execution took the lease."},
         "Crash": {"Type": "Fail", "Error": "Runtime.ExitError", "Cause": "The worker\nended [bold]early[/bold]."},
@@ -144,6 +203,62 @@ class ToyStack:
                 **head,
             },
         )
+
+    def version(
+        self, collection: str, version: int, *, parent: int | None, fence: int | None = None, committed: bool = True
+    ) -> str:
+        """A VERSION row with ten records a version, by an execution of the stream; its snapshot id."""
+        snapshot_id = f"{version:010d}-{fence or version:010d}-0"
+        row = VersionRow(
+            snapshot_id=snapshot_id,
+            parent=parent and f"{parent:010d}-{parent:010d}-0",
+            execution=f"arn:aws:states:us-east-1:1:execution:compaction:{collection}-stream-{version:032x}",
+            trigger="stream",
+            created_at="2026-07-28T12:00:00+00:00",
+            records=10 * version,
+            bytes=1_000_000,
+            counts={"added": 12, "removed": 2, "replaced": 0, "updated": 0, "unchanged": 5},
+        )
+        table = self.connection.control_table
+        assert put_candidate(self.dynamodb, table, collection, row)
+        if committed:
+            mark_committed(self.dynamodb, table, collection, snapshot_id, committed_at="2026-07-28T12:01:00+00:00")
+        return snapshot_id
+
+    def published(self, collection: str, versions: int) -> list[str]:
+        """That many versions, each the parent of the next, the last one current; their snapshot ids, oldest first."""
+        self.publish(collection, versions, records=10 * versions)
+        return [self.version(collection, n, parent=n - 1 or None) for n in range(1, versions + 1)]
+
+    def quarantine(self, collection: str, run_id: str, image_id: str = "aaaa") -> None:
+        """A refused run: its item, FAILED, and its place in quarantine."""
+        receipt, message = ReceiptId(image_id, 1), "the footer is cut off"
+        item = {
+            "PK": {"S": receipt.pk},
+            "SK": {"S": f"{receipt.sk}#COMPACTION_RUN#{run_id}"},
+            **{f"{collection}_state": {"S": "FAILED"}, f"{collection}_error": {"S": f"DeltaCorrupt: {message}"}},
+        }
+        self.dynamodb.put_item(TableName=self.connection.receipts_table, Item=item)
+        now = "2026-07-28T12:00:00+00:00"
+        self.quarantine_of(collection).put(run_id, receipt, "DeltaCorrupt", message, now)
+
+    def quarantine_of(self, collection: str) -> Quarantine:
+        return Quarantine(self.dynamodb, self.connection.control_table, collection)
+
+    def run(self, run_id: str, collection: str, image_id: str = "aaaa") -> tuple[str, str | None]:
+        """State and error of a run."""
+        key = {"PK": {"S": f"IMAGE#{image_id}"}, "SK": {"S": f"RECEIPT#00001#COMPACTION_RUN#{run_id}"}}
+        item = self.dynamodb.get_item(TableName=self.connection.receipts_table, Key=key)["Item"]
+        return item[f"{collection}_state"]["S"], item[f"{collection}_error"].get("S")
+
+    def executions(self) -> list[dict[str, Any]]:
+        """The inputs of all executions, oldest first, once none runs."""
+        while True:
+            listed = self.sfn.list_executions(stateMachineArn=MACHINE)["executions"]
+            if all(one["status"] != "RUNNING" for one in listed):
+                break
+        described = [self.sfn.describe_execution(executionArn=one["executionArn"]) for one in reversed(listed)]
+        return [json.loads(one["input"]) for one in described]
 
     def _next(self) -> int:
         self._names += 1

@@ -42,12 +42,11 @@ def test_the_merchant_is_the_canonical_one_of_the_older_item_where_it_has_one(re
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_a_label_is_seen_on_the_record_that_carries_its_word(collection: str, receipts: list[Receipt]) -> None:
     for label in receipts[0].labels:
+        if receipts[0].word(label.line_id, label.word_id).noise and collection == "words":
+            continue  # has no record
         awaited = shows_label(written(receipts[0]), label, collection)
         carrier = next(one for one in records_of(receipts[0], collection, 4) if one.id == awaited.record_id)
-        word = next(
-            word.text for word in receipts[0].words if (word.line_id, word.word_id) == (label.line_id, label.word_id)
-        )
-        assert word in carrier.document.split()
+        assert receipts[0].word(label.line_id, label.word_id).text in carrier.document.split()
         assert awaited.shows(record(valid_labels_array=["A", label.label]))
         assert not awaited.shows(record(valid_labels_array=["A"]))
         assert not awaited.shows(None)
