@@ -7,7 +7,7 @@ from receipt_chroma.arrow import write_arrow_delta
 from receipt_chroma.compaction import update_receipt_metadata
 from receipt_chroma.deltas import DeltaRecord, read_delta, write_arrow_delta_to
 from receipt_chroma.download import DownloadResult, ensure_snapshot
-from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest, manifest_schema
 from receipt_chroma.merge import merge_shard
 from receipt_chroma.pointer import Current, read_current, swap_pointer
 from receipt_chroma.publish import write_manifest
@@ -32,6 +32,7 @@ __all__ = [
     "Wanted",
     "ensure_snapshot",
     "load_manifest",
+    "manifest_schema",
     "merge_shard",
     "read_current",
     "read_delta",

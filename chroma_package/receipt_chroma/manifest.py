@@ -1,6 +1,6 @@
 """The manifest: the immutable list of a snapshot's shards and files, with counts, digest and parent.
 
-`manifests/{snapshot_id}.json` on EFS and S3. Equal manifests have equal bytes, so that a step that runs twice writes
+`manifests/{snapshot_id}.json` on EFS and S3; `manifest.schema.json` beside this file is its JSON Schema. Equal manifests have equal bytes, so that a step that runs twice writes
 the same object, and the pointer's sha256 proves it.
 """
 
@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from importlib import resources
 from typing import Any, Final, Self
 
 from receipt_dynamo_stream.errors import SchemaUnsupported
@@ -100,6 +101,13 @@ class Manifest:
 
 def _shard_from_json(value: Mapping[str, Any]) -> ManifestShard:
     return ManifestShard(**{**value, "files": tuple(FileEntry(**entry) for entry in value["files"])})
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a manifest's stored form."""
+    text = resources.files(__package__).joinpath("manifest.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def check_manifest(content: bytes, expected_sha256: str, where: str) -> Manifest:

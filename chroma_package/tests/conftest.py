@@ -9,7 +9,9 @@ import boto3
 import pytest
 from hypothesis import settings
 from moto import mock_aws
+from receipt_chroma.manifest import Manifest
 
+from .history import History, publish_history
 from .world import World
 
 _numbers = itertools.count()
@@ -59,3 +61,19 @@ def world(s3: Any, tmp_path: Path) -> World:
     bucket = f"snapshots-and-deltas-{next(_numbers)}"
     s3.create_bucket(Bucket=bucket)
     return World(s3, bucket, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def published_history(s3: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, list[Manifest]]:
+    """Five published versions; tests get copies."""
+    bucket = f"snapshots-and-deltas-{next(_numbers)}"
+    s3.create_bucket(Bucket=bucket)
+    world = World(s3, bucket, tmp_path_factory.mktemp("history"))
+    return world, publish_history(world)
+
+
+@pytest.fixture
+def history(published_history: tuple[World, list[Manifest]], tmp_path: Path) -> History:
+    """A copy of them, without CURRENT."""
+    world, manifests = published_history
+    return History(world.efs, tmp_path, manifests)

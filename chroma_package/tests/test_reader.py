@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from receipt_chroma import generation
-from receipt_chroma import reader as reader_module
+from receipt_chroma import generation, opening
 from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable
 from receipt_chroma.reader import SnapshotReader
 from receipt_chroma.records import Record
@@ -190,7 +189,7 @@ def test_readers_never_mix_two_snapshots(world: World) -> None:
 def test_a_snapshot_that_is_replaced_while_it_is_opened_is_resolved_again(
     published: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = reader_module.open_generation
+    opened = opening.open_generation
     calls: list[int] = []
 
     def late(root: Path, collection: str, current: Any, cache: Path) -> Any:
@@ -202,7 +201,7 @@ def test_a_snapshot_that_is_replaced_while_it_is_opened_is_resolved_again(
                 shutil.rmtree(published.folder / path)
         return opened(root, collection, current, cache)
 
-    monkeypatch.setattr(reader_module, "open_generation", late)
+    monkeypatch.setattr(opening, "open_generation", late)
     with reading(published) as reader:
         assert reader.version == 2
         assert reader.get(limit=1)[0].metadata["merchant_name"] == "Shop"
@@ -210,7 +209,7 @@ def test_a_snapshot_that_is_replaced_while_it_is_opened_is_resolved_again(
 
 
 @pytest.mark.parametrize("damage", ["manifest", "sqlite", "header", "gone"])
-def test_a_snapshot_that_cannot_be_opened_is_named_and_the_old_one_stays(published: World, damage: str) -> None:
+def test_while_a_snapshot_cannot_be_opened_the_one_before_stays_and_the_reader_says_so(published: World, damage: str) -> None:
     with reading(published) as reader:
         published.publish(receipt_facts(1, place={"merchant_name": "Shop"}))
         (path,) = (
@@ -228,8 +227,9 @@ def test_a_snapshot_that_cannot_be_opened_is_named_and_the_old_one_stays(publish
                 next(path.rglob("header.bin")).write_bytes(b"short")
             case "gone":
                 shutil.rmtree(path)
-        with pytest.raises(SnapshotUnavailable):
-            reader.refresh()
+        assert reader.fallback_reason is None
+        assert reader.refresh() is False
+        assert "0000000002-0000000002-1 cannot be opened" in str(reader.fallback_reason)
         assert (reader.version, reader.count()) == (1, 30)
         assert len(list(published.work.rglob("chroma.sqlite3"))) == published.shards
 

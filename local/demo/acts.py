@@ -32,6 +32,7 @@ ACTS = (
     answer_queries,
 )
 _EXTRAS = 4
+_MERGE_WORKERS = 2  # one may be frozen while the other goes on; more would take 300 MB each
 _ADDED_BEFORE = timedelta(minutes=10)
 
 
@@ -72,7 +73,10 @@ def run_demo(settings: DemoSettings, progress: DemoProgress) -> DemoResult:
 
 def _stack_settings(settings: DemoSettings) -> StackSettings:
     return StackSettings(
-        shards=settings.shards, schedule_seconds=settings.schedule_seconds, environment=WORKER_ENVIRONMENT
+        shards=settings.shards,
+        schedule_seconds=settings.schedule_seconds,
+        merge_workers=_MERGE_WORKERS,
+        environment=WORKER_ENVIRONMENT,
     )
 
 

@@ -17,7 +17,8 @@ def answer_queries(stage: Stage) -> None:
     """One query per collection, about goods that are on a receipt."""
     stage.act(6, "The published snapshots answer queries")
     receipt = stage.receipts[0]
-    goods = next(line for row in receipt.rows if row.section == "ITEMS" for line in [receipt.line(row.line_ids[0])])
+    lines = [receipt.line(row.line_ids[0]) for row in receipt.rows if row.section == "ITEMS"]
+    goods = next(line for line in lines if any(not word.noise for word in line.words))
     word = max((word.text for word in goods.words if not word.noise), key=len)
     for collection, asked in (("words", word), ("lines", goods.text)):
         typed = asked.lower()

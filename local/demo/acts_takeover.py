@@ -19,8 +19,11 @@ from local.demo.tally import ending
 from local.workers import InFlight
 
 MERGE = "MergeDeltas"
-_LABELS = ("STORE_HOURS", "STORE_NUMBER", "CASHIER", "REGISTER", "BARCODE", "TIP", "CHANGE", "CASH_BACK")
-"""Names that no word of the sample has, so that each is seen only when its own change is published."""
+_LABELS = {
+    "lines": ("STORE_HOURS", "STORE_NUMBER", "CASHIER", "REGISTER", "BARCODE"),
+    "words": ("TIP", "CHANGE", "CASH_BACK", "AUTH_CODE", "CARD_LAST_FOUR"),
+}
+"""Names that no word has before, so that each is seen only when its own change is published."""
 _TRY_SECONDS = 10.0
 _CATCH_SECONDS = 0.005  # a merge takes a hundred times as long
 _ANSWER_SECONDS = 0.25  # an answer that was on its way when its worker froze arrives within this time
@@ -87,7 +90,7 @@ def _take_over(stage: Stage, collection: str) -> tuple[object, ...]:
 
 def _freeze(stage: Stage, collection: str) -> FrozenMerge:
     """Make changes until a merge of this collection is caught in the middle and stopped there."""
-    for name in _LABELS:
+    for name in _LABELS[collection]:
         with stage.quiet():
             pass  # so that the next merge is the one of the change that follows
         relabel(stage, stage.receipts[0], name)
@@ -97,7 +100,7 @@ def _freeze(stage: Stage, collection: str) -> FrozenMerge:
             stage.claim(head.holder is not None, f"an execution to hold the lease of {collection}", head)
             stage.claim(stage.watchers[collection].waiting > 0, "a merge that is not published yet", head)
             return FrozenMerge(worker, str(head.holder), head.fence, head.version)
-    stage.claim(False, f"to catch a {MERGE} of {collection} at work", f"missed it {len(_LABELS)} times")
+    stage.claim(False, f"to catch a {MERGE} of {collection} at work", f"missed it {len(_LABELS[collection])} times")
     raise AssertionError("unreachable")
 
 

@@ -122,7 +122,7 @@ def test_a_pin_is_kept_shown_and_taken_away(run, stack: ToyStack) -> None:
     first, _ = stack.published("words", 2)
     said = run("pin", "words", "1", "--why", "the audit")
     assert (said.code, said.out) == (0, "Version 1 of words is kept until it is unpinned.\n")
-    assert "committed, pinned" in " ".join(run("versions", "words").out.split())
+    assert "pinned" in run("versions", "words").out
     table = stack.connection.control_table
     assert not mark_expired(stack.dynamodb, table, "words", first)
     pinned = read_version(stack.dynamodb, table, "words", first)

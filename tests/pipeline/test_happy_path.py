@@ -33,7 +33,7 @@ def test_a_plan_that_leaves_receipts_over_makes_another_round(world: World) -> N
     ended = world.end_of(arn)
     assert ended.outcome == "unchanged"
     assert world.states_of(arn).count("PlanCompaction") == 2
-    assert (ended.output or {})["count"] == {"round": 1, "commits": 0, "shards": 1}
+    assert (ended.output or {})["count"] == {"round": 1, "commits": 0, "shards": 1, "waits": 0}
     assert world.pending() == []
 
 

@@ -1,0 +1,112 @@
+"""A published history, made once and copied for every test: four versions, and a fifth that rolls back to the third."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from receipt_chroma.manifest import Manifest
+from receipt_chroma.pointer import Current
+from receipt_chroma.reader import SnapshotReader
+from receipt_chroma.rollback import write_rollback
+from receipt_chroma.tree import CURRENT, manifest_path
+from receipt_dynamo_stream.head import Head
+
+from .samples import facts, label, run, word
+from .world import World
+
+WORDS = [(1, 1), (1, 2), (2, 1)]
+VERSIONS = 5
+
+
+def publish_history(world: World) -> list[Manifest]:
+    """Versions 1 to 4 with the one label L1 to L4, and 5, which is 3 again: the manifests, oldest first."""
+    runs = [run(1)]
+    world.upload(runs[0], [word(line, number) for line, number in WORDS])
+    manifests = []
+    for version in range(1, 5):
+        world.publish(facts(WORDS, runs=runs, labels=[label(*one, f"L{version}") for one in WORDS]))
+        manifests.append(world.manifest)
+    head = Head(world.collection, fence=5, pointer=world.pointer, version=4, shards=1)
+    pointer, manifest = write_rollback(
+        head=head,
+        target=manifests[2].pointer,
+        execution="rollback",
+        trigger="operator",
+        at="2026-02-01T00:00:00+00:00",
+        s3=world.s3,
+        bucket=world.bucket,
+        efs_root=world.efs,
+    )
+    world.commit(pointer)
+    return [*manifests, manifest]
+
+
+class History:
+    """A copy of the history on an EFS of its own; CURRENT names what `point` says."""
+
+    def __init__(self, source: Path, folder: Path, manifests: Sequence[Manifest]) -> None:
+        self.efs = folder / "efs"
+        self.cache = folder / "cache"
+        self.manifests = list(manifests)
+        shutil.copytree(source, self.efs)
+        (self.folder / CURRENT).unlink()
+
+    @property
+    def folder(self) -> Path:
+        """The collection's folder."""
+        return self.efs / "words"
+
+    def current(self, version: int) -> Current:
+        """What CURRENT says of a version."""
+        return Current.of(self.manifests[version - 1].pointer)
+
+    def point(self, version: int) -> None:
+        """Let CURRENT name a version."""
+        (self.folder / CURRENT).write_text(json.dumps(asdict(self.current(version))) + "\n")
+
+    def again(self) -> int:
+        """One more version with the shards of the newest, and CURRENT names it; its number."""
+        last = self.manifests[-1]
+        version, snapshot_id = last.version + 1, f"{last.version + 1:010d}-{last.version + 1:010d}-0"
+        manifest = replace(last, version=version, snapshot_id=snapshot_id, parent=last.pointer)
+        (self.folder / manifest_path(snapshot_id)).write_bytes(manifest.encode())
+        self.manifests.append(manifest)
+        self.point(version)
+        return version
+
+    def shard(self, version: int) -> Path:
+        """The directory of a version's one shard."""
+        return self.folder / str(self.manifests[version - 1].shards[0].path)
+
+    def manifest_file(self, version: int) -> Path:
+        """A version's manifest."""
+        return self.folder / manifest_path(self.manifests[version - 1].snapshot_id)
+
+    def hide(self, *versions: int) -> None:
+        """Take the directories of these versions away."""
+        for version in versions:
+            self.shard(version).rename(self.efs / f"hidden-{version}")
+
+    def restore(self, version: int) -> None:
+        """Bring a hidden directory back."""
+        (self.efs / f"hidden-{version}").rename(self.shard(version))
+
+    def reader(self, **options: Any) -> SnapshotReader:
+        """A reader of this copy."""
+        return SnapshotReader(self.efs, "words", cache_dir=self.cache, **options)
+
+
+def label_of(reader: SnapshotReader) -> str:
+    """The label that all records have, each version its own."""
+    labels = {str(record.metadata["valid_labels_array"]) for record in reader.get()}
+    assert len(labels) == 1
+    return labels.pop().strip("[']")
+
+
+def seconds(number: float) -> timedelta:
+    """A duration."""
+    return timedelta(seconds=number)

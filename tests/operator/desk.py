@@ -1,0 +1,131 @@
+"""What an operator test says: let a producer change receipts, give commands, and ask the independent model."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from receipt_chroma.reader import SnapshotReader
+from receipt_dynamo_stream.head import Head, read_head
+from receipt_dynamo_stream.pending import PendingReceipts
+
+from console.cli import main
+from local.demo.model import Receipt
+from local.demo.naive_model import Verdict, check_collection
+from local.demo.naive_table import scan_receipts
+from local.demo.printing import Sizes
+from local.demo.producer import COLLECTIONS, Producer
+from local.demo.receipts import sample_receipts
+from local.stack import LocalStack
+
+DIMENSION = 16
+_SHORT = Sizes(rows=17, lines=27)
+
+
+@dataclass(frozen=True)
+class Said:
+    """The exit code of a command, and what it said where."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        value = json.loads(self.out)
+        assert isinstance(value, dict)
+        return value
+
+
+class Desk:
+    """One emptied stack, its producer, eight sample receipts that nobody has written yet, and the command line."""
+
+    def __init__(self, stack: LocalStack, capsys: pytest.CaptureFixture[str]) -> None:
+        self.stack = stack
+        self._capsys = capsys
+        self._names = stack.connection
+        self._dynamodb, self._s3 = stack.client("dynamodb"), stack.client("s3")
+        rng = random.Random(7)
+        self.receipts = sample_receipts(rng, 8, datetime.now(UTC) - timedelta(minutes=10), _SHORT)
+        self.producer = Producer(
+            self._dynamodb,
+            self._s3,
+            table=self._names.receipts_table,
+            bucket=self._names.bucket,
+            dimension=DIMENSION,
+            rng=rng,
+        )
+
+    def run(self, *argv: str) -> Said:
+        """Give a command; it must end with exit code 0."""
+        said = self.try_to(*argv)
+        assert said.code == 0, said
+        return said
+
+    def try_to(self, *argv: str) -> Said:
+        """Give a command that may fail."""
+        self._capsys.readouterr()
+        code = main(argv)
+        captured = self._capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    def write(self, *receipts: Receipt) -> None:
+        """A producer writes receipts with good deltas."""
+        self.producer.put_receipts(self.producer.plan_uploads(receipts))
+
+    def settle_down(self) -> int:
+        """Until the stream is read and nothing runs, and nothing is pending but of what is paused; words' version."""
+        self.stack.poller.wait_caught_up(timeout=60)
+        self.until(self._quiet, "the stack to settle down")
+        return self.head().version
+
+    def _quiet(self) -> bool:
+        waiting = any(
+            PendingReceipts(self._dynamodb, self._names.control_table, collection).read()
+            for collection in COLLECTIONS
+            if self.head(collection).paused is None
+        )
+        return not waiting and not self.stack.executions.find(status="RUNNING")
+
+    @staticmethod
+    def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        """Poll until the condition is true."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"waited {seconds} s for {what}"
+            time.sleep(0.02)
+
+    def head(self, collection: str = "words") -> Head:
+        return read_head(self._dynamodb, self._names.control_table, collection) or Head(collection)
+
+    def published(self, collection: str = "words") -> dict[str, tuple[str | None, dict[str, Any]]]:
+        """Every record that a reader sees: id -> document and metadata."""
+        with SnapshotReader(self.efs, collection) as reader:
+            return {record.id: (record.document, dict(record.metadata)) for record in reader.get()}
+
+    def verdict(self, collection: str = "words") -> Verdict:
+        """What the independent model says of what is published."""
+        return check_collection(
+            scan_receipts(self._dynamodb, self._names.receipts_table),
+            self._s3,
+            bucket=self._names.bucket,
+            efs=self.efs,
+            collection=collection,
+            dimension=DIMENSION,
+        )
+
+    def versions(self) -> dict[int, dict[str, Any]]:
+        """What `versions words` lists, by number."""
+        listed = self.run("versions", "words", "--json").json["collections"]["words"]["versions"]
+        return {version["version"]: version for version in listed}
+
+    @property
+    def efs(self) -> Path:
+        return self.stack.efs

@@ -1,0 +1,68 @@
+"""Versions are listed, verified, pinned and expired through the real machine."""
+
+import shutil
+
+from .desk import Desk
+
+
+def test_every_retained_version_verifies_and_a_damaged_one_is_named(desk: Desk) -> None:
+    """RetainedIsReadable."""
+    for receipt in desk.receipts[:2]:
+        desk.write(receipt)
+        desk.settle_down()
+    versions = desk.versions()
+    current = max(versions)
+    assert versions[current]["state"] == "current"
+    for number, version in versions.items():
+        answer = desk.run("verify", "words", str(number), "--json").json
+        assert (answer["result"], answer["version"], answer["records"]) == ("verified", number, version["records"])
+    assert "is whole" in desk.run("verify", "words").out
+    for vectors in (desk.efs / "words" / "shards").glob(f"*/{versions[current]['snapshot_id']}*/*/data_level0.bin"):
+        content = bytearray(vectors.read_bytes())
+        content[len(content) // 2] ^= 1
+        vectors.write_bytes(content)
+    said = desk.try_to("verify", "words")
+    assert said.code == 1
+    assert "failed: SnapshotDamaged" in said.err
+
+
+def test_old_versions_expire_but_pinned_ones_and_what_expired_is_refused(desk: Desk) -> None:
+    """The stack keeps three versions and nothing for its age."""
+    desk.write(desk.receipts[0])
+    first = desk.settle_down()
+    desk.run("pin", "words", str(first), "--why", "for the audit")
+    receipt = desk.receipts[0]
+    for name in ("ITEM_ONE", "ITEM_TWO", "ITEM_THREE", "ITEM_FOUR"):
+        receipt = desk.producer.relabel(receipt, receipt.labels[0], name).receipt
+        desk.settle_down()
+    versions = desk.versions()
+    assert versions[first]["state"] == "committed"
+    assert "for the audit" in versions[first]["pinned"]
+    expired = [number for number, version in versions.items() if version["state"] == "expired"]
+    assert expired
+    assert max(expired) == max(versions) - 3
+    for command in ("rollback", "verify", "pin"):
+        said = desk.try_to(command, "words", str(expired[0]), *(["--yes"] if command == "rollback" else []))
+        assert said.code == 2
+        assert "EXPIRED" in said.err
+    assert desk.run("verify", "words", str(first), "--json").json["result"] == "verified"
+    desk.run("unpin", "words", str(first))
+    assert "1" in desk.run("expire", "words").out
+    assert desk.versions()[first]["state"] == "committed"
+    assert desk.run("expire", "words", "--apply", "--yes", "--json").json["expired"]["expired"] == 1
+    assert desk.versions()[first]["state"] == "expired"
+
+
+def test_expire_deletes_what_no_version_names_and_only_when_told(desk: Desk) -> None:
+    desk.write(desk.receipts[0])
+    desk.settle_down()
+    shard = next((desk.efs / "words" / "shards" / "0000").iterdir())
+    orphan = shard.with_name("0000000009-0000000009-0-lost")
+    shutil.copytree(shard, orphan)
+    answer = desk.run("expire", "words", "--json").json
+    assert (answer["expired"]["dry_run"], answer["expired"]["shards"]) == (True, 1)
+    assert answer["expired"]["bytes"] > 0
+    assert orphan.exists()
+    assert "(dry run)" not in desk.run("expire", "words", "--apply", "--yes").out
+    assert not orphan.exists()
+    assert desk.verdict().equal
