@@ -209,7 +209,9 @@ def test_a_snapshot_that_is_replaced_while_it_is_opened_is_resolved_again(
 
 
 @pytest.mark.parametrize("damage", ["manifest", "sqlite", "header", "gone"])
-def test_while_a_snapshot_cannot_be_opened_the_one_before_stays_and_the_reader_says_so(published: World, damage: str) -> None:
+def test_while_a_snapshot_cannot_be_opened_the_one_before_stays_and_the_reader_says_so(
+    published: World, damage: str
+) -> None:
     with reading(published) as reader:
         published.publish(receipt_facts(1, place={"merchant_name": "Shop"}))
         (path,) = (

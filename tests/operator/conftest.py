@@ -18,7 +18,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     settings = StackSettings(
         schedule_seconds=None,  # what an operator starts is all that starts, but for the stream
         batch_window_seconds=0.2,
-        poll_seconds=0.05,
+        poll_seconds=0.1,
         keep_snapshots=3,
         expire_grace_seconds=0,
         environment=WORKER_ENVIRONMENT,

@@ -100,7 +100,7 @@ class Desk:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"waited {seconds} s for {what}"
-            time.sleep(0.02)
+            time.sleep(0.1)  # each look costs the stack as much as a step of an execution
 
     def head(self, collection: str = "words") -> Head:
         return read_head(self._dynamodb, self._names.control_table, collection) or Head(collection)
