@@ -24,6 +24,7 @@ up: $(STAMP) ## install, then keep the local stack up until Ctrl-C
 
 test: $(VENV)/.installed-dev ## install, then run all fast tests
 	$(BIN)/python -m pytest stream_package/tests
+	$(BIN)/python -m pytest stream_package/tests -m aws
 	$(BIN)/python -m pytest chroma_package/tests
 	$(BIN)/python -m pytest tests
 

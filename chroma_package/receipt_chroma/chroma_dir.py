@@ -28,6 +28,7 @@ from receipt_chroma.sqlite_files import SQLITE_FILE
 SPACE: Final = "l2"
 _READ_BATCH: Final = 2_000
 _FOREIGN_WRITE_BATCH: Final = 500
+_VACUUM_FROM_ONE_IN: Final = 10
 _DROPPED_SUFFIXES: Final = ("-wal", "-shm", "-journal")
 
 T = TypeVar("T")
@@ -233,19 +234,27 @@ def metadata_change(old: Metadata, new: Metadata) -> dict[str, MetadataValue | N
 
 
 def compact_sqlite(path: Path) -> None:
-    """VACUUM the closed directory's SQLite file: what is copied, hashed and uploaded from here on is smaller.
+    """VACUUM the closed directory's SQLite file where it pays: what is copied, hashed and uploaded then is smaller.
 
-    Raises ChromaUnreadable when a journal is left behind, since its content would be lost with the file alone.
+    It pays from one unused page in ten. The compact file is written beside the other one and takes its place: in
+    place SQLite would write three times as much. Raises ChromaUnreadable when a journal is left behind, since its
+    content would be lost with the file alone.
     """
-    database = path / SQLITE_FILE
+    database, compact = path / SQLITE_FILE, path / f"{SQLITE_FILE}-compact"
     connection = sqlite3.connect(database)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("VACUUM")
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
+        pays = unused * _VACUUM_FROM_ONE_IN >= pages
+        if pays:
+            connection.execute("VACUUM INTO ?", (str(compact),))
     except sqlite3.Error as error:
         raise ChromaUnreadable(f"{database}: {error}") from error
     finally:
         connection.close()
+    if pays:
+        compact.replace(database)
     left = [suffix for suffix in _DROPPED_SUFFIXES if Path(f"{database}{suffix}").exists()]
     if left:
         raise ChromaUnreadable(f"{database}: {left} are left after the last close")

@@ -55,11 +55,19 @@ class Header:
 
 @dataclass(frozen=True)
 class Elements:
-    """What data_level0.bin holds: labels and vectors of the live elements, and how many are deleted."""
+    """What data_level0.bin holds: all vectors, read from the file where they are used; rows and labels of the live ones.
 
-    labels: NDArray[np.uint64]
+    vectors has one row per element; rows are the row numbers of the elements that are not deleted, labels are theirs.
+    """
+
     vectors: NDArray[np.float32]
-    deleted: int
+    rows: NDArray[np.int64]
+    labels: NDArray[np.uint64]
+
+    @property
+    def deleted(self) -> int:
+        """How many elements are tombstones."""
+        return len(self.vectors) - len(self.rows)
 
 
 def read_header(segment: Path) -> Header:
@@ -103,12 +111,18 @@ def check_sizes(segment: Path, header: Header, *, padded: bool = False) -> None:
 
 
 def read_elements(segment: Path, header: Header) -> Elements:
-    """Labels and vectors of the elements that are not deleted; sizes were checked before."""
-    rows = np.memmap(segment / DATA_FILE, np.uint8, "r", shape=(header.elements, header.element_size))
-    live = (rows[:, _DELETED_BYTE] & 1) == 0
-    labels = rows[live, header.label_offset : header.element_size].copy().view("<u8").ravel()
-    vectors = rows[live, header.vector_offset : header.label_offset].copy().view("<f4")
-    return Elements(labels, vectors, header.elements - len(labels))
+    """The elements of an index; sizes were checked before. The file must stay as it is while the vectors are in use."""
+    layout = np.dtype(
+        {
+            "names": ["flags", "vector", "label"],
+            "formats": ["u1", ("<f4", (header.dimension,)), "<u8"],
+            "offsets": [_DELETED_BYTE, header.vector_offset, header.label_offset],
+            "itemsize": header.element_size,
+        }
+    )
+    elements = np.memmap(segment / DATA_FILE, layout, "r", shape=(header.elements,))
+    rows = np.flatnonzero((elements["flags"] & 1) == 0)
+    return Elements(elements["vector"], rows, elements["label"][rows])
 
 
 def read_labels(segment: Path) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The manifest: the immutable list of a snapshot's shards and files, with counts, digest and parent.
 
-`manifests/{snapshot_id}.json` on EFS and S3; `manifest.schema.json` beside this file is its JSON Schema. Equal manifests
-have equal bytes, so that a step that runs twice writes the same object, and the pointer's sha256 proves it.
+`manifests/{snapshot_id}.json` on EFS and S3; its JSON Schema is `manifest.schema.json` beside this file. Equal
+manifests have equal bytes, so that a step that runs twice writes the same object, and the pointer's sha256 proves it.
 """
 
 import json

@@ -1,7 +1,7 @@
 """A shard's Chroma directory in a private folder: read, changed in one go, closed and made small."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from receipt_chroma.difference import Difference
 from receipt_chroma.hnsw_files import HEADER_FILE, PICKLE_FILE, read_header, read_labels
 from receipt_chroma.manifest import ManifestShard
 from receipt_chroma.records import Record
+from receipt_chroma.sqlite_files import read_sqlite
 from receipt_chroma.tree import RECEIPTS_FILE
 
 REBUILD_ABOVE: Final = 0.2
@@ -48,9 +49,10 @@ class PrivateShard:
 
     def __enter__(self) -> Self:
         if self._base.path is not None:
+            # From SQLite: chromadb would load the whole index to name the ids, also where nothing is written then.
+            self._ids = _by_receipt(read_sqlite(self._folder / "base", self._collection).ids)
             self._directory = ChromaDir.open_for_writing(self._folder / "base", self._collection)
             self._open.enter_context(self._directory)
-            self._ids = _by_receipt(self._directory.ids())
         return self
 
     def __exit__(
@@ -106,7 +108,7 @@ def _apply(directory: ChromaDir, changes: Difference) -> None:
     directory.update_metadata({new.id: metadata_change(old.metadata, new.metadata) for old, new in changes.updated})
 
 
-def _by_receipt(ids: list[str]) -> dict[str, list[str]]:
+def _by_receipt(ids: Iterable[str]) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = defaultdict(list)
     for record_id in ids:
         grouped[receipt_key_of(record_id)].append(record_id)

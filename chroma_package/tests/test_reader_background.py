@@ -185,7 +185,7 @@ def test_threads_share_one_reader_while_it_switches(history: History) -> None:
 
 
 def test_what_an_open_reader_answers_outlives_the_files_of_its_version(history: History) -> None:
-    """Expiry deletes files on EFS that a reader still has open; on NFS another machine's open files are no protection."""
+    """Expiry deletes files on EFS that a reader still has open; on NFS that is no protection."""
     history.point(3)
     with history.reader() as reader:
         before = [record.embedding.tobytes() for record in reader.get()], reader.query(vector(5), 3)

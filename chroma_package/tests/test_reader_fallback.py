@@ -55,9 +55,6 @@ def test_no_reader_falls_back_to_what_a_rollback_undid(history: History) -> None
     history.manifest_file(5).write_bytes(b"{}")  # what it restored is not known any more
     with pytest.raises(SnapshotUnavailable):
         history.reader()
-    with pytest.raises(NoSnapshotYet):
-        (history.folder / CURRENT).unlink()
-        history.reader()
 
 
 def test_a_reader_falls_back_past_a_rollback_to_what_came_before_its_target(history: History) -> None:
@@ -201,7 +198,7 @@ def test_a_version_that_is_there_is_not_waited_for(history: History) -> None:
 def test_a_version_that_does_not_come_in_time_is_an_error_and_the_old_one_stays(history: History) -> None:
     history.point(2)
     with history.reader() as reader:
-        with pytest.raises(VersionNotServed, match="version 3 was not there in 0.3 s, version 2 is served"):
+        with pytest.raises(VersionNotServed, match=r"version 3 was not there in 0\.3 s, version 2 is served"):
             reader.refresh(min_version=3, timeout=seconds(0.3))
         assert label_of(reader) == "L2"
         history.point(3)

@@ -26,6 +26,10 @@ SETTLE_SECONDS = 20
 """chromadb closes its database in threads of its own, a moment after close()."""
 
 
+def entries(folder: str) -> int:
+    return sum(1 for _ in Path(folder).iterdir())
+
+
 @dataclass(frozen=True)
 class Held:
     """What this process holds."""
@@ -40,8 +44,8 @@ class Held:
         gc.collect()
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return cls(
-            files=len(os.listdir("/proc/self/fd")),
-            threads=len(os.listdir("/proc/self/task")),
+            files=entries("/proc/self/fd"),
+            threads=entries("/proc/self/task"),
             folders=sum(1 for _ in history.cache.rglob("*")),
             memory=resident,
         )

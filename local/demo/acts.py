@@ -33,6 +33,11 @@ ACTS = (
 )
 _EXTRAS = 4
 _MERGE_WORKERS = 2  # one may be frozen while the other goes on; more would take 300 MB each
+_WARM = (
+    *("StreamHandler", "PlanCompaction", "DownloadSnapshot", "MergeDeltas", "ValidateShard"),
+    *("WriteManifest", "SwapPointer", "SettleChanges", "ExpireSnapshots"),
+)
+"""Started while the receipts are written: every act needs them."""
 _ADDED_BEFORE = timedelta(minutes=10)
 
 
@@ -50,7 +55,7 @@ def run_demo(settings: DemoSettings, progress: DemoProgress) -> DemoResult:
         stack = LocalStack(settings.folder, _stack_settings(settings))
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             closing.enter_context(stack)
-            stack.workers.warm()
+            stack.workers.warm(_WARM)
         stage = Stage(
             settings=settings,
             progress=progress,

@@ -35,13 +35,5 @@ def test_a_bare_environment_needs_boto3_alone(tmp_path: Path) -> None:
     assert run(python, "-c", code, cwd=tmp_path).strip() == "StreamMessage"
     tools = ("pytest", "hypothesis", "jsonschema")
     run(python, "-m", "pip", "install", "--quiet", *tools, cwd=tmp_path)
-    arguments = (
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-c",
-        PROJECT / "pyproject.toml",
-        "--ignore",
-        PROJECT / "tests" / "aws",
-    )
+    arguments = ("-q", "-p", "no:cacheprovider", "-c", PROJECT / "pyproject.toml")
     assert "passed" in run(python, "-m", "pytest", *arguments, PROJECT / "tests", cwd=tmp_path)

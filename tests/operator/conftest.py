@@ -19,7 +19,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         schedule_seconds=None,  # what an operator starts is all that starts, but for the stream
         batch_window_seconds=0.2,
         poll_seconds=0.1,
-        keep_snapshots=3,
+        keep_snapshots=2,
         expire_grace_seconds=0,
         environment=WORKER_ENVIRONMENT,
     )

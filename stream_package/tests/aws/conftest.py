@@ -12,6 +12,13 @@ from moto import mock_aws
 _numbers = count()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "aws" in item.path.parts:
+            item.add_marker("aws")
+
+
 @dataclass
 class Tables:
     """The two tables, and shorthands for what tests write and read."""
