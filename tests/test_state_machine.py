@@ -120,8 +120,8 @@ def test_only_the_commits_write_the_pointer() -> None:
     writers = sorted(n for n, s in tasks().items() if "snapshot_id =" in s["Parameters"].get("UpdateExpression", ""))
     assert writers == ["CommitRollback", "CommitSnapshot"]
     rollback, commit = (tasks()[name]["Parameters"]["ConditionExpression"] for name in writers)
-    assert rollback == "holder = :me AND fence = :fence AND version = :base"
-    assert commit == f"{rollback} AND attribute_not_exists(paused)"
+    assert rollback == "holder = :me AND fence = :fence AND version = :base AND attribute_exists(paused)"
+    assert commit == "holder = :me AND fence = :fence AND version = :base AND attribute_not_exists(paused)"
 
 
 def test_the_file_stays_within_what_both_interpreters_share() -> None:

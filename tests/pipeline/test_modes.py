@@ -82,6 +82,17 @@ def test_a_rollback_whose_lease_is_lost_before_its_commit_is_fenced(world: World
     assert world.head().pointer == before
 
 
+def test_a_rollback_that_a_resume_overtakes_changes_nothing(world: World) -> None:
+    """NoChangeLost: what the resume derived again and settled would be undone with nothing marked."""
+    old, _ = two_versions(world)
+    before = world.head().pointer
+    with at_update(COMMIT_ROLLBACK, after(lambda: world.change_head("REMOVE paused"))):
+        assert world.run(mode="rollback", snapshot_id=old).error == "RollbackOvertaken"
+    assert world.head().pointer == before
+    world.mark(A)
+    assert world.run().outcome == "unchanged"
+
+
 def test_a_published_version_is_verified_and_a_damaged_one_is_named(world: World) -> None:
     old, new = two_versions(world)
     ended = world.run(mode="verify", snapshot_id=old)
