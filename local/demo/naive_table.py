@@ -20,13 +20,6 @@ _SK = re.compile(
     r"|#(?P<place>PLACE|METADATA)|#SECTION#(?P<section>.+)|#COMPACTION_RUN#(?P<run>.+))?"
 )
 
-_PLACE_FIELDS = ("merchant_name", "merchant_category", "address", "phone_number", "place_id")
-_ATTRIBUTES = (
-    *("PK", "SK", "timestamp_added", "validation_status", "label_proposed_by", "line_ids", "confidence"),
-    *("formatted_address", *_PLACE_FIELDS, *(f"canonical_{name}" for name in _PLACE_FIELDS)),
-    *("run_id", "created_at", "lines_delta_prefix", "words_delta_prefix", "lines_state", "words_state"),
-)
-
 
 @dataclass
 class TableReceipt:
@@ -49,15 +42,9 @@ class TableReceipt:
 
 
 def scan_receipts(dynamodb: Any, table: str) -> list[TableReceipt]:
-    """Every receipt of which the table has any item at all, with the attributes that can matter."""
+    """Every receipt of which the table has any item at all."""
     receipts: dict[tuple[str, int], TableReceipt] = {}
-    placeholders = {f"#{index}": name for index, name in enumerate(_ATTRIBUTES)}
-    pages = dynamodb.get_paginator("scan").paginate(
-        TableName=table,
-        ConsistentRead=True,
-        ProjectionExpression=", ".join(placeholders),
-        ExpressionAttributeNames=placeholders,
-    )
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     for page in pages:
         for item in page["Items"]:
             _take(receipts, item)
