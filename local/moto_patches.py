@@ -57,6 +57,7 @@ def check_version(version: str) -> None:
 def _targets() -> list[tuple[Any, str, Callable[[Any], Any]]]:
     from moto.core.serialize import BaseJSONSerializer
     from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.dynamo_type import Item
     from moto.dynamodb.models.table import Table
     from moto.dynamodbstreams.models import DynamoDBStreamsBackend
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -65,6 +66,7 @@ def _targets() -> list[tuple[Any, str, Callable[[Any], Any]]]:
 
     return [
         (Table, "query", narrow_to_partition),
+        (Item, "project", project_by_name),
         *((DynamoDBBackend, name, one_at_a_time) for name in _TABLE_REQUESTS),
         (DynamoDBBackend, "update_item", update_a_copy),
         (DynamoDBStreamsBackend, "get_records", forget_old_iterators),
@@ -101,6 +103,23 @@ def _view_of(table: Any, hash_key: Any) -> Any:
     view = object.__new__(type(table))
     view.__dict__ = {**table.__dict__, "items": {hash_key: table.items.get(hash_key, {})}}
     return view
+
+
+def project_by_name(original: Any) -> Any:
+    """moto turns a whole item into plain Python once for each attribute of a projection, and back: 18 times for the
+    facts of a plan, a third of its time. A projection of whole attributes needs no turning."""
+
+    def project(self: Any, expressions: list[list[str]]) -> Any:
+        if any(len(path) != 1 or "[" in path[0] for path in expressions):
+            return original(self, expressions)
+        view = object.__new__(type(self))
+        view.hash_key, view.range_key, view.attrs = self.hash_key, self.range_key, type(self.attrs)()
+        for (name,) in expressions:
+            if name in self.attrs:
+                view.attrs[name] = self.attrs[name]
+        return view
+
+    return project
 
 
 def one_at_a_time(original: Any) -> Any:

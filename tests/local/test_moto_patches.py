@@ -378,3 +378,34 @@ def test_a_scalar_is_answered_without_a_search_for_its_type(
     dynamodb.get_item(TableName=TABLE, Key={"PK": {"S": "a"}, "SK": {"S": "k01"}})
     assert "Item" in searched
     assert "BOOL" not in searched
+
+
+@pytest.mark.parametrize("projection", ["PK, SK", "SK, n", "G, nowhere", "deep.inside, n", "steps[0]"])
+def test_a_projection_answers_as_without_the_patch(projection: str, dynamodb: Any) -> None:
+    item = {"PK": {"S": "p"}, "SK": {"S": "s"}, "n": {"N": "1"}, "G": {"S": "g"}, "more": {"S": "x"}}
+    nested = {"deep": {"M": {"inside": {"S": "y"}, "other": {"S": "z"}}}, "steps": {"L": [{"S": "0"}, {"S": "1"}]}}
+    dynamodb.put_item(TableName=TABLE, Item={**item, **nested})
+    request = {
+        "TableName": TABLE,
+        "KeyConditionExpression": "PK = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": "p"}},
+        "ProjectionExpression": projection,
+    }
+    plain = dynamodb.query(**request)["Items"]
+    patches = MotoPatches()
+    patches.apply()
+    try:
+        assert dynamodb.query(**request)["Items"] == plain
+        assert "more" not in plain[0]
+    finally:
+        patches.remove()
+
+
+def test_a_projection_of_whole_attributes_turns_no_item_into_python(
+    dynamodb: Any, patched: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.dynamodb.models.dynamo_type import Item
+
+    monkeypatch.setattr(Item, "to_regular_json", lambda self: pytest.fail(f"{self} was converted"))
+    request = {"ExpressionAttributeValues": {":pk": {"S": "a"}}, "ProjectionExpression": "SK, n"}
+    assert dynamodb.query(TableName=TABLE, KeyConditionExpression="PK = :pk", **request)["Count"] == 12

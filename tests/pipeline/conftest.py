@@ -16,6 +16,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         schedule_seconds=None,  # a test that wants the schedule calls it
         batch_window_seconds=0.2,
         poll_seconds=0.05,
+        keep_snapshots=2,
+        expire_grace_seconds=0,
         environment={"MAX_RECEIPTS_PER_ROUND": "5"},
     )
     with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:

@@ -9,6 +9,7 @@ from typing import Any
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.exceptions import ConditionalCheckFailed
 from moto.dynamodb.models import DynamoDBBackend
+from moto.s3.models import S3Backend
 
 Act = Callable[[Callable[[], Any]], Any]
 
@@ -43,6 +44,26 @@ def at_update(ending: str, act: Act, *, times: int = 1) -> Iterator[list[str]]:
         yield seen
     finally:
         DynamoDBBackend.update_item = original
+
+
+@contextmanager
+def after_report(act: Callable[[], None]) -> Iterator[list[str]]:
+    """Call `act` when MergeDeltas has staged its shard and writes its report: before anybody validates it."""
+    original = S3Backend.put_object
+    seen: list[str] = []
+
+    def put_object(self: S3Backend, *args: Any, **kwargs: Any) -> Any:
+        key = str(kwargs["key_name"] if "key_name" in kwargs else args[1])
+        if key.startswith("reports/"):
+            seen.append(key)
+            act()
+        return original(self, *args, **kwargs)
+
+    S3Backend.put_object = put_object
+    try:
+        yield seen
+    finally:
+        S3Backend.put_object = original
 
 
 def lose_the_answer(update: Callable[[], Any]) -> Any:

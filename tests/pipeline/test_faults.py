@@ -7,7 +7,9 @@ import pyarrow as pa
 import pytest
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.quarantine import Quarantine
+from receipt_dynamo_stream.versions import list_versions
 
+from .faults import after_report
 from .world import World, word_ids
 
 A, B = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1)
@@ -84,6 +86,55 @@ def test_a_damaged_base_on_efs_is_fetched_again_from_s3(world: World, how: str) 
         file.write_bytes(data if how == "flip" else data[: len(data) // 2])
     world.published(B)
     assert world.ids() == word_ids(A) | word_ids(B)
+
+
+def test_a_staged_shard_that_is_not_what_was_merged_is_never_published(world: World) -> None:
+    world.stack.poller.pause()
+    try:
+        world.put_receipt(A)
+        world.announce(A)
+        world.mark(A)
+
+        def damage() -> None:
+            (file,) = (world.efs / "words/staging").rglob("data_level0.bin")
+            data = bytearray(file.read_bytes())
+            data[len(data) // 2] ^= 0xFF
+            file.write_bytes(data)
+
+        with after_report(damage) as staged:
+            assert world.run().error == "ShardInvalid"
+        assert staged
+        assert world.head().pointer is None
+        assert world.run().outcome == "published"
+        assert world.ids() == word_ids(A)
+    finally:
+        world.stack.poller.resume()
+
+
+def test_download_snapshot_brings_back_what_efs_lacks_of_the_base(world: World) -> None:
+    world.published(A)
+    pointer = world.head().pointer
+    (file,) = (world.efs / "words/shards").rglob("chroma.sqlite3")
+    before = file.read_bytes()
+    file.unlink()
+    world.mark(A)
+    arn = world.start()
+    assert world.end_of(arn).outcome == "unchanged"
+    downloaded = [
+        e for e in world.stack.executions.history(arn) if '"files": 1' in str(e.get("taskSucceededEventDetails"))
+    ]
+    assert len(downloaded) == 1, "DownloadSnapshot is the step that fetched it"
+    assert file.read_bytes() == before
+    assert world.head().pointer == pointer
+
+
+def test_versions_beyond_those_that_are_kept_become_expired_and_stay_in_the_history(world: World) -> None:
+    for receipt in (A, B, ReceiptId("cccc", 1)):  # the stack keeps two
+        world.published(receipt)
+    rows = list_versions(world.dynamodb, world.names.control_table, "words")
+    states = [row.state for row in rows if row.state != "candidate"]
+    assert len(states) >= 3
+    assert states == ["EXPIRED"] * (len(states) - 2) + ["committed"] * 2
 
 
 def test_a_record_that_does_not_parse_goes_raw_to_the_failure_queue_and_holds_nothing_up(world: World) -> None:
