@@ -1,8 +1,9 @@
 """The seeded data of the merge benchmark: a words collection, and three plans that change it.
 
-Unit vectors of 1,536 float32 dimensions without any structure, and 15 scalar metadata keys a record: nine that its
-delta brings and six that the facts decide. Everything depends on the numbers of receipt and word alone, so that each
-process makes the same records for itself.
+Unit vectors of 1,536 float32 dimensions, and 15 scalar metadata keys a record: nine that its delta brings and six that
+the facts decide. Receipts repeat their words, so a vector is one of 2,000 directions with noise of half its length; or,
+unstructured, all noise, which no embedding is, and which makes Chroma's graph as expensive as it can be. Everything
+depends on the numbers of receipt and word alone, so that each process makes the same records for itself.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from receipt_chroma.chroma_dir import batches
+from receipt_chroma.derived import DerivedMetadata
+from receipt_chroma.records import Metadata, Record
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id, word_record_id
 from receipt_dynamo_stream.plan import Plan, PlannedReceipt
-
-from receipt_chroma.chroma_dir import batches
-from receipt_chroma.derived import DerivedMetadata
-from receipt_chroma.records import Record
 
 COLLECTION = "words"
 DIMENSION = 1536
@@ -41,9 +43,10 @@ _PLACE = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many records the base has, and how many each plan changes."""
+    """How many records the base has, how many each plan changes, and whether the vectors are all noise."""
 
     base: int
+    unstructured: bool = False
 
     @property
     def added(self) -> int:
@@ -81,20 +84,37 @@ def facts_of(number: int, words: int, *, runs: int = 1, merchant: str = _PLACE["
     )
 
 
-def delta_of(facts: ReceiptFacts) -> list[Record]:
+@cache
+def _directions() -> NDArray[np.float64]:
+    return _unit(np.random.default_rng(7).standard_normal((2_000, DIMENSION)))
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    lengths: NDArray[np.float64] = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / lengths
+
+
+def _vectors(sizes: Sizes, seed: Sequence[int], count: int) -> NDArray[np.float32]:
+    random = np.random.default_rng(seed)
+    vectors = _unit(random.standard_normal((count, DIMENSION)))
+    if not sizes.unstructured:
+        vectors = _unit(_directions()[random.integers(0, len(_directions()), count)] + vectors / 2)
+    return vectors.astype(np.float32)
+
+
+def delta_of(sizes: Sizes, facts: ReceiptFacts) -> list[Record]:
     """The records of the newest run of a receipt: all its words."""
     which = len(facts.runs)
     number = int(facts.receipt.image_id[:8], 16)
     words = sorted(facts.words)
-    vectors = np.random.default_rng([number, which]).standard_normal((len(words), DIMENSION))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = _vectors(sizes, [number, which], len(words))
     return [
         Record(word_record_id(facts.receipt, line, word), vector, f"word {line}-{word}", _own_metadata(line, word))
-        for vector, (line, word) in zip(vectors.astype(np.float32), words, strict=True)
+        for vector, (line, word) in zip(vectors, words, strict=True)
     ]
 
 
-def _own_metadata(line: int, word: int) -> dict[str, str | int | float | bool]:
+def _own_metadata(line: int, word: int) -> Metadata:
     return {
         "text": f"word {line}-{word}",
         "image_width": 2480,
@@ -108,12 +128,12 @@ def _own_metadata(line: int, word: int) -> dict[str, str | int | float | bool]:
     }
 
 
-def whole_records(facts: ReceiptFacts) -> list[Record]:
+def whole_records(sizes: Sizes, facts: ReceiptFacts) -> list[Record]:
     """The newest run's records as a collection has them, with what the facts say: what a naive producer uploads."""
     derived = DerivedMetadata(facts, COLLECTION)
     return [
         replace(record, metadata=derived.apply(parse_record_id(record.id), record.metadata))
-        for record in delta_of(facts)
+        for record in delta_of(sizes, facts)
     ]
 
 

@@ -1,7 +1,8 @@
 """One measurement of the merge benchmark, in a process of its own: prints JSON.
 
-    python benchmarks/merge_measure.py prepare FOLDER RECORDS            the base, and all deltas
-    python benchmarks/merge_measure.py ours|naive FOLDER RECORDS CASE    one merge
+    python benchmarks/merge_measure.py prepare|ours|naive FOLDER RECORDS VECTORS [CASE]
+
+prepare makes the base and all deltas; ours and naive merge one case. VECTORS is structured or unstructured.
 
 Ours is merge_shard and then validate_shard. Naive is what one writes first: per delta unpack the Chroma tar.gz, get
 its rows, upsert them 250 at a time into the snapshot's directory, in place; it stages, uploads, hashes and validates
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import chromadb
-import pyarrow  # noqa: F401  # loaded before anything is measured
+import pyarrow  # loaded before anything is measured
 import pyarrow.ipc  # noqa: F401
 from chromadb.config import Settings
 from folder_s3 import FolderS3
@@ -42,13 +43,12 @@ from merge_data import (
     upsert,
     whole_records,
 )
-from receipt_dynamo_stream.facts import ReceiptFacts
-from receipt_dynamo_stream.head import Pointer
-
 from receipt_chroma import load_manifest, merge_shard, validate_shard, write_arrow_delta_to, write_manifest
 from receipt_chroma.chroma_dir import ChromaDir, batches
 from receipt_chroma.files import sha256_file
 from receipt_chroma.records import Record, add_digests, record_hash
+from receipt_dynamo_stream.facts import ReceiptFacts
+from receipt_dynamo_stream.head import Pointer
 
 BUCKET = "bucket"
 NAIVE_BATCH = 250
@@ -115,12 +115,12 @@ def prepare(ground: Ground) -> None:
     """Publish the base with this package, copy it for naive with Chroma's own settings, and upload all deltas."""
     facts = base_facts(ground.sizes)
     for one in facts:
-        write_arrow_delta_to(ground.s3, BUCKET, one.runs[0].delta_prefix, delta_of(one))
+        write_arrow_delta_to(ground.s3, BUCKET, one.runs[0].delta_prefix, delta_of(ground.sizes, one))
     for case in ("added", "added-in-10", "replaced"):
         for one in ground.facts(case):
             prefix = one.runs[-1].delta_prefix
-            write_arrow_delta_to(ground.s3, BUCKET, prefix, delta_of(one))
-            tar = chroma_tar(whole_records(one))
+            write_arrow_delta_to(ground.s3, BUCKET, prefix, delta_of(ground.sizes, one))
+            tar = chroma_tar(whole_records(ground.sizes, one))
             ground.s3.put_object(Bucket=BUCKET, Key=f"{prefix}delta.tar.gz", Body=tar)
     plan = plan_of(facts, None, 1)
     report = merge_shard(plan=plan, plan_key="plan", shard=0, attempt="base", **ground.places())
@@ -175,7 +175,11 @@ def naive(ground: Ground, case: str) -> dict[str, Any]:
         with measured() as cost, closing(_client(snapshot)) as client:
             collection = client.get_collection(COLLECTION, embedding_function=None)
             for one in facts:
-                rows = _rows(collection, one) if case == "metadata" else _unpacked(ground.s3, one, Path(private))
+                rows = (
+                    _rows(collection, ground.sizes, one)
+                    if case == "metadata"
+                    else _unpacked(ground.s3, one, Path(private))
+                )
                 for batch in batches(rows, NAIVE_BATCH):
                     upsert(collection, batch)
         with ChromaDir.open(snapshot, COLLECTION) as directory:
@@ -192,9 +196,9 @@ def _unpacked(s3: Any, facts: ReceiptFacts, private: Path) -> list[Record]:
             return _records(client.get_collection(COLLECTION, embedding_function=None))
 
 
-def _rows(collection: Any, facts: ReceiptFacts) -> list[Record]:
+def _rows(collection: Any, sizes: Sizes, facts: ReceiptFacts) -> list[Record]:
     """The rows that the snapshot has of a receipt, with the new merchant."""
-    found = _records(collection, ids=[record.id for record in whole_records(facts)])
+    found = _records(collection, ids=[record.id for record in whole_records(sizes, facts)])
     for record in found:
         record.metadata["merchant_name"] = str(facts.place and facts.place["merchant_name"])
     return found
@@ -210,9 +214,9 @@ def _client(path: Path) -> Any:
     return chromadb.PersistentClient(path=str(path), settings=Settings(anonymized_telemetry=False))
 
 
-def main(command: str, folder: str, records: str, case: str = "") -> None:
+def main(command: str, folder: str, records: str, vectors: str, case: str = "") -> None:
     """One command, as the docstring of the module says."""
-    ground = Ground(Path(folder), Sizes(int(records)))
+    ground = Ground(Path(folder), Sizes(int(records), vectors == "unstructured"))
     if command == "prepare":
         prepare(ground)
     else:

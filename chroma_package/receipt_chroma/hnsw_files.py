@@ -55,9 +55,9 @@ class Header:
 
 @dataclass(frozen=True)
 class Elements:
-    """What data_level0.bin holds: all vectors, read from the file where they are used; rows and labels of the live ones.
+    """What data_level0.bin holds: all vectors, read from the file where they are used, and which elements are live.
 
-    vectors has one row per element; rows are the row numbers of the elements that are not deleted, labels are theirs.
+    vectors has one row per element; rows are the numbers of those that are not deleted, labels are theirs.
     """
 
     vectors: NDArray[np.float32]

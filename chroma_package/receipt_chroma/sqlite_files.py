@@ -18,9 +18,10 @@ _VECTOR_SEGMENT: Final = "VECTOR"
 _METADATA_SEGMENT: Final = "METADATA"
 _DOCUMENT: Final = "chroma:document"
 _INTERNAL: Final = "chroma:"
+# The plus keeps SQLite from the index over segment and name: by row number nothing has to be sorted, in a file.
 _SCALARS: Final = (
     "SELECT e.id, e.embedding_id, m.key, m.string_value, m.int_value, m.float_value, m.bool_value"
-    " FROM embeddings e LEFT JOIN embedding_metadata m ON m.id = e.id WHERE e.segment_id = ? ORDER BY e.id"
+    " FROM embeddings e LEFT JOIN embedding_metadata m ON m.id = e.id WHERE +e.segment_id = ? ORDER BY e.id"
 )
 _ARRAYS: Final = (
     "SELECT id, key, string_value, int_value, float_value, bool_value FROM embedding_metadata_array ORDER BY id, rowid"
@@ -89,12 +90,14 @@ def read_texts(folder: Path, facts: SqliteFacts) -> Iterator[tuple[str, str | No
         rows = connection.execute(_SCALARS, (facts.metadata_segment,))
         for (row, record_id), values in groupby(rows, key=itemgetter(0, 1)):
             metadata = {key: _value(*columns) for _, _, key, *columns in values if key is not None}
+            lists: dict[str, list[Any]] = {}
             while next_array is not None and next_array[0] <= row:
                 if next_array[0] == row:
                     for _, key, *columns in next_array[1]:
-                        metadata.setdefault(key, []).append(_value(*columns))
+                        lists.setdefault(key, []).append(_value(*columns))
                 next_array = next(arrays, None)
             document = metadata.pop(_DOCUMENT, None)
+            metadata |= lists
             yield record_id, document, {key: value for key, value in metadata.items() if not key.startswith(_INTERNAL)}
 
 

@@ -86,7 +86,7 @@ class Machine:
                 self.table.collection,
                 plain(before),
             )
-            deltas = [RunDelta(run, self._read(run.run_id)) for run in facts.runs]
+            deltas = [RunDelta(run, self._read(run.run_id)) for run in reversed(facts.runs)]
             wanted = wanted_records(deltas, facts, self.table.collection).resolve(before)
             changes = difference(before, wanted)
             self.shard.write(changes)
@@ -142,7 +142,7 @@ def check_vanishing(collection: str, events: Sequence[Event], choose: st.DataObj
         run.run_id for row in machine.table.rows.values() for run in row.runs.values() if run.state == "COMPLETED"
     ]
     if completed:
-        machine.gone = set(choose.draw(st.lists(st.sampled_from(completed), unique=True)))
+        machine.gone = set(choose.draw(st.lists(st.sampled_from(completed), unique=True, min_size=1)))
     machine.again()
     assert plain(machine.shard.records) == before, "a delta that is gone takes records with it"
     machine.run([event for event in events if event[0] != "fail"])

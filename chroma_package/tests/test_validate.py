@@ -13,11 +13,13 @@ import chromadb
 import numpy as np
 import pytest
 from chromadb.config import Settings
+from receipt_chroma import shard_checks
 from receipt_chroma.chroma_dir import ChromaDir, compact_sqlite
 from receipt_chroma.errors import ShardInvalid
 from receipt_chroma.hnsw_files import Header, read_header, read_labels
-from receipt_chroma.records import Record, add_digests, record_hash
+from receipt_chroma.records import Record, add_digests, metadata_bytes, record_hash
 from receipt_chroma.shard_checks import Expected, check_directory
+from receipt_chroma.sqlite_files import read_sqlite, read_texts
 from receipt_dynamo_stream.plan import Plan
 from receipt_dynamo_stream.report import ShardReport
 from receipt_dynamo_stream.sharding import shard_of
@@ -281,6 +283,66 @@ def test_damage_is_refused_with_a_name(shard: Path, name: str) -> None:
     with pytest.raises(ShardInvalid) as refused:
         check_directory(shard, expected_of(RECORDS), full=True)
     assert refused.value.problem == problem, str(refused.value)
+
+
+@pytest.mark.parametrize("name", FILE_DAMAGES)
+def test_damage_to_a_shard_too_large_for_chromadb_to_read_whole_is_refused_with_the_same_name(
+    shard: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_checks, "CHROMADB_READ_RECORDS", 0)
+    test_damage_is_refused_with_a_name(shard, name)
+
+
+def test_the_tables_give_the_texts_that_chromadb_gives(tmp_path: Path) -> None:
+    records = [
+        word(
+            1,
+            1,
+            n=1,
+            truth=True,
+            x=0.1 + 0.2,
+            y=0.9802897264899629,
+            names=["b", "a", "b"],
+            numbers=[3, 1],
+            flags=[False],
+        ),
+        word(1, 2, document=None, floats=[0.1 + 0.2, 1.0], one=1.0, nothing=0, no=False, empty="", umlaut="ä\0"),
+        replace(word(1, 3), metadata={}, document=""),
+        replace(word(1, 4), metadata={}, document=None),
+        word(1, 5, names=["last"]),
+    ]
+    folder = made(tmp_path / "shard", records)
+    with ChromaDir.open(folder, "words") as directory:
+        expected = {
+            name: (document, metadata_bytes(metadata)) for name, document, metadata in directory.texts(directory.ids())
+        }
+    found = read_texts(folder, read_sqlite(folder, "words"))
+    assert {name: (document, metadata_bytes(metadata)) for name, document, metadata in found} == expected
+    assert len(expected) == 5
+
+
+def test_a_sample_that_chromadb_gives_otherwise_than_the_tables_is_unreadable(
+    shard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_checks, "CHROMADB_READ_RECORDS", 0)
+    monkeypatch.setattr(
+        shard_checks, "read_texts", lambda *_: ((name, "EGGS", data) for name, _, data in read_texts(*_))
+    )
+    with pytest.raises(ShardInvalid, match="otherwise than its files"):
+        check_directory(shard, expected_of(RECORDS), full=True)
+
+
+def test_a_database_is_made_compact_where_that_pays_and_else_left_alone(shard: Path) -> None:
+    database = shard / "chroma.sqlite3"
+    before = database.read_bytes()
+    compact_sqlite(shard)
+    assert database.read_bytes() == before
+    sql(shard, "CREATE TABLE waste (content BLOB)", "INSERT INTO waste VALUES (zeroblob(1000000))", "DROP TABLE waste")
+    wasteful = database.stat().st_size
+    compact_sqlite(shard)
+    assert database.stat().st_size < wasteful - 900_000
+    assert {path.name for path in shard.iterdir() if path.is_file()} == {"chroma.sqlite3", "receipts.txt"}
+    check_directory(shard, expected_of(RECORDS), full=True)
 
 
 @pytest.mark.parametrize(
