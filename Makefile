@@ -35,7 +35,7 @@ test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo,
 	$(BIN)/python -m pytest chroma_package/tests -m slow --timeout 1800
 	$(BIN)/python -m pytest tests -m slow --timeout 1800
 
-check: $(VENV)/.installed-dev ## lint, format check and types
+check: $(VENV)/.installed-dev check-cdk ## lint, format check and types, and all of check-cdk
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p receipt_dynamo_stream -p receipt_chroma -p handlers -p local -p console
