@@ -48,7 +48,7 @@ class Bench:
     def run(self, command: str, case: str = "") -> Any:
         """What one process printed."""
         arguments = [sys.executable, str(MEASURE), command, *self._arguments, *([case] if case else [])]
-        answer = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+        answer = subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True).stdout
         return json.loads(answer) if answer.strip() else None
 
     def best(self, case: str, *sides: str) -> list[dict[str, Any]]:
