@@ -192,7 +192,7 @@ def _unpacked(s3: Any, facts: ReceiptFacts, private: Path) -> list[Record]:
     with tempfile.TemporaryDirectory(dir=private) as folder:
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             # The filters came with Python 3.11.4; these tars are the benchmark's own.
-            tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # noqa: S202
+            tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         with closing(_client(Path(folder))) as client:
             return _records(client.get_collection(COLLECTION, embedding_function=None))
 
