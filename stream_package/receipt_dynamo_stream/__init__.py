@@ -7,8 +7,8 @@ The names here are the public surface for services that read the table's stream:
     message = build_message(record, change)      # StreamMessage, for people and queues
 
 The pipeline's own parts are imported from their modules: `pending`, `read_facts`, `planning`, `plan`, `report`,
-`settle`, `reconcile`, `head`, `versions`, `quarantine`. Importing the package imports neither boto3 nor botocore;
-clients are passed in.
+`settle`, `reconcile`, `head`, `versions`, `history`, `quarantine`. Importing the package imports neither boto3 nor
+botocore; clients are passed in.
 """
 
 from receipt_dynamo_stream.attributes import decode_item

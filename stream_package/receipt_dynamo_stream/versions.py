@@ -184,10 +184,37 @@ def list_versions(client: Any, table: str, collection: str) -> list[VersionRow]:
     return sorted(rows, key=lambda row: parse_snapshot_id(row.snapshot_id))
 
 
+def list_version_range(
+    client: Any, table: str, collection: str, first_version: int, last_version: int
+) -> list[VersionRow]:
+    """The rows of these versions and of those between, oldest first, by one consistent Query between sort keys.
+
+    A version has several rows when attempts to publish it failed. Empty when first_version is the higher one.
+    """
+    if first_version > last_version:
+        return []
+    items = query_all(
+        client,
+        TableName=table,
+        KeyConditionExpression="PK = :pk AND SK BETWEEN :first AND :after",
+        ExpressionAttributeValues={
+            ":pk": string(f"COLLECTION#{collection}"),
+            ":first": string(_version_prefix(first_version)),
+            ":after": string(_version_prefix(last_version + 1)),  # no row has this key: ids are longer
+        },
+    )
+    rows = [_row(item) for item in items]
+    return sorted(rows, key=lambda row: parse_snapshot_id(row.snapshot_id))
+
+
 def read_version(client: Any, table: str, collection: str, snapshot_id: str) -> VersionRow | None:
     """One row by a consistent read; None when there is none."""
     answer = client.get_item(TableName=table, Key=row_key(collection, snapshot_id), ConsistentRead=True)
     return _row(answer["Item"]) if answer.get("Item") else None
+
+
+def _version_prefix(version: int) -> str:
+    return f"{_ROW_PREFIX}{max(version, 0):010d}"
 
 
 def _row(item: Item) -> VersionRow:

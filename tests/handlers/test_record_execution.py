@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from receipt_dynamo_stream.history import list_executions
 
 from handlers.record_execution import record_execution
 
@@ -121,6 +122,38 @@ def test_an_event_without_its_input_is_placed_by_the_executions_name(aws: Aws) -
 def test_an_input_that_names_no_collection_is_history_too(aws: Aws, asked: str) -> None:
     record_execution(event("FAILED", input=asked, name="by-hand", error="InvalidInput"), CONTEXT)
     assert len(rows(aws, "unknown")) == 1
+
+
+def test_the_snapshot_that_an_input_names_stays_with_the_row(aws: Aws) -> None:
+    asked = {"collection": "words", "mode": "rollback", "snapshot_id": "0000000003-0000000005-0"}
+    record_execution(event("RUNNING", input=json.dumps(asked)), CONTEXT)
+    assert rows(aws)[0]["snapshot_id"] == "0000000003-0000000005-0"
+    record_execution(event("FAILED", input=json.dumps(asked), error="SnapshotDamaged"), CONTEXT)
+    (row,) = rows(aws)
+    assert (row["mode"], row["snapshot_id"], row["error"]) == ("rollback", asked["snapshot_id"], "SnapshotDamaged")
+
+
+def test_a_late_end_never_overwrites_that_of_a_redrive(aws: Aws) -> None:
+    output = json.dumps({"result": {"outcome": "unchanged"}})
+    record_execution(event("SUCCEEDED", output=output, stopDate=ENDED + 60_000), CONTEXT)
+    assert record_execution(event("FAILED", error="ShardInvalid"), CONTEXT) == {"recorded": False}
+    assert rows(aws)[0]["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("output", ['"text"', '{"result": "text"}', '{"result": {"outcome": null, "version": "7"}}'])
+def test_an_output_of_another_shape_is_a_row_without_outcome(aws: Aws, output: str) -> None:
+    assert record_execution(event("SUCCEEDED", output=output), CONTEXT) == {"recorded": True}
+    (row,) = rows(aws)
+    assert not {"outcome", "version"} & set(row)
+
+
+def test_what_is_written_here_is_what_the_history_reads(aws: Aws) -> None:
+    record_execution(event("FAILED", error="ShardInvalid", cause="a page"), CONTEXT)
+    output = json.dumps({"result": {"outcome": "published", "version": 7}})
+    record_execution(event("SUCCEEDED", output=output, name="words-b", startDate=STARTED + 1), CONTEXT)
+    newest, oldest = list_executions(aws.dynamodb, "control", "words", limit=9).rows
+    assert (newest.name, newest.outcome, newest.version, newest.error) == ("words-b", "published", 7, None)
+    assert (oldest.arn, oldest.status, oldest.trigger, oldest.error) == (ARN, "FAILED", "stream", "ShardInvalid")
 
 
 def test_a_long_cause_is_cut(aws: Aws) -> None:

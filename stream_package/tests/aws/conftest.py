@@ -55,8 +55,7 @@ def aws() -> Iterator[dict[str, Any]]:
         yield {service: session.client(service) for service in ("dynamodb", "s3", "sqs")}
 
 
-@pytest.fixture
-def tables(aws: dict[str, Any]) -> Tables:
+def make_tables(aws: dict[str, Any]) -> Tables:
     """An empty receipts table and an empty control table."""
     made = Tables(aws["dynamodb"], f"receipts-{next(_numbers)}", f"control-{next(_numbers)}")
     for name in (made.receipts, made.control):
@@ -67,6 +66,12 @@ def tables(aws: dict[str, Any]) -> Tables:
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
         )
     return made
+
+
+@pytest.fixture
+def tables(aws: dict[str, Any]) -> Tables:
+    """Tables of a test's own."""
+    return make_tables(aws)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from receipt_dynamo_stream.head import (
 )
 from receipt_dynamo_stream.versions import (
     VersionRow,
+    list_version_range,
     list_versions,
     mark_committed,
     mark_expired,
@@ -183,3 +184,20 @@ def test_versions_are_listed_oldest_first_and_head_is_none_of_them(tables: Table
     for id_ in ids:
         put_candidate(tables.client, tables.control, "words", VersionRow(id_))
     assert [row.snapshot_id for row in list_versions(tables.client, tables.control, "words")] == ids[::-1]
+
+
+def test_a_range_of_versions_is_read_with_every_attempt_at_them(tables: Tables) -> None:
+    put_head(tables, fence=number(1))
+    ids = [snapshot_id_of(*parts) for parts in ((8, 1, 0), (9, 2, 0), (9, 11, 10), (10, 12, 0), (11, 13, 0))]
+    for id_ in ids:
+        put_candidate(tables.client, tables.control, "words", VersionRow(id_))
+
+    def found(first: int, last: int) -> list[str]:
+        rows = list_version_range(tables.client, tables.control, "words", first, last)
+        return [row.snapshot_id for row in rows]
+
+    assert found(9, 10) == ids[1:4]
+    assert found(9, 9) == ids[1:3]
+    assert found(0, 99) == ids
+    assert found(-1, 8) == ids[:1]
+    assert found(12, 99) == found(10, 9) == []
