@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from receipt_chroma.rollback import rollback_target, write_rollback
+from receipt_chroma.stopwatch import Stopwatch
 from receipt_dynamo_stream.errors import PointerMissing
 from receipt_dynamo_stream.head import read_head
+from receipt_dynamo_stream.times import normal_time
 from receipt_dynamo_stream.versions import VersionRow, list_versions, put_candidate
 
 from .clients import client
@@ -27,16 +29,18 @@ def prepare_rollback(event: Event, _context: Any) -> Event:
     if head is None or head.pointer is None:
         raise PointerMissing(f"HEAD of {collection} names no snapshot: there is nothing to roll back")
     target = rollback_target(head, list_versions(dynamodb, table, collection), event["snapshot_id"])
-    pointer, manifest = write_rollback(
-        head=replace(head, fence=event["fence"]),
-        target=target,
-        execution=event["execution_name"],
-        trigger=event["trigger"],
-        at=event["acquired_at"],
-        s3=client("s3"),
-        bucket=settings().bucket,
-        efs_root=settings().efs,
-    )
+    watch = Stopwatch()
+    with watch.measure("manifest"):
+        pointer, manifest = write_rollback(
+            head=replace(head, fence=event["fence"]),
+            target=target,
+            execution=event["execution_name"],
+            trigger=event["trigger"],
+            at=event["acquired_at"],
+            s3=client("s3"),
+            bucket=settings().bucket,
+            efs_root=settings().efs,
+        )
     row = VersionRow(
         snapshot_id=pointer.snapshot_id,
         parent=head.pointer.snapshot_id,
@@ -45,9 +49,11 @@ def prepare_rollback(event: Event, _context: Any) -> Event:
         plan_key=manifest.plan_key,
         execution=event["execution"],
         trigger=event["trigger"],
-        created_at=manifest.created_at,
+        created_at=normal_time(manifest.created_at),
         records=manifest.records,
         bytes=manifest.total_bytes,
+        seconds=watch.seconds,
+        rollback=event["snapshot_id"],
     )
     put_candidate(dynamodb, table, collection, row)
     return {**pointer.to_json(), "records": manifest.records, "rollback": event["snapshot_id"]}

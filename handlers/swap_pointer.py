@@ -8,6 +8,7 @@ from typing import Any
 from receipt_chroma.download import ensure_snapshot
 from receipt_chroma.manifest import load_manifest
 from receipt_chroma.pointer import swap_pointer as swap
+from receipt_chroma.stopwatch import Stopwatch
 from receipt_dynamo_stream.head import Pointer, raise_projected_version
 from receipt_dynamo_stream.versions import mark_committed
 
@@ -25,9 +26,12 @@ def swap_pointer(event: Event, _context: Any) -> Event:
     """
     s3, bucket, collection = client("s3"), settings().bucket, event["collection"]
     pointer = Pointer.from_json(event)
-    fetched = ensure_snapshot(s3, bucket, settings().efs, collection, load_manifest(s3, bucket, pointer))
-    moved = swap(settings().efs, collection, pointer)
+    watch = Stopwatch()
+    with watch.measure("swap"):
+        fetched = ensure_snapshot(s3, bucket, settings().efs, collection, load_manifest(s3, bucket, pointer))
+        moved = swap(settings().efs, collection, pointer)
     dynamodb, table = client("dynamodb"), settings().control_table
     raise_projected_version(dynamodb, table, collection, pointer.version)
-    mark_committed(dynamodb, table, collection, pointer.snapshot_id, committed_at=datetime.now(UTC).isoformat())
+    now = datetime.now(UTC).isoformat()
+    mark_committed(dynamodb, table, collection, pointer.snapshot_id, committed_at=now, seconds=watch.seconds)
     return {"version": pointer.version, "moved": moved, "files": fetched.files, "bytes": fetched.bytes}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from receipt_chroma.publish import write_manifest as publish
+from receipt_chroma.stopwatch import Stopwatch
+from receipt_dynamo_stream.brought import brought_by
 from receipt_dynamo_stream.plan import load_plan
-from receipt_dynamo_stream.report import MergeCounts, load_report
+from receipt_dynamo_stream.report import load_report
 from receipt_dynamo_stream.versions import VersionRow, put_candidate
 
 from .clients import client
@@ -20,7 +22,9 @@ def write_manifest(event: Event, _context: Any) -> Event:
     s3, bucket = client("s3"), settings().bucket
     plan = load_plan(s3, bucket, event["plan_key"])
     reports = [load_report(s3, bucket, key) for key in event["report_keys"]]
-    pointer, manifest = publish(plan=plan, reports=reports, s3=s3, bucket=bucket, efs_root=settings().efs)
+    watch, brought = Stopwatch(), brought_by(plan, reports)
+    with watch.measure("manifest"):
+        pointer, manifest = publish(plan=plan, reports=reports, s3=s3, bucket=bucket, efs_root=settings().efs)
     row = VersionRow(
         snapshot_id=pointer.snapshot_id,
         parent=plan.base.snapshot_id if plan.base else None,
@@ -32,7 +36,12 @@ def write_manifest(event: Event, _context: Any) -> Event:
         created_at=plan.planned_at,
         records=manifest.records,
         bytes=sum(file.size for shard in manifest.shards for file in shard.files),
-        counts=sum((report.counts for report in reports), MergeCounts()).to_json(),
+        counts=brought.counts.to_json(),
+        seconds={**brought.seconds, **watch.seconds},
+        receipts=brought.receipts,
+        runs=brought.runs,
+        refused=brought.refused,
+        first_changed_at=brought.first_changed_at,
     )
     put_candidate(client("dynamodb"), settings().control_table, plan.collection, row)
     return {**pointer.to_json(), "records": manifest.records}

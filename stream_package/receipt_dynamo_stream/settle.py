@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from receipt_dynamo_stream import names
+from receipt_dynamo_stream.brought import brought_by, merged_runs
 from receipt_dynamo_stream.head import Pointer
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.pending import WORKERS, PendingReceipts
 from receipt_dynamo_stream.plan import Plan
 from receipt_dynamo_stream.quarantine import Quarantine
-from receipt_dynamo_stream.report import MergeCounts, Refusal, ShardReport
+from receipt_dynamo_stream.report import Refusal, ShardReport
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.runs import complete_run, fail_run, settle_order
 from receipt_dynamo_stream.versions import mark_committed
@@ -84,28 +85,25 @@ def settle_changes(
         return True
 
     refusals = [refusal for report in reports for refusal in report.refusals]
-    refused = {(refusal.receipt, refusal.run_id) for refusal in refusals}
-    merged = [
-        (one.receipt, run_id, vectors)
-        for report in reports
-        for one in report.receipts
-        for run_id, vectors in one.runs.items()
-        if (one.receipt, run_id) not in refused
-    ]
     reported = {report.shard for report in reports}
     planned = [one for one in plan.receipts if one.shard in reported]
     with transient_errors():
-        completed_runs = sum(_parallel(complete, merged))
+        completed_runs = sum(_parallel(complete, merged_runs(reports)))
         failed_runs = sum(_parallel(refuse, refusals))
         if pointer is not None:
+            brought = brought_by(plan, reports)
             mark_committed(
                 client,
                 control_table,
                 plan.collection,
                 pointer.snapshot_id,
                 committed_at=now,
-                counts=sum((report.counts for report in reports), MergeCounts()).to_json(),
-                seconds=_slowest(reports),
+                counts=brought.counts.to_json(),
+                seconds=brought.seconds,
+                receipts=brought.receipts,
+                runs=brought.runs,
+                refused=brought.refused,
+                first_changed_at=brought.first_changed_at,
             )
         settled = sum(_parallel(lambda one: pending.settle(one.facts.receipt, one.change), planned))
     return Settled(settled, len(plan.receipts) - settled, completed_runs, failed_runs)
@@ -116,12 +114,3 @@ def _parallel(work: Callable[[T], R], values: Sequence[T]) -> Iterable[R]:
         return [work(value) for value in values]
     with ThreadPoolExecutor(min(WORKERS, len(values)), thread_name_prefix="settle") as pool:
         return list(pool.map(work, values))
-
-
-def _slowest(reports: Sequence[ShardReport]) -> dict[str, float]:
-    # Shards are merged side by side, so the slowest one is what the step took.
-    seconds: dict[str, float] = {}
-    for report in reports:
-        for step, duration in report.seconds.items():
-            seconds[step] = max(duration, seconds.get(step, 0.0))
-    return seconds

@@ -10,6 +10,7 @@ from typing import Any, Final
 from receipt_dynamo_stream.attributes import Item, decode, int_of, null_or_string, number, string, text_of
 from receipt_dynamo_stream.conditions import query_all, refused_item, update_if
 from receipt_dynamo_stream.head import head_key, parse_snapshot_id
+from receipt_dynamo_stream.times import seconds_between
 
 CANDIDATE: Final = "candidate"
 COMMITTED: Final = "committed"
@@ -20,7 +21,16 @@ _ROW_PREFIX = "VERSION#"
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """One attempt to publish a version. counts are records by name, seconds are durations by step."""
+    """One attempt to publish a version: what it is, who made it, and what it brought.
+
+    created_at is when its plan was made. committed_at is when readers could see it: it is set after the swap, some
+    moments after the commit itself, whose time is HEAD's. expired_at: its files may be gone since then. rollback, of a
+    rollback's row: the snapshot id whose shards it publishes again.
+
+    counts are records by what happened to them; seconds durations by step, as far as the steps told. receipts are those
+    of the plan, runs those that it is the first to hold, refused those whose delta was bad, first_changed_at the oldest
+    change among its receipts. A rollback brings nothing: 0 and None, as for rows that are older than these attributes.
+    """
 
     snapshot_id: str
     state: str = CANDIDATE
@@ -38,6 +48,18 @@ class VersionRow:
     bytes: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    receipts: int = 0
+    runs: int = 0
+    refused: int = 0
+    first_changed_at: str | None = None
+    rollback: str | None = None
+
+    @property
+    def visible_after_seconds(self) -> float | None:
+        """From the oldest change that it brought to its being visible; None when either time is not known."""
+        if self.first_changed_at is None or self.committed_at is None:
+            return None
+        return seconds_between(self.first_changed_at, self.committed_at)
 
     @property
     def version(self) -> int:
@@ -73,6 +95,11 @@ def put_candidate(client: Any, table: str, collection: str, row: VersionRow) -> 
         "bytes": number(row.bytes),
         "counts": _numbers(row.counts),
         "seconds": _numbers(row.seconds),
+        "receipts": number(row.receipts),
+        "runs": number(row.runs),
+        "refused": number(row.refused),
+        "first_changed_at": null_or_string(row.first_changed_at),
+        "rollback": null_or_string(row.rollback),
     }
     try:
         client.put_item(
@@ -97,10 +124,15 @@ def mark_committed(
     committed_at: str,
     counts: Mapping[str, int] | None = None,
     seconds: Mapping[str, float] | None = None,
+    receipts: int | None = None,
+    runs: int | None = None,
+    refused: int | None = None,
+    first_changed_at: str | None = None,
 ) -> bool:
-    """A row becomes committed, and takes what the merge counted; again only adds numbers, the first time stays.
+    """A row becomes committed, and takes what is known of it; may be called by several steps, and by each again.
 
-    False when the row is gone or EXPIRED.
+    The first committed_at stays, and the first duration of each step. The other values are written over: they are made
+    from plan and reports, so they are the same every time. False when the row is gone or EXPIRED.
     """
     sets = ["#state = :committed", "committed_at = if_not_exists(committed_at, :at)"]
     values: dict[str, Any] = {
@@ -109,11 +141,23 @@ def mark_committed(
         ":at": string(committed_at),
     }
     names = {"#state": "state"}
-    for name, numbers in (("counts", counts), ("seconds", seconds)):
-        if numbers is not None:
+    found = {
+        "counts": None if counts is None else _numbers(counts),
+        "receipts": None if receipts is None else number(receipts),
+        "runs": None if runs is None else number(runs),
+        "refused": None if refused is None else number(refused),
+        "first_changed_at": None if first_changed_at is None else string(first_changed_at),
+    }
+    for name, value in found.items():
+        if value is not None:
             sets.append(f"#{name} = :{name}")
             names[f"#{name}"] = name
-            values[f":{name}"] = _numbers(numbers)
+            values[f":{name}"] = value
+    for place, (step, duration) in enumerate(sorted((seconds or {}).items())):
+        path = f"#seconds.#step{place}"  # the candidate has the map
+        sets.append(f"{path} = if_not_exists({path}, :step{place})")
+        names |= {"#seconds": "seconds", f"#step{place}": step}
+        values[f":step{place}"] = number(duration)
     applied, _ = update_if(
         client,
         table=table,
@@ -237,6 +281,11 @@ def _row(item: Item) -> VersionRow:
         bytes=int_of(item, "bytes"),
         counts=counts,
         seconds=seconds,
+        receipts=int_of(item, "receipts"),
+        runs=int_of(item, "runs"),
+        refused=int_of(item, "refused"),
+        first_changed_at=text_of(item, "first_changed_at"),
+        rollback=text_of(item, "rollback"),
     )
 
 

@@ -39,6 +39,23 @@ def test_a_rollback_publishes_the_older_version_as_a_new_one_and_pauses(world: W
     assert {row.state for row in rows.values()} == {"committed"}
 
 
+def test_a_version_tells_what_it_brought_and_a_rollback_which_version_it_publishes_again(world: World) -> None:
+    old, _ = two_versions(world)
+    arn = world.start(mode="rollback", snapshot_id=old)
+    world.end_of(arn)
+    rows = list_versions(world.dynamodb, world.names.control_table, "words")
+    first, *_, last = rows
+    assert (first.receipts, first.runs, first.refused, first.trigger) == (1, 1, 0, "stream")
+    assert {"read", "write", "stage", "manifest", "swap"} <= set(first.seconds)
+    assert first.visible_after_seconds is not None
+    assert 0 < first.visible_after_seconds < 60
+    assert (last.state, last.rollback, last.execution, last.trigger) == ("committed", old, arn, "operator")
+    assert (last.receipts, last.counts, last.visible_after_seconds) == (0, {}, None)
+    assert set(last.seconds) == {"manifest", "swap"}
+    assert last.created_at < (last.committed_at or "")
+    assert (last.records, last.bytes) == (first.records, first.bytes)
+
+
 def test_after_a_rollback_nothing_is_published_until_the_collection_is_resumed(world: World) -> None:
     old, _ = two_versions(world)
     world.run(mode="rollback", snapshot_id=old)

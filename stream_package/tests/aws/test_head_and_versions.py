@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from receipt_dynamo_stream.errors import KeyMalformed, PointerMissing
 from receipt_dynamo_stream.head import (
@@ -124,6 +126,11 @@ ROW = VersionRow(
     bytes=1_000_000_000_000,
     counts={"added": 3},
     seconds={"merge": 1.25},
+    receipts=4,
+    runs=3,
+    refused=1,
+    first_changed_at=NOW,
+    rollback=snapshot_id_of(1, 5, 0),
 )
 
 
@@ -146,7 +153,8 @@ def test_a_version_goes_from_candidate_to_committed_to_expired_and_never_back(ta
     assert put_candidate(client, table, "words", ROW) is False
     row = read_version(client, table, "words", id_)
     assert row is not None
-    assert (row.state, row.committed_at, row.counts, row.seconds) == ("committed", LATER, {"added": 5}, {"a": 0.5})
+    assert (row.state, row.committed_at, row.counts) == ("committed", LATER, {"added": 5})
+    assert row.seconds == {"merge": 1.25, "a": 0.5}
     assert mark_expired(client, table, "words", id_, now=LATER) is True
     assert mark_expired(client, table, "words", id_, now=LATER) is False
     assert put_candidate(client, table, "words", ROW) is False
@@ -154,6 +162,38 @@ def test_a_version_goes_from_candidate_to_committed_to_expired_and_never_back(ta
     row = read_version(client, table, "words", id_)
     assert row is not None
     assert (row.state, row.expired_at) == ("EXPIRED", LATER)
+
+
+def test_steps_add_to_a_row_and_the_first_time_of_each_stays(tables: Tables) -> None:
+    client, table, id_ = tables.client, tables.control, ROW.snapshot_id
+    put_candidate(client, table, "words", VersionRow(id_, seconds={"read": 1.0}))
+    assert mark_committed(client, table, "words", id_, committed_at=NOW, seconds={"swap": 0.5})
+    for again in range(2):
+        settled: dict[str, Any] = {"seconds": {"read": 9.0, "stage": 2.0 + again}, "counts": {"added": 5}}
+        settled |= {"receipts": 4, "runs": 3, "refused": 1, "first_changed_at": "2026-07-28T11:59:58+00:00"}
+        assert mark_committed(client, table, "words", id_, committed_at=LATER, **settled)
+    assert mark_committed(client, table, "words", id_, committed_at=LATER, seconds={"swap": 7.0})
+    row = read_version(client, table, "words", id_)
+    assert row is not None
+    assert row.seconds == {"read": 1.0, "swap": 0.5, "stage": 2.0}
+    assert (row.committed_at, row.counts, row.receipts, row.runs, row.refused) == (NOW, {"added": 5}, 4, 3, 1)
+    assert row.visible_after_seconds == 2.0
+
+
+def test_a_row_from_before_these_attributes_has_their_defaults(tables: Tables) -> None:
+    tables.put_control(
+        "COLLECTION#words", f"VERSION#{ROW.snapshot_id}", state=text("committed"), committed_at=text(NOW)
+    )
+    (row,) = list_versions(tables.client, tables.control, "words")
+    assert row == VersionRow(ROW.snapshot_id, state="committed", committed_at=NOW)
+    assert (row.receipts, row.runs, row.refused, row.first_changed_at, row.visible_after_seconds) == (
+        0,
+        0,
+        0,
+        None,
+        None,
+    )
+    assert VersionRow(ROW.snapshot_id, first_changed_at=NOW).visible_after_seconds is None
 
 
 def test_an_execution_that_lost_its_lease_expires_nothing(tables: Tables) -> None:

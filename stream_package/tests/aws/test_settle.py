@@ -19,6 +19,7 @@ from .conftest import Tables
 A, B, C = (ReceiptId(image, 1) for image in "abc")
 RECEIPTS = (A, B, C)
 SNAPSHOT = snapshot_id_of(4, 8, 0)
+CHANGED = ("2026-07-28T11:59:59+00:00", "2026-07-28T11:59:30+00:00", NOW)
 POINTER = Pointer(4, SNAPSHOT, "snapshots/words/manifests/x.json", "ab" * 32)
 
 
@@ -35,7 +36,7 @@ def plan(**changes: Any) -> Plan:
         shards=2,
         planned_at=NOW,
         receipts=tuple(
-            PlannedReceipt(place % 2, f"t{place}", 1, NOW, ReceiptFacts(receipt))
+            PlannedReceipt(place % 2, f"t{place}", 1, CHANGED[place], ReceiptFacts(receipt))
             for place, receipt in enumerate(RECEIPTS)
         ),
     )
@@ -118,6 +119,8 @@ def test_what_was_merged_is_settled_and_told(world: Tables) -> None:
     row = read_version(world.client, world.control, "words", SNAPSHOT)
     assert row is not None
     assert (row.state, row.committed_at, row.counts["added"], row.seconds) == ("committed", LATER, 4, {"merge": 2.0})
+    assert (row.receipts, row.runs, row.refused) == (3, 2, 1)
+    assert row.visible_after_seconds == 330
 
 
 def test_settling_twice_changes_nothing(world: Tables) -> None:
