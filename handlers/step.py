@@ -33,6 +33,17 @@ def flush(collected: Metrics) -> None:
         collected.clear_metrics()
 
 
+def execution_of(event: Event) -> str | None:
+    """The name of the execution that an event belongs to, from whichever of its parts says it; None if none does."""
+    if "execution_name" in event:
+        return str(event["execution_name"])
+    parts = str(event.get("plan_key", "")).split("/")
+    if len(parts) == 4:  # plans/{collection}/{execution}/{round}-{attempt}.json.gz
+        return parts[2]
+    detail = event.get("detail")
+    return str(detail["name"]) if isinstance(detail, dict) and "name" in detail else None
+
+
 def step(handler: Handler) -> Handler:
     """Wrap a state's function. What it raises leaves as it is, but for AWS's passing errors, which become
     TransientServiceError, the name that the state machine retries."""
@@ -42,6 +53,8 @@ def step(handler: Handler) -> Handler:
         log = logger()
         log.inject_lambda_context(lambda _event, _context: None, clear_state=True)(event, context)
         log.append_keys(**{key: event[key] for key in ("collection", "round", "shard", "plan_key") if key in event})
+        if (execution := execution_of(event)) is not None:
+            log.append_keys(execution=execution)
         try:
             with transient_errors():
                 result = handler(event, context)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import ApplicationMissing
-from local.names import STREAM_HANDLER
+from local.names import RECORDER, STREAM_HANDLER
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -28,6 +28,8 @@ STEPS = (
 SHARD_STEPS = ("MergeDeltas", "ValidateShard")
 """The steps that run once per shard, in parallel."""
 
+_RECORDER_SECONDS = 30.0
+
 
 @dataclass(frozen=True)
 class Function:
@@ -46,17 +48,20 @@ class Function:
 
 @dataclass(frozen=True)
 class Application:
-    """A definition with its functions. `root` is the functions' LAMBDA_TASK_ROOT and import path."""
+    """A definition with its functions. `root` is the functions' LAMBDA_TASK_ROOT and import path. The recorder, where
+    there is one, gets an event for every execution that starts or ends.
+    """
 
     root: Path
     definition: Path
     steps: tuple[Function, ...]
     stream_handler: Function
+    recorder: Function | None = None
 
     @property
     def functions(self) -> tuple[Function, ...]:
         """Every function, those that the state machine calls first."""
-        return (*self.steps, self.stream_handler)
+        return (*self.steps, self.stream_handler, *((self.recorder,) if self.recorder else ()))
 
     def check(self) -> None:
         """Raise ApplicationMissing unless every file is there."""
@@ -93,9 +98,11 @@ def compaction_application(
 ) -> Application:
     """The repository's own application: the very files that are deployed."""
     functions = functions_of((*STEPS, STREAM_HANDLER), merge_workers=merge_workers, timeout_seconds=timeout_seconds)
+    (recorder,) = functions_of((RECORDER,), timeout_seconds=min(_RECORDER_SECONDS, timeout_seconds))
     return Application(
         root=root,
         definition=root / "state_machines" / "compaction.asl.json",
         steps=functions[:-1],
         stream_handler=functions[-1],
+        recorder=recorder,
     )

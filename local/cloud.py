@@ -14,7 +14,8 @@ from urllib.request import Request, urlopen
 from local import names
 from local.environment import CREDENTIALS, PROCESS_ENVIRONMENT, ProcessEnvironment
 from local.errors import StackAlreadyRunning
-from local.moto_patches import MotoPatches, interpreter_threads
+from local.moto_executions import Tell, interpreter_threads
+from local.moto_patches import MotoPatches
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,8 @@ class Cloud:
         host, port = self._server.get_host_and_port()
         return f"http://{host}:{port}"
 
-    def start(self, lambda_endpoint_url: str) -> None:
-        """Raises StackAlreadyRunning; UnsupportedMoto."""
+    def start(self, lambda_endpoint_url: str, tell: Tell) -> None:
+        """`tell` hears of executions that start and end. Raises StackAlreadyRunning; UnsupportedMoto."""
         if not self._running.acquire(blocking=False):
             raise StackAlreadyRunning("a local stack runs in this process already: stop it first")
         try:
@@ -46,7 +47,7 @@ class Cloud:
                 {**PROCESS_ENVIRONMENT, "AWS_ENDPOINT_URL_LAMBDA": lambda_endpoint_url}
             )
             self._environment.enter()
-            self._patches.apply()
+            self._patches.apply(tell)
             self._start_mock()
             self._start_server()
         except BaseException:

@@ -1,6 +1,7 @@
 """Where the noise goes. moto's interpreter logs an error for every Fail state and every retried Task: to a file."""
 
 import logging
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 _TO_FILE = {"moto": logging.WARNING, "werkzeug": logging.WARNING}
@@ -9,8 +10,12 @@ _TO_FILE = {"moto": logging.WARNING, "werkzeug": logging.WARNING}
 _ALSO_TO_FILE = {"local": logging.INFO}
 
 
+MAX_BYTES = 5 * 1024 * 1024
+_KEPT = 2
+
+
 class StackLog:
-    """Routes log records into one file while a stack runs."""
+    """Routes log records into one file while a stack runs; a full one is kept as `….log.1`, the one before as `.2`."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -20,7 +25,7 @@ class StackLog:
     def start(self) -> None:
         """Open the file and take the loggers over."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(self._file, encoding="utf-8")
+        handler = RotatingFileHandler(self._file, maxBytes=MAX_BYTES, backupCount=_KEPT, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s %(message)s"))
         for name, level in (_TO_FILE | _ALSO_TO_FILE).items():
             logger = logging.getLogger(name)

@@ -6,24 +6,27 @@ raise the pin, run the tests of this module with the new version and change TEST
 
 import copy
 import threading
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 from local.errors import UnsupportedMoto
+from local.moto_executions import (
+    Tell,
+    end_at_once,
+    forget_old_executions,
+    keep_first_ending,
+    parse_once,
+    tell_nobody,
+    tell_of_start,
+)
 
 TESTED_VERSION = "5.2.5"
 KEPT_ITERATORS = 1000
-KEPT_EXECUTIONS = 2000
-_STARTING_SECONDS = 2.0
 
 _TABLE_REQUESTS = ("get_item", "put_item", "delete_item", "query", "scan", "transact_write_items")
 _SCALARS = frozenset({"S", "N", "BOOL", "NULL"})
-
-FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
 class MotoPatches:
@@ -32,12 +35,12 @@ class MotoPatches:
     def __init__(self) -> None:
         self._patches: list[Any] = []
 
-    def apply(self) -> None:
+    def apply(self, tell: Tell = tell_nobody) -> None:
         """Raises UnsupportedMoto, before anything is touched."""
         import moto
 
         check_version(moto.__version__)
-        for target, name, replace in _targets():
+        for target, name, replace in _targets(tell):
             replacement = patch.object(target, name, replace(getattr(target, name)))
             replacement.start()
             self._patches.append(replacement)
@@ -54,7 +57,7 @@ def check_version(version: str) -> None:
         raise UnsupportedMoto(f"moto {version} is installed; the local stack patches private parts of {TESTED_VERSION}")
 
 
-def _targets() -> list[tuple[Any, str, Callable[[Any], Any]]]:
+def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], Any]]]:
     from moto.core.serialize import BaseJSONSerializer
     from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.dynamo_type import Item
@@ -70,8 +73,9 @@ def _targets() -> list[tuple[Any, str, Callable[[Any], Any]]]:
         *((DynamoDBBackend, name, one_at_a_time) for name in _TABLE_REQUESTS),
         (DynamoDBBackend, "update_item", update_a_copy),
         (DynamoDBStreamsBackend, "get_records", forget_old_iterators),
-        (Execution, "stop", end_at_once),
-        (BaseExecutionWorkerCommunication, "terminated", keep_first_ending),
+        (Execution, "start", partial(tell_of_start, tell=tell)),
+        (Execution, "stop", partial(end_at_once, tell=tell)),
+        (BaseExecutionWorkerCommunication, "terminated", partial(keep_first_ending, tell=tell)),
         (StepFunctionsParserBackend, "start_execution", forget_old_executions),
         (AmazonStateLanguageParser, "parse", parse_once),
         (BaseJSONSerializer, "_serialize_type_structure", copy_scalars),
@@ -175,66 +179,6 @@ def forget_old_iterators(original: Any) -> Any:
     return get_records
 
 
-def end_at_once(original: Any) -> Any:
-    """StopExecution makes an execution ABORTED there and then, as on AWS, whatever its Lambdas still do.
-
-    moto leaves it RUNNING until the Lambda returns; nobody could take over from an execution whose worker is frozen.
-    """
-
-    def stop(self: Any, stop_date: Any, error: str | None, cause: str | None) -> None:
-        _wait_until_started(self)
-        with _ending:
-            if self.exec_status.value in FINAL:
-                return
-            original(self, stop_date, error, cause)
-            self.exec_status = type(self.exec_status).ABORTED
-            self.stop_date, self.error, self.cause = datetime.now(UTC), error or None, cause or None
-
-    return stop
-
-
-def keep_first_ending(original: Any) -> Any:
-    """What an execution ended as stays, also when its threads come to another end later (in a Map they do: FAILED)."""
-
-    def terminated(self: Any) -> None:
-        with _ending:
-            if self.execution.exec_status.value not in FINAL:
-                original(self)
-
-    return terminated
-
-
-def forget_old_executions(original: Any) -> Any:
-    """Every execution keeps its history and its threads' objects for ever, and the schedule starts one after the other.
-    Keep the newest that have ended, and all that run."""
-
-    def start_execution(self: Any, state_machine_arn: str, *args: Any, **kwargs: Any) -> Any:
-        execution = original(self, state_machine_arn, *args, **kwargs)
-        with _ending:
-            executions = self.describe_state_machine(state_machine_arn).executions
-            old = executions[:-KEPT_EXECUTIONS]
-            executions[: len(old)] = [each for each in old if each.status not in FINAL]
-            interpreter_threads()
-        return execution
-
-    return start_execution
-
-
-def parse_once(original: Any) -> Any:
-    """moto parses the state machine anew for every execution, 0.2 to 0.4 s of computing time for ours; a copy of the
-    parsed one takes 10 ms. A copy, so that an execution shares with no other what may hold state while it runs."""
-
-    @lru_cache(maxsize=4)
-    def parsed(definition: str) -> Any:
-        return original(definition)
-
-    def parse(definition: str) -> Any:
-        program, tree = parsed(definition)
-        return copy.deepcopy(program), tree
-
-    return staticmethod(parse)
-
-
 def copy_scalars(original: Any) -> Any:
     """moto looks for each of the ten types of an attribute value under several spellings. A scalar has one, and it is
     there in the form that is sent: copying it takes a quarter off what this process computes in a burst of writes."""
@@ -248,23 +192,4 @@ def copy_scalars(original: Any) -> Any:
     return serialize
 
 
-def interpreter_threads() -> list[threading.Thread]:
-    """The threads of executions that still run, however little; moto's list of those that ended is cut on the way."""
-    from moto.stepfunctions.parser.utils import TMP_THREADS
-
-    TMP_THREADS[:] = [thread for thread in TMP_THREADS if thread.ident is None or thread.is_alive()]
-    return list(TMP_THREADS)
-
-
 _requests = threading.RLock()
-_ending = threading.Lock()
-
-
-def _wait_until_started(execution: Any) -> None:
-    """An execution is RUNNING some milliseconds before its interpreter can be told to stop."""
-    deadline = time.monotonic() + _STARTING_SECONDS
-    while time.monotonic() < deadline:
-        environment = execution.exec_worker.env
-        if environment is not None and environment.program_state() is not None:
-            return
-        time.sleep(0.005)

@@ -12,6 +12,7 @@ FAILURE_QUEUE = "compaction-failures"
 STATE_MACHINE = "compaction"
 STATE_MACHINE_ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{STATE_MACHINE}"
 STREAM_HANDLER = "StreamHandler"
+RECORDER = "RecordExecution"
 
 
 def function_arn(name: str) -> str:

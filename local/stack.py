@@ -20,17 +20,19 @@ from local.logs import StackLog
 from local.poller import Mapping, Poller
 from local.schedule import Schedule
 from local.settings import StackSettings
+from local.status_events import StatusEvents
 from local.workers import Workers
 
 T = TypeVar("T")
 
 _STOP_SECONDS = 10.0
 _RESET_SECONDS = 5.0
+_RECORD_SECONDS = 2.0
 
 
 class LocalStack:
-    """Lives in `folder`: `efs/` stands for the file system, `logs/` has the stack's log and one per worker, `tmp/` is
-    the workers' /tmp. One stack per process. `with LocalStack(folder) as stack:` starts and stops it.
+    """Lives in `folder`: `efs/` stands for the file system, `logs/` has the stack's log and one per worker (bounded),
+    `tmp/` is the workers' /tmp. One stack per process. `with LocalStack(folder) as stack:` starts and stops it.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class LocalStack:
             merge_workers=self.settings.merge_workers, timeout_seconds=self.settings.function_timeout_seconds
         )
         self._filters = filters
-        self._log = StackLog(self.folder / "logs" / "stack.log")
+        self._log = StackLog(self.logs / "stack.log")
         self._cloud = Cloud()
         self._clients: dict[str, Any] = {}
         self._definition = ""
@@ -56,11 +58,17 @@ class LocalStack:
         self._executions: Executions | None = None
         self._poller: Poller | None = None
         self._schedule: Schedule | None = None
+        self._status_events: StatusEvents | None = None
 
     @property
     def efs(self) -> Path:
         """The folder that stands for the file system."""
         return self.folder / "efs"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs; `worker_logs.find_invocation` finds an invocation there by its request id."""
+        return self.folder / "logs"
 
     @property
     def workers(self) -> Workers:
@@ -81,6 +89,11 @@ class LocalStack:
     def schedule(self) -> Schedule:
         """What starts executions every few seconds."""
         return _started(self._schedule)
+
+    @property
+    def status_events(self) -> StatusEvents:
+        """What tells the recorder of executions that start and end."""
+        return _started(self._status_events)
 
     @property
     def connection(self) -> Connection:
@@ -142,7 +155,11 @@ class LocalStack:
         # moto must know where the server listens before there can be workers, which must know where moto listens.
         server = invoke_server(lambda function, event: self.workers.invoke(function, event))
         ending.callback(server.stop)
-        self._cloud.start(lambda_endpoint_url=f"http://{server.address}")
+        recorder = self.application.recorder
+        events = self._status_events = StatusEvents(
+            None if recorder is None else lambda event: self.workers.invoke(recorder.name, event)
+        )
+        self._cloud.start(lambda_endpoint_url=f"http://{server.address}", tell=events.tell)
         ending.callback(self._cloud.stop)
         environment = handler_environment(
             settings=self.settings,
@@ -151,17 +168,20 @@ class LocalStack:
             work_root=self.folder / "tmp",
             failure_queue_url=self.failure_queue_url,
         )
-        workers = Workers(self.application, environment, self.folder / "logs", self.settings.init_timeout_seconds)
+        workers = Workers(self.application, environment, self.logs, self.settings.init_timeout_seconds)
         self._workers = workers
         server.start()
         self._create_resources()
         executions = self._executions = Executions(self._cloud.client("stepfunctions"))
         ending.callback(join_interpreter, _STOP_SECONDS)
+        ending.callback(events.stop)
         ending.callback(lambda: self.poller.join())
         ending.callback(workers.stop)
         ending.callback(executions.stop_all)
         ending.callback(lambda: self.poller.ask_to_stop())
         ending.callback(workers.refuse)
+        ending.callback(events.wait_delivered, _RECORD_SECONDS)
+        events.start()
         self._poller = self._new_poller()
         self._poller.start()
         schedule = self._schedule = Schedule(executions, self.settings.schedule_seconds)
@@ -169,15 +189,16 @@ class LocalStack:
         schedule.start()
 
     def stop(self) -> None:
-        """Take everything down: stop poller and schedule, refuse invocations, abort what runs, end the workers, wait
-        for the interpreter, then the servers. The other way round leaves orphans. May be called twice."""
+        """Take everything down: stop the schedule, let what has ended be recorded, refuse invocations, stop the poller,
+        abort what runs, end the workers, wait for the interpreter, then the servers. The other way round leaves
+        orphans. May be called twice."""
         self._ending.close()
 
     def _forget(self) -> None:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
-        self._workers = self._poller = self._executions = self._schedule = None
+        self._workers = self._poller = self._executions = self._schedule = self._status_events = None
 
     def reset(self, busy_seconds: float = _RESET_SECONDS) -> None:
         """A stack as new, for the next test: no data, no executions, nothing on the file system. Workers stay warm, but
@@ -190,6 +211,9 @@ class LocalStack:
         self.executions.stop_all()  # the stream handler may have started one just now
         self.workers.drain(busy_seconds)
         join_interpreter(_STOP_SECONDS)
+        if not self.status_events.wait_delivered(busy_seconds):
+            self.status_events.forget()
+        self.workers.drain(busy_seconds)  # no late row may come into the new tables
         self._cloud.reset()
         self.executions.forget()
         for folder in (self.efs, self.folder / "tmp"):

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local.invocation import Invocation, InvocationResult, exited, timed_out
 from local.runtime_api import RuntimeApi
+from local.worker_logs import WorkerLog
 
 _TERMINATE_SECONDS = 1.0
 _ANSWER_AFTER_EXIT_SECONDS = 0.5
@@ -30,16 +32,17 @@ class Worker:
         handler: str,
         environment: Mapping[str, str],
         cwd: Path,
-        log_file: Path,
+        log: WorkerLog,
         on_exit: Callable[["Worker"], None],
     ) -> None:
         self.function = function
         self.current: Invocation | None = None
+        self.log = log
         self._on_exit = on_exit
         self._killed = False
         self._api = RuntimeApi(function)
         self._api.start()
-        with log_file.open("ab") as output:
+        with log.open() as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "awslambdaric", handler],
                 cwd=cwd,
@@ -65,6 +68,8 @@ class Worker:
     def run(self, invocation: Invocation, init_timeout_seconds: float) -> InvocationResult:
         """Run one event to its end. A worker that takes too long is killed, in its start as in its work."""
         self.current = invocation
+        self.log.start(invocation.request_id)
+        began = time.monotonic()
         if not self._alive:
             invocation.finish(exited(invocation.request_id, self._process.returncode), "Unhandled")
         self._api.offer(invocation)
@@ -75,6 +80,8 @@ class Worker:
         result = invocation.result
         if result is None:
             raise RuntimeError(f"{self.function} ended request {invocation.request_id} without a result")
+        seconds = time.monotonic() - began
+        self.log.end(invocation.request_id, seconds=seconds, function_error=result.function_error)
         self.current = None
         return result
 

@@ -16,6 +16,7 @@ from local.errors import InvokesRefused, StillRunning, TooManyRequests, UnknownF
 from local.invocation import Invocation, InvocationResult
 from local.names import function_arn, function_name
 from local.worker import Worker
+from local.worker_logs import WorkerLog
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,6 @@ class WorkerPool:
         self._changed = threading.Condition()
         self._idle: list[Worker] = []
         self._all: list[Worker] = []
-        self._numbers = itertools.count(1)
         self._refusing = False
 
     def invoke(self, payload: bytes) -> InvocationResult:
@@ -129,18 +129,24 @@ class WorkerPool:
             return worker
 
     def _start(self) -> Worker:
-        number = next(self._numbers)
+        worker_log = WorkerLog(self._free_log_file())
         worker = Worker(
             function=self.function.name,
             handler=self.function.handler,
             environment=self._environment,
             cwd=self._root,
-            log_file=self._log_folder / f"{self.function.name}-{number}.log",
+            log=worker_log,
             on_exit=self._gone,
         )
-        log.info("worker %s %d of %s started", worker.pid, number, self.function.name)
+        log.info("worker %s of %s started, logs to %s", worker.pid, self.function.name, worker_log.file.name)
         self._all.append(worker)
         return worker
+
+    def _free_log_file(self) -> Path:
+        """The first file that no worker writes to: there are never more files than there were workers at once."""
+        used = {worker.log.file for worker in self._all}
+        files = (self._log_folder / f"{self.function.name}-{number}.log" for number in itertools.count(1))
+        return next(file for file in files if file not in used)
 
     def _release(self, worker: Worker) -> None:
         with self._changed:

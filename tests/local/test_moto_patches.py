@@ -10,10 +10,11 @@ import pytest
 from moto import mock_aws
 from moto.stepfunctions.parser.asl.parse.asl_parser import ASLParserException
 
-from local import moto_patches
+from local import moto_executions, moto_patches
 from local.errors import UnsupportedMoto
 from local.executions import wait_until
-from local.moto_patches import KEPT_ITERATORS, MotoPatches, check_version, interpreter_threads
+from local.moto_executions import interpreter_threads
+from local.moto_patches import KEPT_ITERATORS, MotoPatches, check_version
 
 TABLE = "t"
 
@@ -266,7 +267,7 @@ def create_machine(stepfunctions: Any, state: dict[str, Any]) -> str:
 def test_the_oldest_executions_that_have_ended_are_forgotten(
     patched: None, stepfunctions: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moto_patches, "KEPT_EXECUTIONS", 3)
+    monkeypatch.setattr(moto_executions, "KEPT_EXECUTIONS", 3)
     machine = create_machine(stepfunctions, {"Type": "Wait", "SecondsPath": "$.seconds", "End": True})
 
     def start(name: str, seconds: int) -> str:
