@@ -155,7 +155,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "query",
         "look",
-        "the records of the published snapshot that are nearest to a text",
+        "the records of a version that are nearest to a text",
         'compaction query words "organic milk" -n 3',
         "console.commands:query",
         options.query,
@@ -223,6 +223,14 @@ COMMANDS: tuple[Command, ...] = (
         "compaction versions words --limit 5",
         "console.snapshot_commands:versions",
         options.versions,
+    ),
+    Command(
+        "compare",
+        "snapshots",
+        "what differs between two versions: records, metadata, vectors",
+        "compaction compare words 41 42",
+        "console.snapshot_commands:compare",
+        options.compare,
     ),
     Command(
         "verify",

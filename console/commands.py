@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 from contextlib import AbstractContextManager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from receipt_dynamo_stream.names import COLLECTIONS
@@ -126,11 +127,21 @@ def reconcile(arguments: Namespace) -> int:
 
 
 def query(arguments: Namespace) -> int:
-    from console.query import ask
+    from console.contents import Contents
+    from console.operator_api import OperatorApi
+    from console.query import read_where
 
-    connection = connect(arguments)
-    with waiting("asking the snapshot"):
-        answer = ask(connection, arguments.collection, text=arguments.text, vector_file=arguments.vector, n=arguments.n)
+    if (arguments.text is None) == (arguments.vector is None):
+        raise UsageError("give either a TEXT or --vector FILE")
+    with waiting("asking the snapshot"), Contents(OperatorApi(connect(arguments))) as contents:
+        answer = contents.search(
+            arguments.collection,
+            arguments.version,
+            text=arguments.text,
+            vector=Path(arguments.vector) if arguments.vector is not None else None,
+            n=arguments.n,
+            where=read_where(arguments.where) if arguments.where is not None else None,
+        )
     if arguments.json:
         print_json(answer.to_json())
         return 0

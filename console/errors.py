@@ -12,11 +12,13 @@ ConsoleError                one clear line for the operator; carries the command
 ├── SnapshotNotFound        the collection has no published snapshot yet                      exit 2
 ├── VersionNotFound         no version of the collection has this number or snapshot id       exit 2
 ├── VersionRefused          the version is EXPIRED, or already what is asked for              exit 2
+├── DimensionsDiffer        two versions whose vectors have different lengths                 exit 2
 ├── NothingToPause          the collection has no HEAD yet                                    exit 2
 ├── RunNotFound             no run in quarantine has this id                                  exit 2
 ├── RunAmbiguous            a shortened run id fits several runs in quarantine                exit 2
 ├── Declined                the operator was asked, and said no                               exit 1
 ├── ResumeRefused           HEAD changed with every look: the collection is still paused      exit 1
+├── VersionUnreadable       the version's files are gone, or not what its manifest says       exit 1
 ├── PreviewMissing          the execution of mode plan left no plan                           exit 1
 └── ExecutionFailed         the execution that was waited for did not succeed                 exit 1
 """
@@ -74,6 +76,10 @@ class VersionRefused(ConsoleError):
     """Choose another version."""
 
 
+class DimensionsDiffer(ConsoleError):
+    """Compare versions from before or from after the change of model."""
+
+
 class NothingToPause(ConsoleError):
     """Start an execution first."""
 
@@ -94,6 +100,12 @@ class Declined(ConsoleError):
 
 class ResumeRefused(ConsoleError):
     """Look who rolls back or pauses at the same time, then resume again."""
+
+    exit_code = 1
+
+
+class VersionUnreadable(ConsoleError):
+    """`compaction verify` says more of a retained version; roll back to another one if it is the current one."""
 
     exit_code = 1
 

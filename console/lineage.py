@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from receipt_dynamo_stream.head import Head
+from receipt_dynamo_stream.head import Head, Pointer
 from receipt_dynamo_stream.versions import EXPIRED, VersionRow
 
 from console.errors import VersionNotFound, VersionRefused
@@ -21,6 +21,7 @@ class Version:
 
     `readers`: the version that the file system shows. `counts` is what the merge did to records, by name; a rollback
     has none. `bytes` is the size of its files, shared with other versions or not. `execution` is a name.
+    `manifest_key`, `manifest_sha256` and `plan_key` lead to what it has on S3.
     """
 
     version: int
@@ -37,6 +38,13 @@ class Version:
     trigger: str
     parent: str | None
     plan_key: str
+    manifest_key: str = ""
+    manifest_sha256: str = ""
+
+    @property
+    def pointer(self) -> Pointer:
+        """What HEAD says, or said, of it."""
+        return Pointer(self.version, self.snapshot_id, self.manifest_key, self.manifest_sha256)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, times in ISO-8601."""
@@ -55,10 +63,11 @@ def lineage(head: Head | None, rows: Sequence[VersionRow]) -> list[Version]:
     return [_version(row, place.get(row.snapshot_id), projected) for row in in_order]
 
 
-def find_version(collection: str, versions: Sequence[Version], given: str | None) -> Version:
+def find_version(collection: str, versions: Sequence[Version], given: str | None, *, expired: bool = False) -> Version:
     """The published version of this number or snapshot id, the current one for None.
 
-    Raises VersionNotFound, also for what was never published, and VersionRefused for one that is EXPIRED.
+    Raises VersionNotFound, also for what was never published, and VersionRefused for one that is EXPIRED, unless
+    `expired` says that its files are not needed.
     """
     published = [version for version in versions if version.published]
     if given is None:
@@ -70,7 +79,7 @@ def find_version(collection: str, versions: Sequence[Version], given: str | None
     if found is None:
         what = f"version {given}" if given else "published version"
         raise VersionNotFound(f"no {what} of {collection}: `compaction versions {collection}` lists them")
-    if found.state == "expired":
+    if found.state == "expired" and not expired:
         raise VersionRefused(
             f"version {found.version} of {collection} is EXPIRED for ever: its files may be gone;"
             f" `compaction versions {collection}` lists the others"
@@ -95,4 +104,6 @@ def _version(row: VersionRow, place: int | None, projected: int) -> Version:
         trigger=row.trigger,
         parent=row.parent,
         plan_key=row.plan_key,
+        manifest_key=row.manifest_key,
+        manifest_sha256=row.manifest_sha256,
     )

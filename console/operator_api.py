@@ -9,15 +9,16 @@ from typing import Any
 
 from receipt_dynamo_stream.attributes import string
 from receipt_dynamo_stream.conditions import update_if
+from receipt_dynamo_stream.head import Pointer
 from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.quarantine import Quarantine, QuarantinedRun
 from receipt_dynamo_stream.runs import fail_run
 from receipt_dynamo_stream.versions import EXPIRED, list_versions, row_key
 
 from console import pausing
-from console.api import Api
-from console.errors import ResumeRefused, RunAmbiguous, RunNotFound, VersionRefused
+from console.errors import ResumeRefused, RunAmbiguous, RunNotFound, SnapshotNotFound, VersionRefused
 from console.lineage import Version, find_version, lineage
+from console.stored_api import StoredApi
 
 _RESUME_TRIES = 3
 
@@ -53,7 +54,7 @@ class Expiry:
         return asdict(self)
 
 
-class OperatorApi(Api):
+class OperatorApi(StoredApi):
     """The API, with what changes more than an execution started by hand does."""
 
     # Versions
@@ -66,6 +67,18 @@ class OperatorApi(Api):
     def version(self, collection: str, given: str | None) -> Version:
         """By number or snapshot id, None for the current one. Raises VersionNotFound or VersionRefused."""
         return find_version(collection, self.versions(collection), given)
+
+    def pointer(self, collection: str, given: str | None) -> Pointer:
+        """Where the manifest of a retained version is, given as `version` takes it.
+
+        Raises SnapshotNotFound before the first publication, VersionNotFound or VersionRefused.
+        """
+        if given is not None:
+            return self.version(collection, given).pointer
+        head = self.head(collection)
+        if head is None or head.pointer is None:
+            raise SnapshotNotFound(f"no snapshot of {collection} yet: `compaction status` says what waits")
+        return head.pointer
 
     def pin(self, collection: str, given: str, why: str) -> Version:
         """Keep a version until it is unpinned. Raises VersionNotFound, or VersionRefused for one that is EXPIRED."""

@@ -64,12 +64,21 @@ def query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="?", metavar="TEXT", help="what to look for (on a local stack)")
     parser.add_argument("--vector", metavar="FILE", help="a JSON array of floats to look for instead of a text")
     parser.add_argument("-n", type=positive, default=5, metavar="N", help="how many records to show (default: 5)")
+    parser.add_argument("--version", metavar="VERSION", help=f"{_VERSION} (default: the current one)")
+    parser.add_argument("--where", metavar="JSON", help="only records that match this Chroma filter of metadata")
 
 
 def versions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
     parser.add_argument("--all", action="store_true", help="also what lost attempts left, which was never published")
+
+
+def compare(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    for name in ("older", "newer"):
+        parser.add_argument(name, metavar=name.upper(), help=_VERSION)
+    parser.add_argument("--limit", type=positive, default=10, metavar="N", help="how many of each kind (default: 10)")
 
 
 def verify(parser: argparse.ArgumentParser) -> None:

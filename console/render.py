@@ -186,13 +186,15 @@ def preview_table(preview: PlanPreview) -> Table:
 
 
 def answer_table(answer: "Answer", *, width: int) -> Table:
-    """The nearest records, best first. A narrow terminal gets a short form of the ids; `--json` has them whole."""
+    """The nearest records, best first. A narrow terminal gets short ids and no shards; `--json` has all."""
     table = new_table(f"{answer.collection}, version {answer.version}")
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("Distance", justify="right", no_wrap=True)
     table.add_column("Document", overflow="fold")
     table.add_column("Merchant", overflow="fold")
     table.add_column("Labels", overflow="fold")
+    if width >= WIDE:
+        table.add_column("Shard", justify="right", no_wrap=True)
     table.add_column("Record", overflow="fold", no_wrap=width < WIDE)
     for hit in answer.hits:
         table.add_row(
@@ -201,7 +203,7 @@ def answer_table(answer: "Answer", *, width: int) -> Table:
             Text(hit.document or "-"),
             Text(hit.merchant or "-"),
             Text(", ".join(hit.labels) or "-"),
-            Text(hit.id if width >= WIDE else short_record(hit.id)),
+            *([str(hit.shard), Text(hit.id)] if width >= WIDE else [Text(short_record(hit.id))]),
         )
     return table
 

@@ -1,11 +1,11 @@
-"""The commands about versions: list, pin, verify, roll back, expire."""
+"""The commands about versions: list, compare, pin, verify, roll back, expire."""
 
 from argparse import Namespace
 
 from receipt_dynamo_stream.names import COLLECTIONS
 from rich.text import Text
 
-from console import render_operator
+from console import render_comparison, render_operator
 from console.commands import connect, follow, print_json, report, waiting
 from console.confirm import confirm, require_answer
 from console.errors import ExecutionFailed, VersionRefused
@@ -69,6 +69,24 @@ def _pinned(arguments: Namespace, version: int, snapshot_id: str, *, pinned: boo
     else:
         kept = "is kept until it is unpinned" if pinned else "is left to expiry again"
         stdout_console().print(f"Version {version} of {arguments.collection} {kept}.")
+    return 0
+
+
+def compare(arguments: Namespace) -> int:
+    """Raises DimensionsDiffer and VersionUnreadable."""
+    from console.contents import Contents
+
+    with waiting("comparing versions"), Contents(OperatorApi(connect(arguments))) as contents:
+        found = contents.compare(arguments.collection, arguments.older, arguments.newer, limit=arguments.limit)
+    if arguments.json:
+        print_json(found.to_json())
+        return 0
+    stdout = stdout_console()
+    stdout.print(render_comparison.counts_table(found))
+    if found.differs:
+        stdout.print(render_comparison.changes_table(found, width=stdout.width))
+    if hidden := render_comparison.hidden(found):
+        stdout.print(f"Not shown: {hidden} (--limit).")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from receipt_dynamo_stream.report import FileEntry
 
 from receipt_chroma.files import file_size, storage_errors, sync_folder, write_atomically
-from receipt_chroma.manifest import Manifest
+from receipt_chroma.manifest import Manifest, ManifestShard
 from receipt_chroma.objects import fetch_file, file_pool
 from receipt_chroma.tree import STAGING, collection_folder, manifest_path, object_key
 
@@ -30,10 +31,20 @@ def ensure_snapshot(s3: Any, bucket: str, efs_root: Path, collection: str, manif
     Every file is fetched beside the tree and renamed in, so this may run twice, at once, and after a crash. Raises
     SnapshotDamaged when S3 does not have a file as the manifest says, StorageUnavailable, TransientServiceError.
     """
+    fetched = ensure_shards(s3, bucket, efs_root, collection, manifest.shards)
+    with storage_errors():
+        _ensure_manifest(collection_folder(efs_root, collection), manifest)
+    return fetched
+
+
+def ensure_shards(
+    s3: Any, bucket: str, efs_root: Path, collection: str, shards: Iterable[ManifestShard]
+) -> DownloadResult:
+    """The same for some shards alone, or for those of their files that are given."""
     root = collection_folder(efs_root, collection)
     lacking: list[tuple[str, FileEntry]] = []
     with storage_errors():
-        for shard in manifest.shards:
+        for shard in shards:
             for entry in shard.files:
                 path = f"{shard.path}/{entry.name}"
                 if file_size(root / path) != entry.size:
@@ -42,7 +53,6 @@ def ensure_snapshot(s3: Any, bucket: str, efs_root: Path, collection: str, manif
             (root / STAGING).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=root / STAGING, prefix="download-") as folder:
                 _fetch(s3, bucket, collection, root, Path(folder), lacking)
-        _ensure_manifest(root, manifest)
     return DownloadResult(len(lacking), sum(entry.size for _, entry in lacking))
 
 

@@ -140,26 +140,29 @@ def open_generation(root: Path, collection: str, current: Current, cache: Path) 
         pool = ThreadPoolExecutor(max_workers=min(16, manifest.shard_count), thread_name_prefix="snapshot-shards")
         opening.callback(pool.shutdown)
         written = [shard for shard in manifest.shards if shard.path is not None]
-        prepared = _each(pool, written, lambda shard: _prepare(folder, shard, private / f"{shard.shard:04d}"))
+        prepared = _each(
+            pool, written, lambda shard: prepare_shard(folder / str(shard.path), shard, private / f"{shard.shard:04d}")
+        )
         shards = {
             shard.shard: opening.enter_context(ChromaDir.open(place, collection))
             for shard, place in zip(written, prepared, strict=True)
         }
-        probe = [1.0] * (manifest.dimension or 0)
-        _each(pool, list(shards.values()), lambda part: _warm_up(part, probe))
+        _each(pool, list(shards.values()), lambda part: warm_up(part, manifest.dimension))
         return Generation(current, manifest, shards, pool, opening.pop_all())
 
 
-def _warm_up(part: ChromaDir, probe: list[float]) -> None:
+def warm_up(part: ChromaDir, dimension: int | None) -> None:
     """Load the index and ask it something: what cannot be read shows here, and not in somebody's query."""
     part.warm_up()
-    if probe and part.count():
-        part.nearest(probe, 1)
+    if dimension and part.count():
+        part.nearest([1.0] * dimension, 1)
 
 
-def _prepare(folder: Path, shard: ManifestShard, target: Path) -> Path:
-    """A private folder that Chroma may open: a verified copy of the database, links to the index files' folders."""
-    published = folder / str(shard.path)
+def prepare_shard(published: Path, shard: ManifestShard, target: Path) -> Path:
+    """A private folder that Chroma may open: a verified copy of the database, links to the index files' folders.
+
+    Raises SnapshotUnavailable, StorageUnavailable, FileNotFoundError.
+    """
     target.mkdir()
     with storage_errors():
         for entry in shard.files:

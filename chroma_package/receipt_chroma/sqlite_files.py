@@ -16,8 +16,8 @@ SQLITE_FILE: Final = "chroma.sqlite3"
 
 _VECTOR_SEGMENT: Final = "VECTOR"
 _METADATA_SEGMENT: Final = "METADATA"
-_DOCUMENT: Final = "chroma:document"
-_INTERNAL: Final = "chroma:"
+DOCUMENT: Final = "chroma:document"
+INTERNAL: Final = "chroma:"
 # The plus keeps SQLite from the index over segment and name: by row number nothing has to be sorted, in a file.
 _SCALARS: Final = (
     "SELECT e.id, e.embedding_id, m.key, m.string_value, m.int_value, m.float_value, m.bool_value"
@@ -89,19 +89,19 @@ def read_texts(folder: Path, facts: SqliteFacts) -> Iterator[tuple[str, str | No
         next_array = next(arrays, None)
         rows = connection.execute(_SCALARS, (facts.metadata_segment,))
         for (row, record_id), values in groupby(rows, key=itemgetter(0, 1)):
-            metadata = {key: _value(*columns) for _, _, key, *columns in values if key is not None}
+            metadata = {key: metadata_value(*columns) for _, _, key, *columns in values if key is not None}
             lists: dict[str, list[Any]] = {}
             while next_array is not None and next_array[0] <= row:
                 if next_array[0] == row:
                     for _, key, *columns in next_array[1]:
-                        lists.setdefault(key, []).append(_value(*columns))
+                        lists.setdefault(key, []).append(metadata_value(*columns))
                 next_array = next(arrays, None)
-            document = metadata.pop(_DOCUMENT, None)
+            document = metadata.pop(DOCUMENT, None)
             metadata |= lists
-            yield record_id, document, {key: value for key, value in metadata.items() if not key.startswith(_INTERNAL)}
+            yield record_id, document, {key: value for key, value in metadata.items() if not key.startswith(INTERNAL)}
 
 
-def _value(text: str | None, integer: int | None, number: float | None, truth: int | None) -> Any:
+def metadata_value(text: str | None, integer: int | None, number: float | None, truth: int | None) -> Any:
     """The one column of a metadata row that is not null."""
     if text is not None:
         return text

@@ -23,6 +23,7 @@ ON_STACK = [
     ["reconcile"],
     ["query", "words", "milk"],
     ["versions"],
+    ["compare", "words", "1", "2"],
     ["verify", "words"],
     ["rollback", "words", "1", "--yes"],
     ["pause", "words"],
@@ -92,6 +93,8 @@ def test_without_a_command_the_help_is_the_answer(run) -> None:
         ["history", "--status", "fine"],
         ["query", "words", "milk", "-n", "-1"],
         ["rollback", "words"],
+        ["compare", "words", "1"],
+        ["compare", "words", "1", "2", "--limit", "0"],
         ["pause"],
         ["expire", "receipts"],
         ["quarantine"],
@@ -247,17 +250,22 @@ def test_a_question_needs_a_snapshot(run, stack: ToyStack) -> None:
     [
         ([], "give either a TEXT or --vector FILE"),
         (["milk", "--vector", "v.json"], "give either a TEXT or --vector FILE"),
-        (["milk"], "texts can be embedded for the local stack only: give --vector FILE"),
+        (["milk"], "texts can be embedded for the local stack only: give a vector"),
         (["--vector", "none.json"], "none.json cannot be read: No such file or directory"),
         (["--vector", "words.json"], "words.json is not JSON"),
         (["--vector", "object.json"], "object.json is not a JSON array of finite numbers"),
         (["--vector", "infinite.json"], "infinite.json is not a JSON array of finite numbers"),
         (["--vector", "short.json"], "short.json has 2 numbers, the vectors of this collection have 8"),
+        (["--vector", "huge.json"], "huge.json is not a JSON array of finite numbers"),
+        (["--vector", "short.json", "--where", "milk"], "the filter is not JSON"),
+        (["--vector", "short.json", "--where", "[]"], "the filter is not a JSON object"),
+        (["--vector", "short.json", "-n", "1001"], "a question has 1 to 1,000 answers, not 1001"),
+        (["--vector", "short.json", "--version", "9"], "no version 9 of words"),
     ],
 )
 def test_a_question_that_cannot_be_asked_is_refused(run, stack: ToyStack, argv: list[str], problem: str) -> None:
     stack.publish("words", 3, records=1)
-    files = {"words": "milk", "object": '{"a": 1}', "infinite": "[1, Infinity]", "short": "[1, 2.5]"}
+    files = {"words": "milk", "object": '{"a": 1}', "infinite": "[1, Infinity]", "short": "[1, 2.5]", "huge": "[1e39]"}
     for name, content in files.items():
         Path(f"{name}.json").write_text(content)
     said = run("query", "words", *argv)

@@ -178,13 +178,14 @@ def test_a_preview_says_what_would_be_merged() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_an_answer_shows_ids_short_or_whole(width: int) -> None:
+def test_an_answer_shows_short_ids_or_whole_ones_with_their_shards(width: int) -> None:
     record = f"IMAGE#{IMAGE}#RECEIPT#00001#LINE#00040#WORD#00002"
-    hit = Hit(1, record, 0.25, "ORGANIC [b]MILK[/b]", "Trader Joe's", ("PRODUCT_NAME", "LINE_TOTAL"))
-    text = shown(render.answer_table(Answer("words", 7, (hit,)), width=width), width)
+    hit = Hit(1, record, 39, 0.25, "ORGANIC [b]MILK[/b]", "Trader Joe's", ("PRODUCT_NAME", "LINE_TOTAL"))
+    text = shown(render.answer_table(Answer("words", 7, "0000000007-0000000007-0", (hit,)), width=width), width)
     assert "0.250" in text
     assert "[b]MILK[/b]" in text
     assert ("3f52804b 1/40/2" in text) == (width == 80)
+    assert ("Shard" in text and " 39 " in text) == (width == 120)
 
 
 @pytest.mark.parametrize(

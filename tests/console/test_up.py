@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from receipt_dynamo_stream.names import COLLECTIONS
@@ -15,7 +16,9 @@ from receipt_dynamo_stream.names import COLLECTIONS
 from console.api import Api
 from console.cli import main
 from console.connection import STACK_FILE, Connection, load_local
-from console.query import ask
+from console.contents import Contents
+from console.operator_api import OperatorApi
+from console.query import Answer
 from local.demo.embedding import embed_text
 
 RECEIPTS = 3
@@ -89,31 +92,26 @@ def test_every_command_works_on_it(published: Connection, capsys: pytest.Capture
     assert again["collection"] == "lines"
 
 
-def test_a_question_by_text_finds_what_the_text_says(published: Connection) -> None:
-    answer = ask(published, "words", text="total", vector_file=None, n=3)
+def ask(connection: Connection, cache: Path, **question: Any) -> Answer:
+    with Contents(OperatorApi(connection), cache=cache) as contents:
+        return contents.search("words", None, **question)
+
+
+def test_a_question_by_text_finds_what_the_text_says(published: Connection, tmp_path: Path) -> None:
+    answer = ask(published, tmp_path, text="total", n=3)
     assert [hit.rank for hit in answer.hits] == [1, 2, 3]
     assert sorted(hit.distance for hit in answer.hits) == [hit.distance for hit in answer.hits]
     assert answer.version >= 1
     assert "tot" in (answer.hits[0].document or "").lower()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_where_the_file_system_is_out_of_reach_the_snapshot_comes_from_s3(
-    published: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Connection, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("console.query.CACHE", tmp_path / "cache")
-    vector = tmp_path / "vector.json"
-    vector.write_text(json.dumps([float(value) for value in embed_text("total")]))
-    there = ask(published, "words", text="total", vector_file=None, n=4)
-    here = ask(replace(published, efs_root=None), "words", text=None, vector_file=str(vector), n=4)
-    assert here == there
-    tree = tmp_path / "cache" / published.bucket / "words"
-    before = {path: path.stat().st_mtime_ns for path in tree.rglob("*") if path.is_file()}
-    (tree / "shards" / "0000" / "of-an-older-version").mkdir()
-    (tree / "CURRENT").write_text('{"version": 999, "snapshot_id": "x", "manifest_sha256": "0", "fence": 999}\n')
-    assert ask(replace(published, efs_root=None), "words", text=None, vector_file=str(vector), n=4) == there
-    after = {path: path.stat().st_mtime_ns for path in tree.rglob("*") if path.is_file() and path.name != "CURRENT"}
-    assert after == {path: time for path, time in before.items() if path.name != "CURRENT"}
-    assert not (tree / "shards" / "0000" / "of-an-older-version").exists()
+    vector = json.dumps([float(value) for value in embed_text("total")])
+    there = ask(published, tmp_path, text="total", n=4)
+    assert ask(replace(published, efs_root=None), tmp_path, vector=vector, n=4) == there
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

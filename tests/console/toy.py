@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from receipt_chroma.manifest import Manifest, ManifestShard
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.pending import PendingReceipts
 from receipt_dynamo_stream.quarantine import Quarantine
@@ -118,6 +119,29 @@ TOY_MACHINE: dict[str, Any] = {
 }
 
 
+def toy_manifest(
+    collection: str, snapshot_id: str, *shards: ManifestShard, dimension: int | None = None, plan_key: str = ""
+) -> Manifest:
+    """A manifest of these shards, made by nobody."""
+    return Manifest(
+        collection=collection,
+        version=int(snapshot_id.split("-")[0]),
+        snapshot_id=snapshot_id,
+        parent=None,
+        dimension=dimension,
+        space="l2",
+        chromadb_version="1",
+        shard_count=len(shards),
+        records=sum(shard.records for shard in shards),
+        digest="0" * 64,
+        shards=shards,
+        plan_key=plan_key,
+        execution="",
+        trigger="stream",
+        created_at="2026-07-28T12:00:00+00:00",
+    )
+
+
 class ToyStack:
     """What a test puts into the stack, and what it looks at behind the console's back."""
 
@@ -175,20 +199,14 @@ class ToyStack:
     ) -> None:
         """A pointer and the manifest that it names; of its one shard only the list of receipts is there."""
         snapshot_id = f"{version:010d}-{version:010d}-0"
-        key = f"snapshots/{collection}/manifests/{snapshot_id}.json"
         path = f"shards/0000/{snapshot_id}-attempt"
-        manifest = {
-            "version": version,
-            "records": records,
-            "dimension": 8,
-            "snapshot_id": snapshot_id,
-            "shards": [{"shard": 0, "path": path}, {"shard": 1, "path": None}],
-        }
+        shards = (ManifestShard(0, path, records=records), ManifestShard(1))
+        manifest = toy_manifest(collection, snapshot_id, *shards, dimension=8)
         receipts_key = f"snapshots/{collection}/{path}/receipts.txt"
         self.s3.put_object(
             Bucket=self.connection.bucket, Key=receipts_key, Body="".join(f"{r}\n" for r in receipts).encode()
         )
-        self.s3.put_object(Bucket=self.connection.bucket, Key=key, Body=json.dumps(manifest).encode())
+        self.put_manifest(manifest)
         self.head(
             collection,
             **{
@@ -196,13 +214,15 @@ class ToyStack:
                 "projected_version": version,
                 "fence": version,
                 "shards": 1,
-                "snapshot_id": snapshot_id,
-                "manifest_key": key,
-                "manifest_sha256": "0" * 64,
+                **manifest.pointer.to_json(),
                 "committed_at": "2026-07-28T12:00:00+00:00",
                 **head,
             },
         )
+
+    def put_manifest(self, manifest: Manifest) -> None:
+        """A manifest on S3."""
+        self.s3.put_object(Bucket=self.connection.bucket, Key=manifest.pointer.manifest_key, Body=manifest.encode())
 
     def version(
         self, collection: str, version: int, *, parent: int | None, fence: int | None = None, committed: bool = True
