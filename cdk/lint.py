@@ -1,18 +1,20 @@
 """The static checkers on a synthesised template: `python cdk/lint.py TEMPLATE`; exit code 1 when one finds anything.
 
 cfn-lint reads the template; statelint and asl-validator read the state machine in it with its placeholders filled in.
-asl-validator comes through npx, from the npm registry; without npx it is left out, and said so.
+asl-validator comes through npx, from the npm registry. None is left out: a checker that cannot run is an error.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from compaction_cdk.node import NodeMissing, npx, with_node
 
 ASL_VALIDATOR = "asl-validator@4.0.0"
 ACCEPTED = {
@@ -46,19 +48,16 @@ def filled_in(template: Path) -> str:
 
 
 def definition_findings(text: str) -> list[str]:
-    """What statelint and asl-validator have against a state machine."""
+    """What statelint and asl-validator have against a state machine. Raises NodeMissing where there is no npx."""
     from statelint.linter import Linter
 
     with TemporaryDirectory() as folder:
         file = Path(folder) / "compaction.asl.json"
         file.write_text(text)
         found = [f"statelint: {problem}" for problem in Linter.validate(str(file))]
-        if npx := shutil.which("npx"):
-            answer = _run(npx, "--yes", ASL_VALIDATOR, "--json-path", str(file))
-            if answer.returncode:
-                found.append(f"asl-validator: {answer.stdout}{answer.stderr}")
-        else:
-            print("asl-validator is left out: there is no npx", file=sys.stderr)
+        answer = _run(*npx(), "--yes", ASL_VALIDATOR, "--json-path", str(file), environment=with_node(os.environ))
+        if answer.returncode:
+            found.append(f"asl-validator: {answer.stdout}{answer.stderr}")
     return found
 
 
@@ -66,8 +65,8 @@ def _tool(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(*command: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def _is_accepted(finding: dict[str, Any]) -> bool:
@@ -82,7 +81,11 @@ def _line(finding: dict[str, Any]) -> str:
 def main() -> int:
     """Check the template that the command line names."""
     template = Path(sys.argv[1])
-    found = [*findings(template), *definition_findings(filled_in(template))]
+    try:
+        found = [*findings(template), *definition_findings(filled_in(template))]
+    except NodeMissing as error:
+        print(f"asl-validator cannot run: {error}", file=sys.stderr)
+        return 1
     print("\n".join(found) or f"{template.name} and its state machine are clean")
     return 1 if found else 0
 

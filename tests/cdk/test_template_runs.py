@@ -10,22 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from receipt_chroma.deltas import DeltaRecord, write_arrow_delta_to
-from receipt_chroma.reader import SnapshotReader
 from receipt_dynamo_stream.head import read_head
-from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
-from receipt_dynamo_stream.runs import delta_location
 
 from . import emulator as emulators
 from .conftest import Synthesise
 from .emulator import Emulator, wait_for
+from .producer import EXPECTED, produce, records_readers_see, states_of_the_run
 
 pytestmark = [pytest.mark.template, pytest.mark.timeout(600)]
 
-RECEIPT = ReceiptId("3f52804b-2fad-4e00-92c8-b593da3a8ed3", 1)
-RUN = "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11"
 NAME = "receipt-compaction-dev"
 
 
@@ -80,45 +74,14 @@ def deployed(synthesise: Synthesise, zip_file: Path, tmp_path_factory: pytest.Te
         yield Deployed(emulator, outputs, efs_root)
 
 
-def produce(deployed: Deployed) -> None:
-    """What a producer does: items, deltas, and the run that announces them."""
-    dynamodb, s3 = deployed.emulator.client("dynamodb"), deployed.emulator.client("s3")
-    table, bucket = deployed.outputs["ReceiptsTable"], deployed.outputs["Bucket"]
-    line, words = f"{RECEIPT.sk}#LINE#00001", (1, 2, 3)
-    items = [
-        {"SK": RECEIPT.sk, "TYPE": "RECEIPT", "timestamp_added": "2026-01-01T00:00:00+00:00"},
-        {"SK": line, "TYPE": "RECEIPT_LINE"},
-        *({"SK": f"{line}#WORD#{word:05d}", "TYPE": "RECEIPT_WORD"} for word in words),
-    ]
-    ids = {"lines": [line_record_id(RECEIPT, 1)], "words": [word_record_id(RECEIPT, 1, word) for word in words]}
-    run = {"SK": f"{RECEIPT.sk}#COMPACTION_RUN#{RUN}", "TYPE": "COMPACTION_RUN", "run_id": RUN}
-    run |= {"image_id": RECEIPT.image_id, "created_at": "2026-01-01T00:00:01+00:00"}
-    for collection, record_ids in ids.items():
-        records = [
-            DeltaRecord(record_id, np.full(8, number + 1, np.float32), f"text {number}", {})
-            for number, record_id in enumerate(record_ids)
-        ]
-        prefix = f"{collection}/delta/{RUN}/"
-        write_arrow_delta_to(s3, bucket, delta_location(prefix, bucket).prefix, records)
-        run |= {f"{collection}_delta_prefix": prefix, f"{collection}_state": "PENDING"}
-    for item in (*items, run):
-        values = {name: {"S": value} for name, value in item.items()}
-        dynamodb.put_item(TableName=table, Item={"PK": {"S": RECEIPT.pk}, "receipt_id": {"N": "1"}, **values})
-
-
 def test_a_deployed_stack_brings_a_delta_from_the_stream_to_the_readers(deployed: Deployed) -> None:
-    produce(deployed)
-    for collection, records in (("lines", 1), ("words", 3)):
+    dynamodb, table = deployed.emulator.client("dynamodb"), deployed.outputs["ReceiptsTable"]
+    produce(dynamodb, deployed.emulator.client("s3"), table=table, bucket=deployed.outputs["Bucket"])
+    for collection, records in EXPECTED.items():
         wait_for(partial(deployed.is_projected, collection), seconds=240)
-        with SnapshotReader(str(deployed.efs_root), collection) as reader:
-            reader.refresh()
-            assert reader.count() == records
+        assert records_readers_see(deployed.efs_root, collection) == records
         wait_for(partial(deployed.is_settled, collection), seconds=60)
-    run = deployed.emulator.client("dynamodb").get_item(
-        TableName=deployed.outputs["ReceiptsTable"],
-        Key={"PK": {"S": RECEIPT.pk}, "SK": {"S": f"{RECEIPT.sk}#COMPACTION_RUN#{RUN}"}},
-    )["Item"]
-    assert run["words_state"]["S"] == run["lines_state"]["S"] == "COMPLETED"
+    assert set(states_of_the_run(dynamodb, table).values()) == {"COMPLETED"}
     published = wait_for(
         lambda: [r for r in deployed.rows("EXECUTIONS#words") if r.get("outcome") == "published"], seconds=60
     )
