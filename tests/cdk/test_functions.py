@@ -118,6 +118,11 @@ def test_heavy_functions_mount_the_snapshots_and_write_elsewhere_only_to_tmp(dev
         assert variables["HOME"] == variables["SQLITE_TMPDIR"] == "/tmp"
 
 
+def test_a_heavy_function_gives_memory_back_between_snapshots(dev: Template) -> None:
+    arenas = {n: f["Environment"]["Variables"].get("MALLOC_ARENA_MAX") for n, f in dev.functions().items()}
+    assert {name for name, number in arenas.items() if number == "2"} == HEAVY
+
+
 def test_a_heavy_function_is_made_after_every_mount_target(dev: Template) -> None:
     targets = set(dev.all("EFS::MountTarget"))
     for logical_id, function in dev.all("Lambda::Function").items():

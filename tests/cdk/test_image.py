@@ -1,11 +1,15 @@
 """The image of the heavy functions, as far as a machine without Docker can prove it."""
 
 import fnmatch
+import json
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,14 +54,59 @@ def test_every_line_of_the_requirements_is_a_pin() -> None:
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
 
 
-def test_the_dockerfile_is_pinned_multi_stage_and_not_root() -> None:
+def test_the_dockerfile_names_one_base_is_multi_stage_and_not_root() -> None:
     text = DOCKERFILE.read_text()
-    bases = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
-    assert len(bases) == 2
-    assert all(base.startswith("public.ecr.aws/lambda/python:") and not base.endswith("latest") for base in bases)
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    (base,) = re.findall(r"^ARG BASE=(\S+)$", text, re.MULTILINE)
+    assert re.fullmatch(r"public\.ecr\.aws/lambda/python:3\.\d+(@sha256:[0-9a-f]{64})?", base)
     users = re.findall(r"^USER (\d+)", text, re.MULTILINE)
     assert users
     assert users[-1] != "0"
+
+
+DIGESTS = (f"sha256:{'0a' * 32}", f"sha256:{'1b' * 32}")
+
+
+@pytest.fixture
+def pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Run cdk/pin_image.py on a copy of the Dockerfile, with a docker command that answers what it is told."""
+    for name in ("cdk/pin_image.py", "handlers/Dockerfile"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+
+    def run(answer: str) -> subprocess.CompletedProcess[str]:
+        docker = tmp_path / "docker"
+        docker.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\necho '{answer}'\n")
+        docker.chmod(0o755)
+        return subprocess.run(
+            [sys.executable, str(tmp_path / "cdk/pin_image.py")],
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_base_is_pinned_to_the_digest_of_its_tag_and_pinned_anew_later(pin: Any, tmp_path: Path) -> None:
+    tag = re.search(r"^ARG BASE=([^\s@]+)", DOCKERFILE.read_text(), re.MULTILINE)[1]  # type: ignore[index]
+    for digest in DIGESTS:
+        done = pin(json.dumps({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest}))
+        assert done.returncode == 0, done.stderr
+        assert f"imagetools inspect {tag} --format" in (tmp_path / "asked").read_text()
+        text = (tmp_path / "handlers/Dockerfile").read_text()
+        assert re.findall(r"^ARG BASE=(.*)$", text, re.MULTILINE) == [f"{tag}@{digest}"]
+    hadolint = Path(sys.executable).parent / "hadolint"
+    subprocess.run([hadolint, tmp_path / "handlers/Dockerfile"], check=True)
+
+
+@pytest.mark.parametrize("answer", ["", "no such image", '{"digest": "latest"}', "{}"])
+def test_without_a_digest_nothing_is_pinned(pin: Any, tmp_path: Path, answer: str) -> None:
+    done = pin(answer)
+    assert done.returncode == 1
+    assert "docker buildx imagetools inspect" in done.stderr
+    assert (tmp_path / "handlers/Dockerfile").read_text() == DOCKERFILE.read_text()
 
 
 def test_what_is_copied_is_there_and_in_the_context() -> None:
