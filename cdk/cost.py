@@ -18,23 +18,41 @@ GUIDE = ROOT / "docs/deploy.md"
 DEFINITION = ROOT / "state_machines/compaction.asl.json"
 BEGIN, END = "<!-- cost: made by cdk/cost.py -->\n", "<!-- end of cost -->\n"
 
-PRICES_OF = "2026-11-23, us-east-1, without free tiers"
-PRICES = {  # name -> (US dollars, unit, source)
-    "transition": (0.025 / 1000, "state transition", "https://aws.amazon.com/step-functions/pricing/"),
-    "x86_second": (0.0000166667, "GB-second, x86", "https://aws.amazon.com/lambda/pricing/"),
-    "arm_second": (0.0000133334, "GB-second, arm64", "https://aws.amazon.com/lambda/pricing/"),
-    "request": (0.20 / 1e6, "Lambda request", "https://aws.amazon.com/lambda/pricing/"),
-    "efs_month": (0.30, "GB-month, EFS Standard", "https://aws.amazon.com/efs/pricing/"),
-    "efs_read": (0.03, "GB read, elastic", "https://aws.amazon.com/efs/pricing/"),
-    "efs_write": (0.06, "GB written, elastic", "https://aws.amazon.com/efs/pricing/"),
-    "s3_month": (0.023, "GB-month, S3 Standard", "https://aws.amazon.com/s3/pricing/"),
-    "s3_put": (0.005 / 1000, "PUT", "https://aws.amazon.com/s3/pricing/"),
-    "dynamodb_write": (0.625 / 1e6, "write request unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
-    "dynamodb_read": (0.125 / 1e6, "read request unit", "https://aws.amazon.com/dynamodb/pricing/on-demand/"),
-    "alarm": (0.10, "alarm-month", "https://aws.amazon.com/cloudwatch/pricing/"),
-    "metric": (0.30, "metric-month", "https://aws.amazon.com/cloudwatch/pricing/"),
-    "dashboard": (3.00, "dashboard-month", "https://aws.amazon.com/cloudwatch/pricing/"),
-    "logs": (0.50, "GB of logs", "https://aws.amazon.com/cloudwatch/pricing/"),
+PRICES_OF = "us-east-1, without free tiers, at the prices below"
+LISTS = {  # AWS's own price lists; their pages fill the numbers in in a browser
+    "states": "https://aws.amazon.com/step-functions/pricing/",
+    "lambda": "https://aws.amazon.com/lambda/pricing/",
+    "efs": "https://aws.amazon.com/efs/pricing/",
+    "s3": "https://aws.amazon.com/s3/pricing/",
+    "dynamodb": "https://aws.amazon.com/dynamodb/pricing/on-demand/",
+    "cloudwatch": "https://aws.amazon.com/cloudwatch/pricing/",
+}
+STATES = "AWS's own list, a copy without a date"
+CHIPR = "[2024](https://cloudchipr.com/blog/aws-lambda-pricing)"
+EVANGELIST = "[2026-05-05](https://github.com/api-evangelist/aws-lambda/blob/main/plans/aws-lambda-plans-pricing.yml)"
+MINDS_EFS = "[June 2026](https://www.factualminds.com/blog/amazon-efs-pricing-throughput-modes-storage-classes/)"
+BERRY = "[2022-07-07](https://gist.github.com/EverettBerry/a37438006529a55f42da6fdbc44a505c)"
+AIRBYTE = "[2025-07-21](https://airbyte.com/data-engineering-resources/dynamodb-pricing)"
+C3X = "[without a date](https://c3x.dev/resources/aws/aws_cloudwatch_metric_alarm)"
+SIGNOZ = "[2026-02-15](https://signoz.io/guides/cloudwatch-pricing)"
+MINDS_CW = "[2026-06-13](https://www.factualminds.com/blog/amazon-cloudwatch-pricing-metrics-logs-alarms-dashboards/)"
+NOWHERE = "**not confirmed**: no source was found that states it with a date"
+PRICES = {  # name -> (US dollars, unit, AWS's list, where the number was read and of when that is)
+    "transition": (0.025 / 1000, "state transition", "states", STATES),
+    "x86_second": (0.0000166667, "GB-second, x86", "lambda", CHIPR),
+    "arm_second": (0.0000133334, "GB-second, arm64", "lambda", CHIPR),
+    "request": (0.20 / 1e6, "Lambda request", "lambda", EVANGELIST),
+    "efs_month": (0.30, "GB-month, EFS Standard", "efs", MINDS_EFS),
+    "efs_read": (0.03, "GB read, elastic", "efs", MINDS_EFS),
+    "efs_write": (0.06, "GB written, elastic", "efs", MINDS_EFS),
+    "s3_month": (0.023, "GB-month, S3 Standard", "s3", BERRY),
+    "s3_put": (0.005 / 1000, "PUT", "s3", NOWHERE),
+    "dynamodb_write": (0.625 / 1e6, "write request unit", "dynamodb", AIRBYTE),
+    "dynamodb_read": (0.125 / 1e6, "read request unit", "dynamodb", AIRBYTE),
+    "alarm": (0.10, "metric of an alarm, month", "cloudwatch", C3X),
+    "metric": (0.30, "metric-month", "cloudwatch", SIGNOZ),
+    "dashboard": (3.00, "dashboard-month", "cloudwatch", MINDS_CW),
+    "logs": (0.50, "GB of logs", "cloudwatch", MINDS_CW),
 }
 
 DAYS, COLLECTIONS = 30.4, 2
@@ -44,7 +62,7 @@ SCHEDULE_MINUTES = 5
 FILES_PER_SHARD = 7
 MERGE_GB, MERGE_FIXED_SECONDS, MERGE_GB_PER_SECOND = 8, 4.0, 0.05
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
-LOG_KB_PER_STATE, METRICS, ALARMS = 1.2, 22, 16
+LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 22, 27  # an alarm on a formula is paid for each of its metrics
 
 IDLE = ("AcquireLease", "PlanCompaction", "NothingPending", "Finished")
 ROUND = ("AcquireLease", "PlanCompaction", "MergeShards", "CommitSnapshot", "SettleChanges", "ReleaseLease", "Finished")
@@ -138,7 +156,7 @@ def cost(load: Load) -> dict[str, float]:
         "DynamoDB": DAYS * COLLECTIONS * load.changes * ITEMS_PER_CHANGE * price["dynamodb_write"]
         + starts * 5 * price["dynamodb_write"]
         + DAYS * COLLECTIONS * load.changes * 60 * price["dynamodb_read"],
-        "CloudWatch": ALARMS * price["alarm"]
+        "CloudWatch": ALARM_METRICS * price["alarm"]
         + METRICS * price["metric"]
         + price["dashboard"]
         + transitions_a_month(load) * LOG_KB_PER_STATE / 1e6 * price["logs"],
@@ -173,9 +191,10 @@ def tables() -> str:
                 f"| {minutes} | {shards} | {commits_a_day(load):,.0f} | {gigabytes_written_a_month(load):,.0f}"
                 f" | {transitions_a_month(load):,.0f} | **${sum(cost(load).values()):,.0f}** |"
             )
-    lines += ["", f"Prices of {PRICES_OF}:", "", "| Price | Unit | Source |", "|---:|---|---|"]
+    lines += ["", "| Price | Unit | AWS's list | Read where, as of |", "|---:|---|---|---|"]
     lines += [
-        f"| ${amount:.10f}".rstrip("0").rstrip(".") + f" | {unit} | <{url}> |" for amount, unit, url in PRICES.values()
+        f"| ${amount:.10f}".rstrip("0").rstrip(".") + f" | {unit} | <{LISTS[service]}> | {seen} |"
+        for amount, unit, service, seen in PRICES.values()
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,12 +1,17 @@
 """The cost tables of the guide: made by the script, and in the right proportions. Needs no CDK."""
 
 import itertools
+import json
+import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from . import calls
+from .template import Template
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "cdk/cost.py"
@@ -61,6 +66,25 @@ def test_an_execution_takes_the_shortest_way_between_its_landmarks() -> None:
     assert way(machine, ("D", "E")) == ["A", "B", "D", "C", "E"]
     with pytest.raises(ValueError, match="no way leads from A to F"):
         way(machine, ("F",))
+
+
+def test_every_price_names_the_list_it_is_of_and_where_and_when_it_was_read() -> None:
+    lists, prices = COST["LISTS"], COST["PRICES"]
+    assert {service for _amount, _unit, service, _seen in prices.values()} == set(lists)
+    assert all(url.startswith("https://aws.amazon.com/") and "/pricing/" in url for url in lists.values())
+    for name, (_amount, _unit, _service, seen) in prices.items():
+        dated = re.search(r"\[[^]]*20\d\d[^]]*\]\(https://", seen)
+        assert dated or "without a date" in seen or "not confirmed" in seen, name
+
+
+@pytest.mark.cdk
+def test_the_metrics_that_are_paid_for_are_those_of_the_template(dev: Template) -> None:
+    alarms = dev.all("CloudWatch::Alarm").values()
+    measured = [sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1 for alarm in alarms]
+    assert sum(measured) == COST["ALARM_METRICS"]
+    body = json.dumps(dev.one("CloudWatch::Dashboard")["DashboardBody"])
+    by_collection = set(re.findall(r'"Compaction\\",\\"(\w+)\\",\\"collection', body.replace("\\\\", "\\")))
+    assert len(calls.metrics_emitted()) + len(by_collection) * (COST["COLLECTIONS"] - 1) == COST["METRICS"]
 
 
 def test_a_commit_takes_more_states_than_looking_for_work() -> None:
