@@ -61,7 +61,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _write(PLANS),
     ),
     "SettleChanges": (
-        _control("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+        _control("PutItem", "UpdateItem", "DeleteItem"),
         _receipts("UpdateItem"),
         _read(PLANS, REPORTS),
         _LIST,

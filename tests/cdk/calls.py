@@ -1,7 +1,8 @@
 """Which AWS calls a handler can make: what its code reaches, read from the sources, without running anything.
 
 A name that a function's text mentions is reached; a method is reached when its name is mentioned anywhere in reach and
-its class is. That is a little more than what runs, and never less, as long as nobody builds names out of strings.
+its class is. That is a little more than what runs, and never less, as long as nobody builds names out of strings:
+test_template_interpreted.py compares it with the calls of a run.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ TRANSACTION_PARTS = {
 CLIENTS = {"client", "dynamodb", "s3", "sfn", "sqs"}
 STREAMS = {"body"}
 """What a `.read()` reads that is no method of ours."""
+OWN_GET = {"self", "quarantine"}
+"""What a `.get()` may be asked of that has a method of ours; everything else that is asked is a dictionary."""
 
 
 def _calls() -> dict[str, set[str]]:
@@ -117,7 +120,7 @@ def reached(module: str, function: str) -> Iterator[ast.AST]:
                 if isinstance(node, ast.Name) and (found := SOURCES.find(where, node.id)):
                     waiting.append((found[0], SOURCES.bodies[found[0]][found[1]]))
                 if isinstance(node, ast.Attribute):
-                    if not (node.attr == "read" and _name(node.value) in STREAMS):
+                    if _may_be_ours(node):
                         attributes.add(node.attr)
                     if isinstance(node.value, ast.Name):  # module.name
                         origin = SOURCES.imports[where].get(node.value.id)
@@ -131,6 +134,11 @@ def reached(module: str, function: str) -> Iterator[ast.AST]:
                 )
                 if is_used and id(member) not in seen:
                     waiting.append((place, member))
+
+
+def _may_be_ours(node: ast.Attribute) -> bool:
+    name = _name(node.value)
+    return (node.attr != "read" or name not in STREAMS) and (node.attr != "get" or name in OWN_GET)
 
 
 def actions(module: str, function: str) -> set[str]:

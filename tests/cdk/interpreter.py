@@ -8,6 +8,8 @@ machine come from the template.
 from __future__ import annotations
 
 import json
+import shutil
+import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -26,8 +28,10 @@ from local.poller import Poller
 from local.workers import WorkerPool
 
 from .emulator import image_tree
+from .recorded import Call, recorded
 from .template import Template
 
+RECORDER = Path(__file__).parent / "recorder.py"
 NAME = "receipt-compaction-dev"
 ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 MADE = {
@@ -84,12 +88,16 @@ def _is_role_of_others(resource: Mapping[str, Any]) -> bool:
 
 @dataclass
 class Interpreted:
-    """A template that runs. `environments` are the functions' own, by the name that `Template.functions` has."""
+    """A template that runs. `environments` are the functions' own, by the name that `Template.functions` has.
+
+    `physical` maps logical ids to names.
+    """
 
     template: Template
     folder: Path
     outputs: dict[str, str] = field(default_factory=dict)
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    physical: dict[str, str] = field(default_factory=dict)
     machine_arn: str = ""
     _cloud: Cloud = field(default_factory=Cloud)
     _pools: dict[str, WorkerPool] = field(default_factory=dict)
@@ -106,6 +114,32 @@ class Interpreted:
         sfn = self.client("stepfunctions")
         listed = sfn.list_executions(stateMachineArn=self.machine_arn)["executions"]
         return [sfn.describe_execution(executionArn=e["executionArn"]) for e in listed if e["status"] == status]
+
+    def calls(self) -> dict[str, set[Call]]:
+        """What each function called so far, by the name that `Template.functions` has."""
+        found: dict[str, set[Call]] = {name: set() for name in self.environments}
+        names = {
+            pool.function.name: Template.name_of({"Handler": pool.function.handler}) for pool in self._pools.values()
+        }
+        for function, call in recorded(self.folder / "calls"):
+            found[names[function]].add(call)
+        return found
+
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
+        """Run a function by itself, for what moto has no events."""
+        (pool,) = (p for p in self._pools.values() if Template.name_of({"Handler": p.function.handler}) == function)
+        return json.loads(pool.invoke(json.dumps(event).encode()).payload)
+
+    def start(self, collection: str, **more: Any) -> str:
+        """Start an execution; its ARN."""
+        asked = json.dumps({"collection": collection, **more})
+        sfn, name = self.client("stepfunctions"), f"{collection}-{uuid.uuid4().hex}"
+        return str(sfn.start_execution(stateMachineArn=self.machine_arn, name=name, input=asked)["executionArn"])
+
+    def ended(self, arn: str) -> dict[str, Any] | None:
+        """An execution's description once it has ended; None before."""
+        told: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)
+        return None if told["status"] == "RUNNING" else told
 
     def _start(self, zip_file: Path, ending: ExitStack) -> None:
         # The same order as local/stack.py: what invokes ends before what is invoked.
@@ -144,16 +178,21 @@ class Interpreted:
         (stack,) = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
         assert stack["StackStatus"] == "CREATE_COMPLETE", stack
         self.outputs |= {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        for made in cloudformation.describe_stack_resources(StackName=NAME)["StackResources"]:
+            self.physical[made["LogicalResourceId"]] = made["PhysicalResourceId"].rpartition("/")[2]
 
     def _create_functions(self, zip_file: Path) -> None:
         """A pool of workers for each function that moto was told of, on the zip's files or on the image's."""
         with zipfile.ZipFile(zip_file) as archive:
             archive.extractall(self.folder / "zip")
         roots = {"Zip": self.folder / "zip", "Image": image_tree(self.folder / "image")}
+        for root in roots.values():
+            shutil.copy(RECORDER, root / "sitecustomize.py")
         work = self.folder / "tmp"
-        for made in (self.efs_root, work, self.folder / "logs"):
+        for made in (self.efs_root, work, self.folder / "logs", self.folder / "calls"):
             made.mkdir()
         ours = {"AWS_ENDPOINT_URL": self._cloud.endpoint_url, "EFS_ROOT": str(self.efs_root), "WORK_ROOT": str(work)}
+        ours["RECORDED_CALLS"] = str(self.folder / "calls")
         api = boto3.client("lambda", region_name=REGION, endpoint_url=self._cloud.endpoint_url)
         for made_function in api.list_functions()["Functions"]:
             name = Template.name_of(made_function)

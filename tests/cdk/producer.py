@@ -12,6 +12,7 @@ from receipt_dynamo_stream.runs import delta_location
 
 RECEIPT = ReceiptId("3f52804b-2fad-4e00-92c8-b593da3a8ed3", 1)
 RUN = "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11"
+BAD_RUN = "0d9a3c52-5b7e-4f0a-8a3e-1c2d3e4f5a6b"
 EXPECTED = {"lines": 1, "words": 3}
 """Records by collection, once the run is merged."""
 
@@ -38,6 +39,21 @@ def produce(dynamodb: Any, s3: Any, *, table: str, bucket: str) -> None:
     for item in (*items, run):
         values = {name: {"S": value} for name, value in item.items()}
         dynamodb.put_item(TableName=table, Item={"PK": {"S": RECEIPT.pk}, "receipt_id": {"N": "1"}, **values})
+
+
+def produce_what_is_refused(dynamodb: Any, s3: Any, *, table: str, bucket: str) -> None:
+    """A run whose delta is no delta, and an item whose key is none of ours."""
+    prefix = f"words/delta/{BAD_RUN}/"
+    s3.put_object(Bucket=bucket, Key=f"{prefix}delta.arrow", Body=b"no Arrow at all")
+    run = {"run_id": BAD_RUN, "image_id": RECEIPT.image_id, "created_at": "2026-01-01T00:00:02+00:00"}
+    run |= {"TYPE": "COMPACTION_RUN", "words_delta_prefix": prefix, "words_state": "PENDING"}
+    for sort_key, item in (
+        (f"{RECEIPT.sk}#COMPACTION_RUN#{BAD_RUN}", run),
+        ("RECEIPT#not-a-number", {"TYPE": "RECEIPT"}),
+    ):
+        values = {name: {"S": value} for name, value in item.items()}
+        keys = {"PK": {"S": RECEIPT.pk}, "SK": {"S": sort_key}}
+        dynamodb.put_item(TableName=table, Item={**keys, "receipt_id": {"N": "1"}, **values})
 
 
 def states_of_the_run(dynamodb: Any, table: str) -> dict[str, str]:

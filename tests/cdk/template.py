@@ -9,6 +9,16 @@ from typing import Any
 Properties = Mapping[str, Any]
 
 
+def joined(value: Any) -> str:
+    """An Fn::Join as a text; references become <Name>."""
+    if isinstance(value, str):
+        return value
+    if "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        return str(separator).join(joined(part) for part in parts)
+    return f"<{value.get('Ref') or '.'.join(value['Fn::GetAtt'])}>"
+
+
 @dataclass(frozen=True)
 class Template:
     """The parsed template, its logical ids as the CDK made them."""

@@ -8,21 +8,11 @@ from typing import Any
 import pytest
 
 from . import calls
-from .template import Template
+from .template import Template, joined
 
 pytestmark = pytest.mark.cdk
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/deploy.md"
-
-
-def joined(value: Any) -> str:
-    """An Fn::Join as a text; references become <Name>."""
-    if isinstance(value, str):
-        return value
-    if "Fn::Join" in value:
-        separator, parts = value["Fn::Join"]
-        return str(separator).join(joined(part) for part in parts)
-    return f"<{value.get('Ref') or '.'.join(value['Fn::GetAtt'])}>"
 
 
 @pytest.mark.parametrize("collection", ["lines", "words"])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from receipt_dynamo_stream.head import read_head
@@ -14,36 +15,144 @@ from . import interpreter
 from .conftest import Synthesise
 from .emulator import wait_for
 from .interpreter import Interpreted
-from .producer import EXPECTED, produce, records_readers_see, states_of_the_run
+from .producer import EXPECTED, produce, produce_what_is_refused, records_readers_see, states_of_the_run
+from .recorded import Call, is_allowed
+from .template import Template
+from .test_permissions import asked_of_aws, used
 
 pytestmark = [pytest.mark.template, pytest.mark.timeout(300)]
+
+
+NOT_REACHED = {
+    ("PlanCompaction", "dynamodb:PutItem"): "quarantines what failed to merge five times",
+    ("ExpireSnapshots", "dynamodb:ConditionCheckItem"): "marks what expires, and nothing is that old",
+    ("ExpireSnapshots", "dynamodb:UpdateItem"): "the same",
+    ("ExpireSnapshots", "s3:DeleteObject"): "the same",
+}
+"""What a function may do and this run gives it no occasion for; the sources say that it does it."""
+FOR_ANSWERS = {"s3:ListBucket"}
+"""Without it S3 answers a missing object as a forbidden one; it need not be called."""
 
 
 @pytest.fixture(scope="module")
 def interpreted(
     synthesise: Synthesise, zip_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Interpreted]:
+    """The template, run until a producer's deltas are published; one delta and one item are refused."""
     with interpreter.running(synthesise(stage="dev"), zip_file, tmp_path_factory.mktemp("moto")) as running:
+        dynamodb, s3, outputs = running.client("dynamodb"), running.client("s3"), running.outputs
+        for producer in (produce_what_is_refused, produce):
+            producer(dynamodb, s3, table=outputs["ReceiptsTable"], bucket=outputs["Bucket"])
+
+        def published() -> bool:
+            assert not running.executions("FAILED")
+            ended = running.executions("SUCCEEDED")
+            outcomes = {(json.loads(e["input"])["collection"], outcome_of(e)) for e in ended}
+            return outcomes >= {(collection, "published") for collection in EXPECTED}
+
+        wait_for(published, seconds=240)
         yield running
+
+
+@pytest.fixture(scope="module")
+def everything(interpreted: Interpreted) -> dict[str, set[Call]]:
+    """What each function calls while an operator does everything that an execution can do."""
+    head = read_head(interpreted.client("dynamodb"), interpreted.outputs["ControlTable"], "words")
+    assert head is not None
+    assert head.pointer is not None
+    current = {"snapshot_id": head.pointer.snapshot_id}
+
+    def run(**asked: Any) -> str:
+        return interpreted.start("words", **asked)
+
+    def outcome(arn: str) -> str:
+        ended = wait_for(lambda: interpreted.ended(arn), seconds=120)
+        assert ended["status"] == "SUCCEEDED", ended
+        return outcome_of(ended)
+
+    verified = run(mode="verify", **current)
+    assert outcome(verified) == "verified"
+    leave_the_lease_to(interpreted, verified)  # so that InspectHolder is asked, and finds that it has ended
+    assert outcome(run(mode="expire", apply=True)) == "nothing_pending"
+    assert outcome(run(mode="rollback", **current)) == "rolled_back"
+    event = {"detail": {"name": "words-1", "executionArn": verified, "status": "RUNNING", "startDate": 0}}
+    assert interpreted.invoke("RecordExecution", event) == {"recorded": True}  # moto sends no events of executions
+    return interpreted.calls()
+
+
+def outcome_of(execution: dict[str, Any]) -> str:
+    return str(json.loads(execution["output"])["result"]["outcome"])
+
+
+def leave_the_lease_to(interpreted: Interpreted, execution: str) -> None:
+    """As an execution does that ended without releasing it."""
+    dynamodb, table = interpreted.client("dynamodb"), interpreted.outputs["ControlTable"]
+
+    def is_free() -> bool:
+        head = read_head(dynamodb, table, "words")
+        return head is not None and head.holder is None
+
+    wait_for(is_free, seconds=60)
+    dynamodb.update_item(
+        TableName=table,
+        Key={"PK": {"S": "COLLECTION#words"}, "SK": {"S": "HEAD"}},
+        UpdateExpression="SET holder = :holder",
+        ExpressionAttributeValues={":holder": {"S": execution}},
+    )
 
 
 def test_the_interpreted_template_brings_a_delta_from_the_stream_to_the_readers(interpreted: Interpreted) -> None:
     dynamodb, outputs = interpreted.client("dynamodb"), interpreted.outputs
-    produce(dynamodb, interpreted.client("s3"), table=outputs["ReceiptsTable"], bucket=outputs["Bucket"])
-
-    def published() -> list[str]:
-        assert not interpreted.executions("FAILED")
-        ended = interpreted.executions("SUCCEEDED")
-        outcomes = {json.loads(e["input"])["collection"]: json.loads(e["output"])["result"]["outcome"] for e in ended}
-        return [collection for collection in EXPECTED if outcomes.get(collection) == "published"]
-
-    wait_for(lambda: published() == list(EXPECTED), seconds=240)
     for collection, records in EXPECTED.items():
         head = read_head(dynamodb, outputs["ControlTable"], collection)
         assert head is not None
-        assert head.version == head.projected_version == 1
+        assert head.version == head.projected_version >= 1
         assert records_readers_see(interpreted.efs_root, collection) == records
     assert set(states_of_the_run(dynamodb, outputs["ReceiptsTable"]).values()) == {"COMPLETED"}
+
+
+def test_every_function_is_allowed_every_call_that_it_makes(
+    interpreted: Interpreted, everything: dict[str, set[Call]]
+) -> None:
+    """On its resource, and for an item under its partition key: moto itself enforces no policy."""
+    template = interpreted.template
+    assert {name for name, made in everything.items() if made} == set(template.functions())
+    for name, made in everything.items():
+        refused = [call for call in made if not is_allowed(call, template, name, interpreted.physical)]
+        assert refused == [], name
+
+
+def test_every_action_that_a_function_may_do_is_one_that_it_does(
+    interpreted: Interpreted, everything: dict[str, set[Call]]
+) -> None:
+    unused = {
+        (name, action)
+        for name, made in everything.items()
+        for action in asked_of_aws(interpreted.template, name) - {call.action for call in made} - FOR_ANSWERS
+    }
+    assert unused == set(NOT_REACHED)
+
+
+def test_what_the_sources_say_covers_every_call_that_is_made(everything: dict[str, set[Call]]) -> None:
+    """The comparison with the sources in test_permissions.py misses nothing that runs."""
+    for name, made in everything.items():
+        assert {call.action for call in made} <= used(name), name
+
+
+def test_a_call_beyond_a_statement_is_noticed(interpreted: Interpreted, everything: dict[str, set[Call]]) -> None:
+    def allowed(template: Template, function: str) -> bool:
+        return all(is_allowed(call, template, function, interpreted.physical) for call in everything[function])
+
+    text = json.dumps(interpreted.template.body)
+    for function, granted, less in (
+        ("MergeDeltas", "/reports/*", "/report/*"),
+        ("RecordExecution", '["EXECUTIONS#*"]', '["EXECUTION#*"]'),
+        ("InspectHolder", ":execution:receipt", ":execution:receipts"),
+        ("SwapPointer", '"dynamodb:UpdateItem"', '"dynamodb:PutItem"'),
+    ):
+        assert granted in text, granted
+        assert allowed(interpreted.template, function)
+        assert not allowed(Template(json.loads(text.replace(granted, less))), function), granted
 
 
 def test_every_function_that_is_interpreted_has_the_environment_of_the_template(interpreted: Interpreted) -> None:
