@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from console import options
+from console.errors import UsageError
 
 EXIT_USAGE = 2
 
@@ -20,9 +21,9 @@ snapshots, and lets you watch, start and question the machine that does it.
 
 TARGETS = """\
 Commands work on the local stack that `compaction up` runs in the same folder,
-or, with --stack NAME [--region REGION] and ordinary AWS credentials, on a
-deployed one. Each takes --json: one JSON object on stdout, for scripts; what is
-said on the way goes to stderr."""
+or, with --stack NAME [--region REGION] before or after the command and ordinary
+AWS credentials, on a deployed one. Each takes --json: one JSON object on
+stdout, for scripts; what is said on the way goes to stderr."""
 
 EXIT_CODES = """\
 exit codes:
@@ -49,6 +50,8 @@ class Command:
     actions: tuple["Command", ...] = ()
 
     def __call__(self, arguments: argparse.Namespace) -> int:
+        if not self.on_stack and (arguments.stack or arguments.region):
+            raise UsageError(f"`{arguments.called}` works on this machine only: leave out --stack and --region")
         if self.actions:
             return next(action for action in self.actions if action.name == arguments.action)(arguments)
         module, _, function = self.run.partition(":")
@@ -59,6 +62,7 @@ class Command:
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; `COMMANDS` is its table of contents."""
     parser = _TopParser(prog="compaction")
+    _add_target(parser, default=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for command in COMMANDS:
         _add(commands, command)
@@ -81,8 +85,15 @@ def _add(commands: "argparse._SubParsersAction[_Parser]", command: Command) -> N
     command.options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, for scripts")
     if command.on_stack:
-        parser.add_argument("--stack", metavar="NAME", help="a stack deployed on AWS (default: the local stack)")
-        parser.add_argument("--region", metavar="REGION", help="its AWS region (default: as the AWS CLI finds it)")
+        _add_target(parser, default=argparse.SUPPRESS)  # or it would undo what stands before the command
+
+
+def _add_target(parser: argparse.ArgumentParser, *, default: str | None) -> None:
+    for flag, metavar, what in (
+        ("--stack", "NAME", "a stack deployed on AWS (default: the local stack)"),
+        ("--region", "REGION", "its AWS region (default: as the AWS CLI finds it)"),
+    ):
+        parser.add_argument(flag, metavar=metavar, default=default, help=what)
 
 
 def _action_help(command: Command) -> list[str]:

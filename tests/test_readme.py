@@ -1,12 +1,13 @@
 """What the documents say about commands and folders is so."""
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from console.arguments import COMMANDS
+from console.arguments import COMMANDS, build_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -16,6 +17,29 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_the_readme_names_every_command(command: str) -> None:
     assert f"compaction {command}" in README
+
+
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("*/README.md"))]
+
+
+def commands_in(text: str) -> list[str]:
+    """The lines of a document that one may type: `$ compaction …`, without their comment."""
+    return re.findall(r"^\$ (compaction .*?)\s*(?:#.*)?$", text, re.MULTILINE)
+
+
+def test_every_command_line_that_a_document_shows_is_one_that_the_command_takes() -> None:
+    shown = {line for file in DOCUMENTS for line in commands_in(file.read_text())}
+    assert any("--stack" in line for line in shown)
+    for line in shown:
+        build_parser().parse_args(shlex.split(line)[1:])
+
+
+def test_every_command_that_a_document_mentions_is_there() -> None:
+    known = {command.name for command in COMMANDS}
+    for file in DOCUMENTS:
+        for line in re.findall(r"`compaction ([^`]+)`", file.read_text()):
+            words = [word for word in re.sub(r"--(stack|region) \S+", "", line).split() if not word.startswith("-")]
+            assert not words or words[0] in known | {"COMMAND"}, f"{file.name}: compaction {line}"
 
 
 def test_every_make_target_that_a_document_names_is_there() -> None:

@@ -37,6 +37,26 @@ ON_STACK = [
 ]
 
 
+@pytest.mark.parametrize("called", ON_STACK, ids=" ".join)
+def test_the_stack_is_named_before_the_command_or_after_it(called) -> None:
+    target = ["--stack", "mine", "--region", "eu-west-1"]
+    for arguments in ([*target, *called], [*called, *target], [*target[:2], *called, *target[2:]]):
+        parsed = build_parser().parse_args(arguments)
+        assert (parsed.stack, parsed.region) == ("mine", "eu-west-1")
+    parsed = build_parser().parse_args(["--stack", "one", *called, "--stack", "other"])
+    assert parsed.stack == "other"
+    assert build_parser().parse_args(called).stack is None
+
+
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_a_command_of_this_machine_takes_no_stack(run, command) -> None:
+    said = run("--stack", "mine", command)
+    assert said.code == 2
+    assert said.err == (
+        f"compaction: `compaction {command}` works on this machine only: leave out --stack and --region\n"
+    )
+
+
 def test_help_shows_every_command_in_its_group(run) -> None:
     said = run("--help")
     assert said.code == 0
