@@ -62,7 +62,7 @@ SCHEDULE_MINUTES = 5
 FILES_PER_SHARD = 7
 MERGE_GB, MERGE_FIXED_SECONDS, MERGE_GB_PER_SECOND = 8, 4.0, 0.05
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
-LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 22, 27  # an alarm on a formula is paid for each of its metrics
+LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 22, 29  # an alarm on a formula is paid for each of its metrics
 
 IDLE = ("AcquireLease", "PlanCompaction", "NothingPending", "Finished")
 ROUND = ("AcquireLease", "PlanCompaction", "MergeShards", "CommitSnapshot", "SettleChanges", "ReleaseLease", "Finished")

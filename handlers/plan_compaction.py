@@ -140,6 +140,7 @@ def quarantine_stuck(pending: PendingReceipts, stuck: Sequence[PendingReceipt], 
     quarantine = Quarantine(dynamodb, table, pending.collection)
     message = f"the receipt was planned {QUARANTINE_AFTER} times and never settled; see the failed executions"
     facts = read_many_facts(dynamodb, settings().receipts_table, [one.receipt for one in stuck], pending.collection)
+    quarantined = 0
     for one in stuck:
         for run in runs_to_quarantine(facts[one.receipt]):
             log.error("run %s of %s is set aside: %s", run.run_id, one.receipt.key, message)
@@ -154,7 +155,9 @@ def quarantine_stuck(pending: PendingReceipts, stuck: Sequence[PendingReceipt], 
                 order=order,
             )
             quarantine.put(run.run_id, one.receipt, MERGE_KEEPS_FAILING, message, now.isoformat())
+            quarantined += 1
         pending.forgive(one.receipt, one.change)
+    metrics().add_metric(name="QuarantinedRuns", unit=MetricUnit.Count, value=quarantined)
 
 
 def measure_backlog(collection: str, first_changes: Sequence[str], now: datetime) -> None:

@@ -119,16 +119,23 @@ class CompactionAlarms(Construct):
         )
 
     def _freshness(self, collection: str, minutes: int) -> None:
-        # Measured by every plan. None in this time means that no plan was made: paused, or nothing runs.
+        # Measured by every plan. Two alarms: missing data that breaches would let one late plan ring the first one.
+        age = self.own("OldestPendingAge", "Maximum", collection)
         self._alarm(
             f"OldestPendingAge-{collection}",
-            self.own("OldestPendingAge", "Maximum", collection),
+            age,
             above=minutes * 60,
-            periods=max(1, minutes // 5),
-            at_least=1,
+            what=f"A change of {collection} has waited for more than {minutes} minutes. Start with"
+            " `compaction status`, then `compaction history`.",
+        )
+        self._alarm(
+            f"NothingPlanned-{collection}",
+            age,
+            below=0,  # no age is; only missing data breaches
+            periods=max(2, minutes // 5),
             missing=MISSING_IS_BAD,
-            what=f"A change of {collection} has waited for more than {minutes} minutes, or nobody looked for so long"
-            " (paused?). Start with `compaction status`, then `compaction history`.",
+            what=f"No plan of {collection} was made for {minutes} minutes: it is paused, or no execution comes so far."
+            " Start with `compaction status`, then `compaction history`.",
         )
 
     def _of_functions(self, stream: lambda_.IFunction, merge: lambda_.IFunction, merge_timeout: Duration) -> None:
@@ -182,10 +189,9 @@ class CompactionAlarms(Construct):
         above: float | None = None,
         below: float | None = None,
         periods: int = 1,
-        at_least: int | None = None,
         missing: cloudwatch.TreatMissingData = MISSING_IS_FINE,
     ) -> None:
-        """`at_least` of `periods` data points beyond the bound raise the alarm; all of them unless said."""
+        """`periods` data points beyond the bound, one after the other, raise the alarm."""
         comparison = cloudwatch.ComparisonOperator
         alarm = cloudwatch.Alarm(
             self,
@@ -196,7 +202,7 @@ class CompactionAlarms(Construct):
             if above is not None
             else comparison.LESS_THAN_THRESHOLD,
             evaluation_periods=periods,
-            datapoints_to_alarm=at_least or periods,
+            datapoints_to_alarm=periods,
             treat_missing_data=missing,
             alarm_description=f"{what} See docs/deploy.md#{name.split('-')[0].lower()}",
         )

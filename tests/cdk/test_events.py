@@ -109,7 +109,7 @@ def test_a_misspelt_metric_is_noticed(dev: Template) -> None:
 
 
 def test_an_alarm_watches_the_dimensions_under_which_the_metric_is_emitted(dev: Template) -> None:
-    with_collection = {"OldestPendingAge", "ExecutionsFailed", "QuarantinedRuns"}
+    with_collection = {"ExecutionsFailed", "OldestPendingAge", "QuarantinedRuns"}
     for alarm in dev.all("CloudWatch::Alarm").values():
         if alarm.get("Namespace") == "Compaction":
             names = {dimension["Name"] for dimension in alarm["Dimensions"]}
@@ -137,6 +137,7 @@ def test_what_can_go_wrong_has_an_alarm(dev: Template) -> None:
         "failurequeue",
         "filesystemlimit",
         "mergetime",
+        "nothingplanned",
         "nothingstarts",
         "oldestpendingage",
         "publishfailures",
@@ -168,10 +169,19 @@ def test_the_merge_alarm_rings_before_the_timeout(dev: Template) -> None:
     assert dev.one("CloudWatch::Alarm", "MergeTime")["Threshold"] == pytest.approx(0.8 * timeout_ms)
 
 
-def test_silence_of_the_schedule_and_of_the_plan_is_an_alarm(dev: Template) -> None:
-    silent = {n for n, a in dev.all("CloudWatch::Alarm").items() if a["TreatMissingData"] == "breaching"}
+def test_silence_of_the_schedule_and_of_the_plan_is_an_alarm_and_nothing_else_is(dev: Template) -> None:
+    silent = {n: a for n, a in dev.all("CloudWatch::Alarm").items() if a["TreatMissingData"] == "breaching"}
     assert len(silent) == 3
-    assert all("NothingStarts" in name or "OldestPendingAge" in name for name in silent)
+    for name, alarm in silent.items():
+        assert "NothingStarts" in name or "NothingPlanned" in name
+        assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"] > 1, "one late data point is no silence"
+
+
+def test_one_old_change_rings_at_once(dev: Template, prod: Template) -> None:
+    for template, minutes in ((dev, 60), (prod, 30)):
+        for collection in ("lines", "words"):
+            alarm = template.one("CloudWatch::Alarm", f"OldestPendingAge{collection}")
+            assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (minutes * 60, 1)
 
 
 def test_the_command_finds_everything_in_the_outputs(dev: Template) -> None:

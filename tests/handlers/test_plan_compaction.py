@@ -1,5 +1,6 @@
 """PlanCompaction where the pipeline tests cannot reach: isolation of a receipt that kills its merge, the interval."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,7 +63,9 @@ def test_a_receipt_whose_merge_failed_twice_is_planned_alone_and_after_the_other
     assert receipts_of(aws, plan(round=1)) == [A]
 
 
-def test_the_runs_of_a_receipt_that_keeps_failing_are_quarantined_and_it_is_planned_without_them(aws: Aws) -> None:
+def test_the_runs_of_a_receipt_that_keeps_failing_are_quarantined_and_it_is_planned_without_them(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
     pending = mark(aws, A, attempts=6)
     put(aws, A, "", TYPE="RECEIPT")
     put(
@@ -74,6 +77,8 @@ def test_the_runs_of_a_receipt_that_keeps_failing_are_quarantined_and_it_is_plan
         ("run-1", "MergeKeepsFailing")
     ]
     assert [one.attempts for one in pending.read()] == [0]
+    (emitted,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert (emitted["QuarantinedRuns"], emitted["collection"]) == ([1.0], "words")  # the alarm's
     again = load_plan(aws.s3, "bucket", plan(round=1)["plan_key"])
     assert [run.state for run in again.receipts[0].facts.runs] == ["FAILED"]
 
