@@ -21,7 +21,7 @@ ALLOWED = {
     "receipt_dynamo_stream": {"boto3", "botocore"},
     "receipt_chroma": {"receipt_dynamo_stream", "boto3", "botocore", "chromadb", "numpy", "pyarrow"},
     "handlers": {"receipt_dynamo_stream", "receipt_chroma", "aws_lambda_powertools", "boto3", "botocore"},
-    "console": {"receipt_dynamo_stream", "receipt_chroma", "local", "boto3", "botocore", "rich", "numpy"},
+    "console": {"receipt_dynamo_stream", "receipt_chroma", "local", "boto3", "botocore", "graphlay", "rich", "numpy"},
 }
 ZIP_HANDLERS = {"stream_handler", "inspect_holder", "plan_compaction", "settle_changes", "record_execution"}
 
