@@ -40,18 +40,18 @@ def trace(
     status: str | None = None,
     ended_at: datetime | None = None,
 ) -> Trace:
-    """What happened. `events` is GetExecutionHistory's list, oldest first: a beginning of it is enough.
+    """What happened. `events` is GetExecutionHistory's list, oldest first; its beginning alone reads as still running.
 
-    `status` (a word of `console.models.STATUSES`) and `ended_at` are what DescribeExecution says, if known: the end is
-    on the last page of the history, and the local stack's has none for an aborted execution. Unknown events are
-    ignored; times after `now` are not expected.
+    `status` (a word of `console.models.STATUSES`) and `ended_at` are what DescribeExecution says. They are needed for
+    an aborted execution of the local stack, whose history does not say so. Unknown events are ignored.
     """
     reader = _Reader(states(definition))
+    aborted_at = ended_at if status == "aborted" else None
     for event in events:
-        if status != "aborted" or ended_at is None or event["timestamp"] <= ended_at:
+        if aborted_at is None or event["timestamp"] <= aborted_at:
             reader.read(event)
-    if status not in (None, "running") and not reader.ended and ended_at is not None:
-        reader.finish(str(status), ended_at, reader.last_open())
+    if aborted_at is not None and not reader.ended:
+        reader.finish("aborted", aborted_at, None)
     return Trace(
         steps=tuple(draft.step() for draft in reader.drafts),
         status=reader.status,
