@@ -148,6 +148,14 @@ COMMANDS: tuple[Command, ...] = (
         on_stack=False,
     ),
     Command(
+        "console",
+        "look",
+        "all of this as pages: what ran, why, what is in a version",
+        "compaction console --read-only",
+        "console.web_command:console",
+        options.console,
+    ),
+    Command(
         "status",
         "look",
         "versions, records, backlog, lease, quarantine of both collections",

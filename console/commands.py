@@ -14,13 +14,11 @@ from console import render
 from console.api import Api
 from console.connection import Connection, load_aws, load_local
 from console.errors import ExecutionFailed, UsageError
-from console.models import Execution
+from console.models import IDLE, Execution
 from console.progress import spinner, stderr_console, stdout_console
 
 LOOKED_AT = 500
 """How many executions `history` looks at before it stops looking for more to show."""
-
-IDLE = ("nothing_pending", "coalesced")
 
 ASKED_FIRST = ("rollback", "expire")
 """Modes of commands that say what will happen and ask; a re-run would not."""

@@ -16,6 +16,7 @@ ConsoleError                one clear line for the operator; carries the command
 ├── NothingToPause          the collection has no HEAD yet                                    exit 2
 ├── RunNotFound             no run in quarantine has this id                                  exit 2
 ├── RunAmbiguous            a shortened run id fits several runs in quarantine                exit 2
+├── NotRedrivable           Step Functions does not offer to resume this execution             exit 2
 ├── Declined                the operator was asked, and said no                               exit 1
 ├── ResumeRefused           HEAD changed with every look: the collection is still paused      exit 1
 ├── VersionUnreadable       the version's files are gone, or not what its manifest says       exit 1
@@ -90,6 +91,10 @@ class RunNotFound(ConsoleError):
 
 class RunAmbiguous(ConsoleError):
     """Give more of the run's id."""
+
+
+class NotRedrivable(ConsoleError):
+    """Re-run it instead."""
 
 
 class Declined(ConsoleError):

@@ -2,13 +2,9 @@
 
 import random
 import shutil
-import signal
-import threading
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -18,6 +14,7 @@ from console.commands import print_json
 from console.connection import STACK_FILE, Connection, load_local, save_local
 from console.errors import FolderInUse, StackNotRunning, UsageError
 from console.progress import Progress, stderr_console, stdout_console
+from console.signals import stop_signal
 
 if TYPE_CHECKING:
     from local.stack import LocalStack
@@ -62,6 +59,7 @@ def demo(arguments: Namespace) -> int:
 
 def up(arguments: Namespace) -> int:
     """Run a stack until SIGINT or SIGTERM. Raises FolderInUse when one runs here already."""
+    from console.web_command import serve
     from local.settings import StackSettings
     from local.stack import LocalStack
 
@@ -69,19 +67,25 @@ def up(arguments: Namespace) -> int:
     shutil.rmtree(UP_FOLDER, ignore_errors=True)  # the tables begin empty, so the file system must too
     progress = Progress(stderr_console())
     stack = LocalStack(UP_FOLDER.absolute(), StackSettings(shards=arguments.shards))
-    with _stop_signal() as stopped:
+    with stop_signal() as stopped:
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             stack.start()
         try:
             save_local(stack.connection)
-            if arguments.sample and not stopped.is_set():
-                with progress.waiting(f"writing {arguments.sample} sample receipts"):
-                    write_sample(stack, arguments.sample)
-            if arguments.json:
-                print_json(stack.connection.to_json())
-            else:
-                stdout_console().print(Text(welcome(stack.connection, arguments.sample)))
-            stopped.wait()
+            with ExitStack() as serving:
+                console_url = None
+                if not arguments.no_console:
+                    server = serve(stack.connection, port=arguments.port)
+                    serving.callback(server.stop)
+                    console_url = server.url
+                if arguments.sample and not stopped.is_set():
+                    with progress.waiting(f"writing {arguments.sample} sample receipts"):
+                        write_sample(stack, arguments.sample)
+                if arguments.json:
+                    print_json({**stack.connection.to_json(), "console_url": console_url})
+                else:
+                    stdout_console().print(Text(welcome(stack.connection, arguments.sample, console_url)))
+                stopped.wait()
         finally:
             STACK_FILE.unlink(missing_ok=True)
             with progress.waiting("stopping: what runs may end first"):
@@ -90,11 +94,12 @@ def up(arguments: Namespace) -> int:
     return 0
 
 
-def welcome(connection: Connection, sample: int | None) -> str:
+def welcome(connection: Connection, sample: int | None, console_url: str | None) -> str:
     """Where everything is, and what to do with it."""
     lines = [
         "The local stack is up; Ctrl-C stops it.",
         "",
+        f"  console     {console_url or 'not started: `compaction console` does that'}",
         f"  endpoint    {connection.endpoint_url}  (DynamoDB, S3, SQS, Step Functions)",
         f"  tables      {connection.receipts_table}, {connection.control_table}",
         f"  bucket      {connection.bucket}",
@@ -130,19 +135,3 @@ def _refuse_a_second_stack() -> None:
     with suppress(StackNotRunning):
         running = load_local()
         raise FolderInUse(f"a local stack runs in this folder already, at {running.endpoint_url}: use it, or stop it")
-
-
-@contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; the signals are as before when the context ends."""
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -5,7 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from receipt_dynamo_stream.history import ExecutionRow
 
 EXECUTION_NAME = re.compile(r"(?P<collection>[a-z]+)-(?P<trigger>[a-z]+)-(?P<unique>[0-9A-Za-z-]+)")
 """How the stream handler, the schedule and the console name executions: hex digits, or the Scheduler's own id. Other
@@ -23,6 +26,12 @@ FENCED = "fenced"
 """A failed execution that noticed in time that a newer one had taken over; it is no alarm."""
 RESULTS = (*STATUSES, *OUTCOMES, FENCED)
 """Every word that an execution's result can be filtered by."""
+IDLE = ("nothing_pending", "coalesced")
+"""Results of executions that had nothing to do: the schedule and bursts make many."""
+FAILURES = ("failed", "timed_out", "aborted")
+"""Results that leave work undone until a later execution does it."""
+MERGED = ("published", "unchanged", "nothing_pending")
+"""Outcomes of a compaction after which nothing that was pending before is."""
 
 
 def execution_name(collection: str, trigger: str, unique: str) -> str:
@@ -34,7 +43,8 @@ def execution_name(collection: str, trigger: str, unique: str) -> str:
 class Execution:
     """One execution, as far as it was looked into: `mode` to `cause` are None when only its name was listed.
 
-    `version` is the version that it published or verified, `error` and `cause` are what it failed of.
+    `version` is the version that it published or verified, `error` and `cause` are what it failed of, `snapshot_id` is
+    what its input named.
     """
 
     arn: str
@@ -49,6 +59,7 @@ class Execution:
     version: int | None = None
     error: str | None = None
     cause: str | None = None
+    snapshot_id: str | None = None
 
     @property
     def result(self) -> str:
@@ -105,7 +116,40 @@ def described_execution(answer: Mapping[str, Any]) -> Execution:
         version=result.get("version") if result.get("outcome") in _OF_A_VERSION else None,
         error=answer.get("error"),
         cause=answer.get("cause"),
+        snapshot_id=given.get("snapshot_id"),
     )
+
+
+def recorded_execution(row: "ExecutionRow") -> Execution:
+    """From a row of the control table, which stays when Step Functions has forgotten the execution."""
+    return Execution(
+        arn=row.arn,
+        name=row.name,
+        status=row.status.lower(),
+        started_at=datetime.fromisoformat(row.started_at).astimezone(UTC),
+        ended_at=parse_time(row.ended_at),
+        collection=row.collection,
+        trigger=row.trigger,
+        mode=row.mode,
+        outcome=row.outcome,
+        version=row.version if row.outcome in _OF_A_VERSION else None,
+        error=row.error,
+        cause=row.cause,
+        snapshot_id=row.snapshot_id,
+    )
+
+
+def heals(later: Execution, failed: Execution) -> bool:
+    """Whether a later execution did what the failed one left undone.
+
+    A compaction merges whatever is pending, so any later one that came to its end did. Other modes must have
+    succeeded at the same work.
+    """
+    if later.collection != failed.collection or later.status != "succeeded" or later.started_at <= failed.started_at:
+        return False
+    if failed.mode in (None, "compact"):
+        return later.mode in (None, "compact") and later.outcome in MERGED
+    return (later.mode, later.snapshot_id) == (failed.mode, failed.snapshot_id)
 
 
 @dataclass(frozen=True)

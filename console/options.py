@@ -16,6 +16,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """A TCP port, 0 for any free one."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number up to 65535")
+    return int(text)
+
+
 def demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--receipts", type=positive, default=40, metavar="N", help="sample receipts (default: 40)")
     parser.add_argument("--shards", type=positive, default=1, metavar="K", help="shards per collection (default: 1)")
@@ -25,6 +32,23 @@ def demo(parser: argparse.ArgumentParser) -> None:
 def up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shards", type=positive, default=1, metavar="K", help="shards per collection (default: 1)")
     parser.add_argument("--sample", type=positive, metavar="N", help="begin with N sample receipts")
+    parser.add_argument("--port", type=port, metavar="PORT", help="of the console (default: 8765, or a free one)")
+    parser.add_argument("--no-console", action="store_true", help="do not serve the console")
+
+
+def console(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=port, metavar="PORT", help="where to serve (default: 8765, or a free one)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="another address than loopback; visitors need a token"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name that browsers may call it by, such as a proxy's; may be repeated",
+    )
+    parser.add_argument("--read-only", action="store_true", help="nothing can be started, stopped or changed")
 
 
 def none(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,10 @@ ALLOWED = {
     "receipt_dynamo_stream": {"boto3", "botocore"},
     "receipt_chroma": {"receipt_dynamo_stream", "boto3", "botocore", "chromadb", "numpy", "pyarrow"},
     "handlers": {"receipt_dynamo_stream", "receipt_chroma", "aws_lambda_powertools", "boto3", "botocore"},
-    "console": {"receipt_dynamo_stream", "receipt_chroma", "local", "boto3", "botocore", "graphlay", "rich", "numpy"},
+    "console": {
+        *("receipt_dynamo_stream", "receipt_chroma", "local", "boto3", "botocore", "graphlay", "rich", "numpy"),
+        *("flask", "waitress", "werkzeug"),
+    },
 }
 ZIP_HANDLERS = {"stream_handler", "inspect_holder", "plan_compaction", "settle_changes", "record_execution"}
 
@@ -50,6 +53,16 @@ def test_a_package_imports_only_what_its_arrow_allows(package: str) -> None:
         if name.split(".")[0] not in STDLIB | ALLOWED[package] | {package}
     }
     assert not strangers
+
+
+def test_only_the_pages_know_that_there_are_pages() -> None:
+    """What the pages show can be shown in a terminal too, and pages ask our APIs and never AWS."""
+    for file in sources("console"):
+        imported = {name.split(".")[0] for name in imports(file)}
+        if file.is_relative_to(FOLDERS["console"] / "web"):
+            assert "boto3" not in imported, file
+        else:
+            assert not imported & {"flask", "waitress", "werkzeug"}, file
 
 
 def test_only_one_module_of_the_heavy_package_imports_chromadb() -> None:

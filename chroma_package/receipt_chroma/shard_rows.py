@@ -69,7 +69,8 @@ class ShardVectors:
         row = self.rows.get(record_id)
         if row is None:
             raise ShardInvalid("labels", f"the index has no vector of {record_id}")
-        return self.vectors[row].tobytes()
+        bits: bytes = self.vectors[row].tobytes()
+        return bits
 
 
 class ShardRows:

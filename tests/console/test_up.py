@@ -39,7 +39,9 @@ def running(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", Connection]
         assert up.stdout is not None
         line = up.stdout.readline()
         assert line, up.stderr.read() if up.stderr else ""
-        yield up, Connection.from_json(json.loads(line))
+        said = json.loads(line)
+        assert said.pop("console_url").startswith("http://127.0.0.1:")
+        yield up, Connection.from_json(said)
         up.send_signal(signal.SIGTERM)
         up.communicate(timeout=60)
 

@@ -232,6 +232,8 @@ class ToyStack:
         row = VersionRow(
             snapshot_id=snapshot_id,
             parent=parent and f"{parent:010d}-{parent:010d}-0",
+            manifest_key=f"snapshots/{collection}/manifests/{snapshot_id}.json",
+            manifest_sha256="0" * 64,
             execution=f"arn:aws:states:us-east-1:1:execution:compaction:{collection}-stream-{version:032x}",
             trigger="stream",
             created_at="2026-07-28T12:00:00+00:00",

@@ -1,0 +1,19 @@
+"""What a person can do from a page, by name: the question that is asked first, and the doing."""
+
+from console.web.actions.action import Action, Done, Question
+from console.web.actions.on_collections import Expire, Pause, Reconcile, Resume
+from console.web.actions.on_executions import Begin, Redrive, Rerun, Start, Stop
+from console.web.actions.on_quarantine import Drop, Retry
+from console.web.actions.on_versions import Pin, Rollback, Unpin, Verify
+
+ACTIONS: dict[str, Action] = {
+    type(action).__name__.lower(): action
+    for action in (
+        *(Begin(), Start(), Rerun(), Redrive(), Stop()),
+        *(Pause(), Resume(), Reconcile(), Expire()),
+        *(Verify(), Rollback(), Pin(), Unpin()),
+        *(Retry(), Drop()),
+    )
+}
+
+__all__ = ["ACTIONS", "Action", "Done", "Question"]

@@ -1,0 +1,59 @@
+"""The form that every action has."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from flask import abort
+from receipt_dynamo_stream.names import COLLECTIONS
+
+Given = Mapping[str, str]
+"""The parameters of the address."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked before an action: what will happen, sentence by sentence, and where `no` leads.
+
+    `reason` is the label of a field for a reason; `grave` marks what is hard to take back.
+    """
+
+    title: str
+    says: tuple[str, ...]
+    button: str
+    back: str
+    reason: str | None = None
+    grave: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done, for a notice on the page `to`."""
+
+    notice: str
+    to: str
+
+
+class Action(Protocol):
+    """Both calls raise what the API raises; `ask` changes nothing."""
+
+    needs_reason: bool
+
+    def ask(self, given: Given) -> Question: ...
+
+    def do(self, given: Given, reason: str) -> Done: ...
+
+
+def collection_of(given: Given) -> str:
+    """The collection that the address names; aborts with 400 when it names none."""
+    collection = given.get("collection", "")
+    if collection not in COLLECTIONS:
+        abort(400, f"Which collection? One of {', '.join(COLLECTIONS)}.")
+    return collection
+
+
+def needed(given: Given, name: str) -> str:
+    """A parameter that must be there; aborts with 400 when it is not."""
+    if not given.get(name):
+        abort(400, f"The address lacks {name}: go back and follow the link again.")
+    return given[name]

@@ -1,0 +1,48 @@
+"""The first page: is it healthy, what waits, what ran last."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, g, render_template
+from receipt_dynamo_stream.names import COLLECTIONS
+
+from console.health import Health, health
+from console.models import CollectionStatus, Execution
+from console.web.charts import Bar, Freshness, freshness
+from console.web.site import seen, site
+
+page = Blueprint("overview", __name__)
+
+RECENT = 48
+VERSIONS = 60
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that the page says of one collection. `bars` are the freshness of its versions, oldest first."""
+
+    status: CollectionStatus
+    health: Health
+    recent: tuple[Execution, ...]
+    freshness: Freshness
+    bars: tuple[Bar, ...]
+
+
+@page.get("/")
+def show() -> str:
+    cards = [card(collection) for collection in COLLECTIONS]
+    return render_template("overview.html", cards=cards, live=2)
+
+
+def card(collection: str) -> Card:
+    """The card of one collection, from answers that are at most seconds old."""
+    api, listing = site().api, site().listing
+    status = seen(("status", collection), 1.5, lambda: api.status(collection))
+    recent = seen(("recent", collection), 1.5, lambda: listing.recent(collection, RECENT))
+    first = max(1, status.version - VERSIONS + 1)
+    rows = seen(
+        ("versions", collection, status.version),
+        10,
+        lambda: api.version_rows(collection, first, status.version) if status.version else [],
+    )
+    fresh = freshness(rows)
+    return Card(status, health(status, recent, g.now), tuple(recent), fresh, fresh.bars())

@@ -1,0 +1,45 @@
+"""What all pages share: the stack that they show, and what has been asked of it lately."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, cast
+
+from flask import current_app, g
+
+from console.contents import Contents
+from console.executions_api import ExecutionsApi
+from console.listing import Listing
+from console.web.watch import Watch
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Site:
+    """`logs` is where the workers of a local stack write; `stack` is what the stack is called."""
+
+    api: ExecutionsApi
+    contents: Contents
+    stack: str
+    read_only: bool = False
+    logs: Path | None = None
+    watch: Watch = field(default_factory=Watch)
+
+    @property
+    def listing(self) -> Listing:
+        """The list of executions."""
+        return Listing(self.api)
+
+
+def site() -> Site:
+    """The site that answers the request at hand."""
+    return cast(Site, current_app.extensions["site"])
+
+
+def seen(key: Hashable, seconds: float, ask: Callable[[], T]) -> T:
+    """What `ask` answers, at most so many seconds old; the page says so where it could not be asked anew."""
+    answer = site().watch.get(key, seconds, ask)
+    if answer.problem is not None:
+        g.stale = (answer.problem, answer.age)
+    return answer.value

@@ -1,0 +1,97 @@
+"""How values read on a page: what `console.render` says in a terminal, as filters of the templates."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+from receipt_dynamo_stream.keys import ReceiptId
+
+from console import render, render_operator
+from console.models import FAILURES, FENCED, IDLE
+
+GLYPHS = {
+    "published": "✓",
+    "rolled_back": "↺",
+    "verified": "✓",
+    "succeeded": "✓",
+    "unchanged": "=",
+    "nothing_pending": "·",
+    "coalesced": "⇢",
+    "planned": "?",
+    "paused": "‖",
+    "running": "●",
+    "failed": "✕",
+    "timed_out": "✕",
+    "aborted": "■",
+    FENCED: "⇥",
+    "caught": "↷",
+}
+"""A shape for every result, so that none is told by its colour alone."""
+
+
+def kind(result: str) -> str:
+    """The class of colours that a result belongs to: good, running, bad, watch or idle."""
+    if result == "running":
+        return "running"
+    if result in FAILURES:
+        return "watch" if result == "aborted" else "bad"
+    if result in (FENCED, "paused", "caught"):
+        return "watch"
+    return "idle" if result in (*IDLE, "unchanged", "planned") else "good"
+
+
+def plain(word: str) -> str:
+    """`timed_out` reads `timed out`."""
+    return word.replace("_", " ")
+
+
+def receipt(one: ReceiptId) -> str:
+    """Enough of a receipt's image to tell it apart, and its number."""
+    return render.short_receipt(one.image_id, one.receipt_id)
+
+
+def clock(moment: datetime) -> str:
+    """The moment in UTC, to the second."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 receipt`, `2,000 receipts`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def parsed(text: str | None) -> Any:
+    """The value of a JSON text, for a folding tree; the text itself where it is none."""
+    try:
+        return json.loads(text or "null")
+    except ValueError:
+        return text
+
+
+def is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def attach(app: Flask) -> None:
+    """Make them known to the templates."""
+    app.jinja_env.filters |= {
+        "duration": render.duration,
+        "number": render.number,
+        "short": render.short_name,
+        "record": render.short_record,
+        "receipt": receipt,
+        "cause": render.cause_text,
+        "plain": plain,
+        "kind": kind,
+        "size": render_operator.size,
+        "clock": clock,
+        "parsed": parsed,
+    }
+    app.jinja_env.tests |= {"tree": is_mapping, "array": is_list}
+    app.jinja_env.globals |= {"GLYPHS": GLYPHS, "count_of": count_of}
