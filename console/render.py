@@ -6,6 +6,7 @@ Texts that come from a stack (names, errors, documents) are wrapped in `Text`: b
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ STYLES = {
     "timed_out": "bold red",
 }
 _RECORD_ID = re.compile(r"IMAGE#(?P<image>[^#\s]+)#RECEIPT#(?P<receipt>\d+)#LINE#(?P<line>\d+)(?:#WORD#(?P<word>\d+))?")
+_REPORTED = re.compile(r'\{\s*"errorMessage":\s*"((?:[^"\\]|\\.)*)')
 _WORD_WIDTH = 24  # a longer word, an id or a path, may be broken
 _UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0))
 
@@ -252,14 +254,12 @@ def _result(execution: Execution) -> Text:
 
 
 def cause_text(cause: str | None) -> str:
-    """A cause in one line. A Lambda's is JSON with its stack trace in it: its message is enough."""
+    """A cause in one line. A Lambda's is JSON with its stack trace in it: its message is enough. Rows of the history
+    keep the beginning of that only."""
     text = cause or ""
-    try:
-        reported = json.loads(text)
-    except json.JSONDecodeError:
-        reported = None
-    if isinstance(reported, dict) and isinstance(reported.get("errorMessage"), str):
-        text = reported["errorMessage"]
+    if reported := _REPORTED.match(text):
+        with suppress(ValueError):
+            text = json.loads(f'"{reported[1]}"')
     return " ".join(text.split())
 
 

@@ -1,5 +1,6 @@
 """What values look like on a terminal."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -160,6 +161,13 @@ def test_the_cause_of_a_lambda_is_its_message() -> None:
     )
     for other in ("[1]", '{"a": 1}', "{broken", "7"):
         assert render.cause_text(other) == other
+
+
+def test_the_message_is_found_in_the_beginning_of_a_cause_that_was_cut_off() -> None:
+    reported = json.dumps({"errorMessage": 'labels: "3"\nare missing', "errorType": "ShardInvalid"})
+    assert render.cause_text(reported) == 'labels: "3" are missing'
+    beginnings = {render.cause_text(reported[:length]) for length in range(24, len(reported))}
+    assert all('labels: "3" are missing'.startswith(beginning) for beginning in beginnings)
 
 
 def test_a_preview_says_what_would_be_merged() -> None:
