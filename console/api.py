@@ -25,9 +25,6 @@ from receipt_dynamo_stream.reconcile import reconcile
 from console.connection import Connection
 from console.errors import ExecutionAmbiguous, ExecutionNotFound, PreviewMissing, SnapshotNotFound
 from console.models import (
-    FENCED,
-    OUTCOMES,
-    STATUSES,
     CollectionStatus,
     Execution,
     PlanPreview,
@@ -129,17 +126,13 @@ class Api:
 
     # Executions
 
-    def history(self, collection: str | None = None, result: str | None = None) -> Iterator[Execution]:
-        """Executions, newest first, each described when it is reached. `result` is one of `console.models.RESULTS`."""
-        status = _status_to_list(result)
-        for row in self._list(status):
-            if collection is not None and row.collection not in (None, collection):
-                continue
-            execution = self.describe(row.arn)
-            if collection is not None and execution.collection != collection:
-                continue
-            if result is None or execution.result == result or execution.status == result == "succeeded":
-                yield execution
+    def history(self, collection: str) -> Iterator[Execution]:
+        """The executions of a collection that Step Functions lists, newest first, each described when it is reached."""
+        for row in self._list(None):
+            if row.collection in (None, collection):
+                execution = self.describe(row.arn)
+                if execution.collection == collection:
+                    yield execution
 
     def describe(self, arn: str) -> Execution:
         """Raises ExecutionNotFound."""
@@ -265,12 +258,3 @@ class Api:
                 key = f"snapshots/{collection}/{shard['path']}/receipts.txt"
                 body: bytes = self._s3.get_object(Bucket=self.connection.bucket, Key=key)["Body"].read()
                 yield from map(ReceiptId.parse, body.decode().split())
-
-
-def _status_to_list(result: str | None) -> str | None:
-    """The status to let Step Functions filter by: the only filter that its listing has."""
-    if result in OUTCOMES:
-        return "succeeded"
-    if result == FENCED:
-        return "failed"
-    return result if result in STATUSES else None

@@ -3,7 +3,6 @@
 import json
 from argparse import Namespace
 from contextlib import AbstractContextManager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from console import render
 from console.api import Api
 from console.connection import Connection, load_aws, load_local
 from console.errors import ExecutionFailed, UsageError
-from console.models import IDLE, Execution
+from console.executions_api import ExecutionsApi
+from console.listing import Listing, Wanted
+from console.models import Execution
 from console.progress import spinner, stderr_console, stdout_console
-
-LOOKED_AT = 500
-"""How many executions `history` looks at before it stops looking for more to show."""
 
 ASKED_FIRST = ("rollback", "expire")
 """Modes of commands that say what will happen and ask; a re-run would not."""
@@ -59,20 +57,13 @@ def status(arguments: Namespace) -> int:
 
 def history(arguments: Namespace) -> int:
     """Executions that had nothing to do are counted, not shown, unless asked for: the schedule and bursts make many."""
-    api = Api(connect(arguments))
-    show_idle = arguments.all or arguments.status is not None
-    shown: list[Execution] = []
-    idle = 0
-    with waiting("asking Step Functions"):
-        for execution in islice(api.history(arguments.collection, arguments.status), LOOKED_AT):
-            if execution.result in IDLE and not show_idle:
-                idle += 1
-            elif len(shown) < arguments.limit:
-                shown.append(execution)
-            else:
-                break
+    api = ExecutionsApi(connect(arguments))
+    wanted = Wanted(collection=arguments.collection, result=arguments.status, idle=arguments.all)
+    with waiting("asking for executions"):
+        page = Listing(api).page(wanted, limit=arguments.limit)
+    shown, idle = page.rows, page.folded
     if arguments.json:
-        print_json({"executions": [execution.to_json() for execution in shown], "hidden": idle})
+        print_json({"executions": [row.to_json() for row in shown], "hidden": idle})
         return 0
     stdout = stdout_console()
     if shown:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.report import MergeCounts
@@ -16,13 +17,11 @@ from receipt_dynamo_stream.versions import VersionRow
 
 from console.errors import ExecutionNotFound
 from console.executions_api import ExecutionsApi
-from console.models import FAILURES, IDLE, Execution, heals, recorded_execution
+from console.models import FAILURES, IDLE, UNHEALED, Execution, heals, recorded_execution
 
 PAGE = 50
 LOOKED_AT = 2_000
 """How many executions one page looks at before it stops looking for more that fit."""
-UNHEALED = "unhealed"
-"""The filter for failures that no later execution has made good."""
 _ROWS = 100
 _PAGES_TO_HEALING = 5
 _LEEWAY = timedelta(seconds=1)  # a row's start is written in milliseconds
@@ -45,10 +44,10 @@ class Wanted:
 
     def fits(self, one: Execution) -> bool:
         """Whether an execution is asked for, but for UNHEALED, which takes looking at later ones."""
-        failed = one.result in FAILURES
+        unhealed = self.result == UNHEALED and one.result in FAILURES
         return (
             self.collection in (None, one.collection)
-            and (self.result in (None, one.result, one.status) or (self.result == UNHEALED and failed))
+            and (self.result in (None, one.result) or self.result == one.status == "succeeded" or unhealed)
             and self.trigger in (None, one.trigger)
             and self.mode in (None, one.mode)
             and (self.since is None or one.started_at >= self.since)
@@ -73,6 +72,10 @@ class Listed:
     execution: Execution
     merged: Merged | None = None
     healed_by: Execution | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The execution as plain values, and the name of the one that healed it."""
+        return {**self.execution.to_json(), "healed_by": self.healed_by.name if self.healed_by else None}
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Listing:
         return [one for one, _ in zip(fitting, range(count), strict=False)]
 
     def _newest_first(self, wanted: Wanted, before: str | None, *, live: bool) -> Iterator[Execution]:
-        listed = self._live() if live and before is None else {}
+        listed = self._live(wanted.collection) if live and before is None else {}
         if before is None and wanted.until is not None:
             before = f"{wanted.until.isoformat()}~"
         after = wanted.since.isoformat() if wanted.since is not None else None
@@ -149,9 +152,11 @@ class Listing:
             if (before := page.next_key) is None:
                 return
 
-    def _live(self) -> dict[str, Execution]:
-        """By name: what Step Functions lists last, and all that runs."""
-        return {one.name: one for one in (*self._api.newest(), *self._api.running())}
+    def _live(self, collection: str | None) -> dict[str, Execution]:
+        """By name: what Step Functions lists last, and all that runs, but what its name says to be of another
+        collection."""
+        listed = (*self._api.newest(), *self._api.running())
+        return {one.name: one for one in listed if collection is None or one.collection in (None, collection)}
 
     def _unrecorded(self, live: dict[str, Execution], partitions: Sequence[str]) -> Iterator[Execution]:
         """What Step Functions lists and no row tells yet, newest first; each is described when it is reached."""

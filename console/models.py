@@ -30,6 +30,8 @@ IDLE = ("nothing_pending", "coalesced")
 """Results of executions that had nothing to do: the schedule and bursts make many."""
 FAILURES = ("failed", "timed_out", "aborted")
 """Results that leave work undone until a later execution does it."""
+UNHEALED = "unhealed"
+"""The filter for failures that no later execution has made good."""
 MERGED = ("published", "unchanged", "nothing_pending")
 """Outcomes of a compaction after which nothing that was pending before is."""
 

@@ -4,7 +4,7 @@ import argparse
 
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from console.models import RESULTS
+from console.models import RESULTS, UNHEALED
 
 _VERSION = "a version number or a snapshot id, from `compaction versions`"
 
@@ -59,7 +59,8 @@ def history(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
     parser.add_argument("--all", action="store_true", help="also those that had nothing pending or coalesced")
-    parser.add_argument("--status", choices=RESULTS, metavar="RESULT", help=f"only these: {', '.join(RESULTS)}")
+    results = (UNHEALED, *RESULTS)
+    parser.add_argument("--status", choices=results, metavar="RESULT", help=f"only these: {', '.join(results)}")
 
 
 def start(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from rich.text import Text
 from console.models import EXECUTION_NAME, FENCED, CollectionStatus, Execution, PlanPreview
 
 if TYPE_CHECKING:
+    from console.listing import Listed
     from console.query import Answer
 
 WIDE = 100
@@ -137,7 +138,7 @@ def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
     return table
 
 
-def history_table(executions: Sequence[Execution], now: datetime, *, width: int) -> Table:
+def history_table(rows: Sequence["Listed"], now: datetime, *, width: int) -> Table:
     """Newest first. The name tells collection and trigger; a wide terminal gets the modes and the causes too."""
     wide = width >= WIDE
     table = new_table("")
@@ -149,8 +150,11 @@ def history_table(executions: Sequence[Execution], now: datetime, *, width: int)
         table.add_column(name, justify="right", no_wrap=True)
     if wide:
         table.add_column("Cause", overflow="fold")
-    for execution in executions:
-        cells: list[RenderableType] = [Text(short_name(execution.name)), _result(execution)]
+    for row in rows:
+        execution, result = row.execution, _result(row.execution)
+        if row.healed_by is not None:
+            result.append(" (healed)", style="default not bold")
+        cells: list[RenderableType] = [Text(short_name(execution.name)), result]
         cells += [Text(execution.mode or "-")] if wide else []
         cells += [number(execution.version), age(execution.started_at, now), duration(execution.seconds(now))]
         cells += [Text(cause_text(execution.cause))] if wide else []

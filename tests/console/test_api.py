@@ -80,45 +80,17 @@ def test_the_manifest_of_an_unpublished_collection_is_missed_by_name(api: Api) -
 
 
 def test_history_is_newest_first_with_outcome_version_and_error(stack: ToyStack, api: Api) -> None:
-    names = [
-        stack.start("words"),
-        stack.start("lines", trigger="schedule"),
-        stack.start("words", toy="Fenced"),
-        stack.start("words", toy="Crash"),
-    ]
-    executions = list(api.history())
+    names = [stack.start("words"), stack.start("words", toy="Fenced"), stack.start("words", toy="Crash")]
+    stack.start("lines")
+    executions = list(api.history("words"))
     assert [execution.name for execution in executions] == names[::-1]
     assert [(e.result, e.trigger, e.version, e.error) for e in executions] == [
         ("failed", "stream", None, "Runtime.ExitError"),
         ("fenced", "stream", None, "Fenced"),
-        ("nothing_pending", "schedule", None, None),
         ("published", "stream", 3, None),
     ]
     assert all(e.ended_at is not None and e.started_at <= e.ended_at and e.mode == "compact" for e in executions)
     assert json.loads(json.dumps(executions[0].to_json()))["cause"].startswith("The worker")
-
-
-@pytest.mark.parametrize(
-    ("collection", "result", "expected"),
-    [
-        ("lines", None, ["nothing_pending"]),
-        ("words", None, ["failed", "fenced", "published"]),
-        (None, "succeeded", ["nothing_pending", "published"]),
-        (None, "failed", ["failed"]),
-        (None, "fenced", ["fenced"]),
-        ("words", "published", ["published"]),
-        (None, "running", []),
-        ("lines", "failed", []),
-    ],
-)
-def test_history_filters(
-    stack: ToyStack, api: Api, collection: str | None, result: str | None, expected: list[str]
-) -> None:
-    stack.start("words")
-    stack.start("words", toy="Fenced")
-    stack.start("lines")
-    stack.start("words", toy="Crash")
-    assert sorted(execution.result for execution in api.history(collection, result)) == expected
 
 
 def test_history_asks_for_no_more_than_is_looked_at(stack: ToyStack, api: Api) -> None:
@@ -135,7 +107,7 @@ def test_history_asks_for_no_more_than_is_looked_at(stack: ToyStack, api: Api) -
 def test_history_goes_on_past_the_first_page(stack: ToyStack, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.api._PAGE", 2)
     names = [stack.start("lines") for _ in range(5)]
-    assert [execution.name for execution in api.history()] == names[::-1]
+    assert [execution.name for execution in api.history("lines")] == names[::-1]
 
 
 def test_an_execution_under_a_strange_name_is_known_by_its_input(stack: ToyStack, api: Api) -> None:

@@ -9,8 +9,8 @@ from receipt_dynamo_stream.history import ExecutionRow, put_execution
 from receipt_dynamo_stream.report import MergeCounts
 
 from console.executions_api import ExecutionsApi
-from console.listing import UNHEALED, Listing, Wanted, sort_key
-from console.models import Execution
+from console.listing import Listing, Wanted, sort_key
+from console.models import UNHEALED, Execution
 
 from .toy import MACHINE, ToyStack
 
@@ -118,6 +118,8 @@ def test_filters_can_be_put_together(listing: Listing, record: Recorder) -> None
     assert names(listing, Wanted(trigger="operator", text="shardinvalid", collection="words")) == [failed]
     assert names(listing, Wanted(text="nowhere")) == []
     assert len(names(listing, Wanted(result="fenced"))) == 1
+    assert len(names(listing, Wanted(result="failed"))) == 2
+    assert len(names(listing, Wanted(result="succeeded"))) == 1
 
 
 def test_times_bound_the_list(listing: Listing, record: Recorder) -> None:
@@ -147,6 +149,33 @@ def test_what_step_functions_knows_and_no_row_tells_yet_is_listed_too(
     recorded = record()
     live = stack.start("words")
     assert names(listing) == [live, recorded]
+
+
+def test_only_what_no_row_tells_is_asked_for_one_by_one(
+    listing: Listing, stack: ToyStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unrecorded, other = stack.start("words"), stack.start("lines")
+    asked: list[str] = []
+    real = ExecutionsApi.describe
+
+    def describe(self: ExecutionsApi, arn: str) -> Execution:
+        asked.append(arn.rpartition(":")[2])
+        return real(self, arn)
+
+    monkeypatch.setattr(ExecutionsApi, "describe", describe)
+    listing.page(Wanted(collection="words"))
+    assert asked == [unrecorded]
+    row = ExecutionRow(
+        collection="words",
+        name=unrecorded,
+        arn="arn",
+        status="SUCCEEDED",
+        started_at=ExecutionsApi(stack.connection).described(unrecorded).execution.started_at.isoformat(),
+    )
+    put_execution(stack.dynamodb, stack.connection.control_table, row)
+    asked.clear()
+    listing.page(Wanted())
+    assert asked == [other]
 
 
 def test_a_row_that_lags_is_corrected_by_step_functions(listing: Listing, stack: ToyStack) -> None:

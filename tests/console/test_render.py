@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from console import render
+from console.listing import Listed
 from console.models import CollectionStatus, Execution, PlanPreview, execution_name
 from console.query import Answer, Hit
 
@@ -128,7 +129,7 @@ def test_a_problem_is_the_first_thing_that_status_says() -> None:
 
 
 def test_history_fits_80_columns_and_names_the_error() -> None:
-    text = shown(render.history_table([EXECUTION, FAILED], NOW, width=80))
+    text = shown(render.history_table([Listed(EXECUTION), Listed(FAILED, healed_by=EXECUTION)], NOW, width=80))
     published, failed = [line for line in text.splitlines() if "words-schedule" in line]
     assert published.split() == ["words-schedule-1b0f2c3d", "published", "1,234", "1", "min", "ago", "3.5", "s"]
     assert failed.split()[1] == "failed:"
@@ -136,7 +137,9 @@ def test_history_fits_80_columns_and_names_the_error() -> None:
 
 
 def test_a_wide_history_shows_modes_and_causes_and_no_markup_of_theirs() -> None:
-    text = shown(render.history_table([EXECUTION, FAILED], NOW, width=120), width=120)
+    text = shown(
+        render.history_table([Listed(EXECUTION), Listed(FAILED, healed_by=EXECUTION)], NOW, width=120), width=120
+    )
     assert "compact" in text
     assert "[red]Look[/red]." in text
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from flask import Blueprint, abort, render_template, request, url_for
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from console.listing import UNHEALED, Wanted
-from console.models import RESULTS, parse_time
+from console.listing import Wanted
+from console.models import RESULTS, UNHEALED, parse_time
 from console.web.site import seen, site
 
 page = Blueprint("executions", __name__)
