@@ -81,6 +81,18 @@ def _change_of(execution: Any, status: str) -> StatusChange:
     )
 
 
+def keep_request_id(original: Any) -> Any:
+    """The output of a Lambda task says which request it was, as on AWS: it leads to the log. moto leaves it out."""
+
+    def select_from_typed_dict(typed_dict: Any, obj: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        selected = original(typed_dict, obj, *args, **kwargs)
+        if request_id := obj.get("ResponseMetadata", {}).get("RequestId"):
+            selected["SdkResponseMetadata"] = {"RequestId": request_id}
+        return selected
+
+    return select_from_typed_dict
+
+
 def forget_old_executions(original: Any) -> Any:
     """Every execution keeps its history and its threads' objects for ever, and the schedule starts one after the other.
     Keep the newest that have ended, and all that run."""

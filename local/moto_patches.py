@@ -17,6 +17,7 @@ from local.moto_executions import (
     end_at_once,
     forget_old_executions,
     keep_first_ending,
+    keep_request_id,
     parse_once,
     tell_nobody,
     tell_of_start,
@@ -63,6 +64,7 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
     from moto.dynamodb.models.dynamo_type import Item
     from moto.dynamodb.models.table import Table
     from moto.dynamodbstreams.models import DynamoDBStreamsBackend
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
@@ -77,6 +79,7 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
         (Execution, "stop", partial(end_at_once, tell=tell)),
         (BaseExecutionWorkerCommunication, "terminated", partial(keep_first_ending, tell=tell)),
         (StepFunctionsParserBackend, "start_execution", forget_old_executions),
+        (lambda_eval_utils, "select_from_typed_dict", keep_request_id),
         (AmazonStateLanguageParser, "parse", parse_once),
         (BaseJSONSerializer, "_serialize_type_structure", copy_scalars),
     ]

@@ -64,7 +64,8 @@ def find_invocation(folder: Path, request_id: str, function: str = "*") -> Invoc
     """
     for file in sorted(folder.glob(f"{function}-*.log*")):
         content = file.read_bytes()
-        if request_id and request_id.encode() in content:
+        # Not the id alone: it is in the plan's key too, which the steps after the plan log.
+        if f"START RequestId: {request_id} ".encode() in content:
             return InvocationLog(file, tuple(_lines_of(content.decode(errors="replace").splitlines(), request_id)))
     return None
 

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
+from local.application import functions_of
 from local.errors import ApplicationMissing, StackAlreadyRunning, StackNotStarted, SubstitutionError
 from local.executions import wait_until
 from local.stack import LocalStack
@@ -105,6 +106,30 @@ def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     assert state_of_the_process() == before
     with toy_stack(tmp_path):
         pass
+
+
+def with_recorder(folder: Path) -> LocalStack:
+    (recorder,) = functions_of(["Record"], package="toy_handlers")
+    return toy_stack(folder, recorder=recorder)
+
+
+def test_what_ended_before_a_stack_stops_is_recorded_all_the_same(tmp_path: Path) -> None:
+    with with_recorder(tmp_path) as stack:
+        arns = [stack.executions.start("words") for _ in range(4)]
+        for arn in arns:
+            stack.wait_for_execution(arn)
+    details = [json.loads(line)["detail"] for line in (stack.efs / "events.jsonl").read_text().splitlines()]
+    assert {detail["executionArn"] for detail in details if detail["status"] == "SUCCEEDED"} == set(arns)
+
+
+def test_a_recorder_that_hangs_does_not_keep_a_stack_from_stopping(tmp_path: Path) -> None:
+    before = state_of_the_process()
+    with with_recorder(tmp_path) as stack:
+        stack.executions.start_with({"record": "hang", "mode": "compact"})
+        (held,) = wait_until(lambda: stack.workers.in_flight("Record") or None, 20, "the recorder has nothing to do")
+        freeze(held.pid)
+    assert gone(held.pid)
+    assert state_of_the_process() == before
 
 
 PARENT = """

@@ -36,6 +36,19 @@ def test_an_execution_runs_the_state_machine_through_the_workers(stack: LocalSta
     assert (note["Item"]["notes"], note["Item"]["shards"]) == ({"N": "1"}, {"N": "3"})
 
 
+def test_a_tasks_output_says_which_request_it_was(stack: LocalStack) -> None:
+    execution = stack.wait_for_execution(stack.executions.start("words"))
+    outputs = [
+        json.loads(event["taskSucceededEventDetails"]["output"])
+        for event in stack.executions.history(execution.arn)
+        if event.get("taskSucceededEventDetails", {}).get("resourceType") == "lambda"
+    ]
+    assert execution.output is not None
+    assert [output["SdkResponseMetadata"]["RequestId"] for output in outputs] == [
+        execution.output["result"]["request_id"]
+    ]
+
+
 def test_a_functions_error_arrives_at_the_catch_by_its_name(stack: LocalStack) -> None:
     caught = stack.wait_for_execution(stack.executions.start("words", mode="misbehave", do="raise"))
     assert stack.executions.states_entered(caught.arn)[-1] == "Caught"

@@ -50,6 +50,14 @@ def test_an_invocation_is_found_by_its_request_id_in_whichever_log_it_is(tmp_pat
     assert find_invocation(tmp_path, "") is None
 
 
+def test_a_request_id_that_another_invocation_only_mentions_is_not_its_own(tmp_path: Path) -> None:
+    invoke(WorkerLog(tmp_path / "Download-1.log"), "r1", "plan_key=plans/words/e/0-r2.json.gz")
+    invoke(WorkerLog(tmp_path / "Plan-1.log"), "r2")
+    found = find_invocation(tmp_path, "r2")
+    assert found is not None
+    assert found.file.name == "Plan-1.log"
+
+
 def test_an_invocation_that_still_runs_or_died_shows_what_there_is(tmp_path: Path) -> None:
     log = WorkerLog(tmp_path / "Echo-1.log")
     log.start("r1")

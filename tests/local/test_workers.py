@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from local.application import Function
 from local.errors import InvokesRefused, StillRunning, TooManyRequests, UnknownFunction
 from local.executions import wait_until
+from local.worker_logs import find_invocation
 from local.workers import Workers
 
 from .tools import freeze, gone, toy_application
@@ -227,6 +229,28 @@ def test_many_events_at_once_are_all_answered_by_their_own_answer(
 def test_what_a_handler_prints_is_in_its_log(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = Path(call(workers, "Echo", line="findable")[0]["environment"]["WORK_ROOT"])
     assert any("findable" in file.read_text() for file in folder.glob("Echo-*.log"))
+
+
+def logs_of(workers: Workers) -> Path:
+    return Path(call(workers, "Echo")[0]["environment"]["WORK_ROOT"])
+
+
+@pytest.mark.parametrize("do", ["raise", "exit", "kill"])
+def test_the_log_of_a_failed_invocation_is_found_by_the_request_id_in_its_error(workers: Workers, do: str) -> None:
+    answer, _ = call(workers, "Misbehave", do=do)
+    (request_id,) = re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", json.dumps(answer))
+    found = find_invocation(logs_of(workers), request_id, "Misbehave")
+    assert found is not None
+    assert found.lines[0] == f"START RequestId: {request_id} Version: $LATEST"
+    assert found.lines[-1].endswith("Status: error\tError Type: Unhandled")
+    assert any("OddError" in line for line in found.lines) == (do == "raise")
+
+
+def test_a_worker_that_replaces_a_dead_one_writes_to_the_same_log(workers: Workers) -> None:
+    for _ in range(3):
+        call(workers, "Misbehave", do="exit")
+        wait_until(lambda: not workers.in_flight("Misbehave") or None, 10, "the worker is still there")
+    assert [file.name for file in logs_of(workers).glob("Misbehave-*")] == ["Misbehave-1.log"]
 
 
 def test_waiting_for_too_long_is_an_error_that_says_for_what() -> None:

@@ -1,0 +1,61 @@
+"""What every handler's log lines carry: an operator finds a failing step by its request or its execution."""
+
+import json
+from typing import Any
+
+import pytest
+from receipt_dynamo_stream.errors import PlanMissing
+
+from handlers.record_execution import record_execution
+from handlers.settle_changes import settle_changes
+from handlers.step import execution_of
+
+from .conftest import CONTEXT, Aws
+
+PLAN_KEY = "plans/words/words-stream-1/0-attempt.json.gz"
+
+
+@pytest.fixture(autouse=True)
+def own_logger(aws: Aws, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Powertools keeps loggers by their service's name, each with the stdout of the test that made it."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if "level" in line]
+
+
+def test_a_failing_steps_line_has_its_request_its_execution_and_its_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(PlanMissing):
+        settle_changes({"collection": "words", "plan_key": PLAN_KEY, "report_keys": [], "manifest": {}}, CONTEXT)
+    (line,) = logged(capsys)
+    assert (line["level"], line["function_request_id"]) == ("ERROR", "request-1")
+    assert (line["execution"], line["collection"], line["plan_key"]) == ("words-stream-1", "words", PLAN_KEY)
+    assert line["exception_name"] == "PlanMissing"
+
+
+def test_an_execution_of_one_event_does_not_stay_for_the_next(capsys: pytest.CaptureFixture[str]) -> None:
+    detail = {"executionArn": "arn", "name": "words-a", "status": "ABORTED", "startDate": 1, "stopDate": 2}
+    record_execution({"detail": detail}, CONTEXT)
+    with pytest.raises(KeyError):
+        record_execution({}, CONTEXT)
+    done, failed = logged(capsys)
+    assert done["execution"] == "words-a"
+    assert "execution" not in failed
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        ({"execution": "arn:…:words-a", "execution_name": "words-a"}, "words-a"),
+        ({"plan_key": PLAN_KEY}, "words-stream-1"),
+        ({"plan_key": ""}, None),
+        ({"detail": {"name": "words-b"}}, "words-b"),
+        ({"detail": {}}, None),
+        ({"collection": "words"}, None),
+    ],
+)
+def test_an_event_says_its_execution_in_one_of_three_ways_or_not(event: dict[str, Any], name: str | None) -> None:
+    assert execution_of(event) == name
