@@ -35,7 +35,7 @@ _EXTRAS = 4
 _MERGE_WORKERS = 2  # one may be frozen while the other goes on; more would take 300 MB each
 _WARM = (
     *("StreamHandler", "PlanCompaction", "DownloadSnapshot", "MergeDeltas", "ValidateShard"),
-    *("WriteManifest", "SwapPointer", "SettleChanges", "ExpireSnapshots"),
+    *("WriteManifest", "SwapPointer", "SettleChanges", "ExpireSnapshots", "RecordExecution"),
 )
 """Started while the receipts are written: every act needs them."""
 _ADDED_BEFORE = timedelta(minutes=10)
