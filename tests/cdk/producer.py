@@ -1,44 +1,33 @@
-"""What a producer does, for the tests that run the template: items, deltas, and the run that announces them."""
+"""What a producer does, for the tests that run the template: the one of examples/, and one that is refused."""
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from receipt_chroma.deltas import DeltaRecord, write_arrow_delta_to
 from receipt_chroma.reader import SnapshotReader
-from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
-from receipt_dynamo_stream.runs import delta_location
+from receipt_dynamo_stream.keys import ReceiptId
 
+EXAMPLE = Path(__file__).parents[2] / "examples/first_receipt/produce.py"
 RECEIPT = ReceiptId("3f52804b-2fad-4e00-92c8-b593da3a8ed3", 1)
-RUN = "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11"
-BAD_RUN = "0d9a3c52-5b7e-4f0a-8a3e-1c2d3e4f5a6b"
+RUN, BAD_RUN = "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11", "0d9a3c52-5b7e-4f0a-8a3e-1c2d3e4f5a6b"
 EXPECTED = {"lines": 1, "words": 3}
 """Records by collection, once the run is merged."""
 
 
 def produce(dynamodb: Any, s3: Any, *, table: str, bucket: str) -> None:
     """One receipt with a line of three words, and a run for both collections."""
-    line, words = f"{RECEIPT.sk}#LINE#00001", range(1, EXPECTED["words"] + 1)
-    items = [
-        {"SK": RECEIPT.sk, "TYPE": "RECEIPT", "timestamp_added": "2026-01-01T00:00:00+00:00"},
-        {"SK": line, "TYPE": "RECEIPT_LINE"},
-        *({"SK": f"{line}#WORD#{word:05d}", "TYPE": "RECEIPT_WORD"} for word in words),
-    ]
-    ids = {"lines": [line_record_id(RECEIPT, 1)], "words": [word_record_id(RECEIPT, 1, word) for word in words]}
-    run = {"SK": f"{RECEIPT.sk}#COMPACTION_RUN#{RUN}", "TYPE": "COMPACTION_RUN", "run_id": RUN}
-    run |= {"image_id": RECEIPT.image_id, "created_at": "2026-01-01T00:00:01+00:00"}
-    for collection, record_ids in ids.items():
-        records = [
-            DeltaRecord(record_id, np.full(8, number + 1, np.float32), f"text {number}", {})
-            for number, record_id in enumerate(record_ids)
-        ]
-        prefix = f"{collection}/delta/{RUN}/"
-        write_arrow_delta_to(s3, bucket, delta_location(prefix, bucket).prefix, records)
-        run |= {f"{collection}_delta_prefix": prefix, f"{collection}_state": "PENDING"}
-    for item in (*items, run):
-        values = {name: {"S": value} for name, value in item.items()}
-        dynamodb.put_item(TableName=table, Item={"PK": {"S": RECEIPT.pk}, "receipt_id": {"N": "1"}, **values})
+    runpy.run_path(str(EXAMPLE))["produce"](
+        dynamodb,
+        s3,
+        table=table,
+        bucket=bucket,
+        receipt=RECEIPT,
+        run_id=RUN,
+        dimension=8,
+        now="2026-01-01T00:00:01+00:00",
+    )
 
 
 def produce_what_is_refused(dynamodb: Any, s3: Any, *, table: str, bucket: str) -> None:
