@@ -34,6 +34,17 @@ def test_every_command_line_that_a_document_shows_is_one_that_the_command_takes(
         build_parser().parse_args(shlex.split(line)[1:])
 
 
+def test_every_python_that_a_document_shows_is_python() -> None:
+    shown = [
+        (file.name, block)
+        for file in DOCUMENTS
+        for block in re.findall(r"^```python\n(.*?)^```", file.read_text(), re.MULTILINE | re.DOTALL)
+    ]
+    assert shown
+    for name, block in shown:
+        compile(block, name, "exec")
+
+
 def test_every_command_that_a_document_mentions_is_there() -> None:
     known = {command.name for command in COMMANDS}
     for file in DOCUMENTS:

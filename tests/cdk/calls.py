@@ -8,7 +8,7 @@ test_template_interpreted.py compares it with the calls of a run.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from botocore import xform_name
@@ -62,10 +62,10 @@ CALLS = _calls()
 class Sources:
     """The definitions of all packages: `bodies[module][name]` is a function, class or assignment."""
 
-    def __init__(self) -> None:
+    def __init__(self, packages: Mapping[str, Path] = PACKAGES) -> None:
         self.bodies: dict[str, dict[str, ast.AST]] = {}
         self.imports: dict[str, dict[str, tuple[str, str | None]]] = {}
-        for package, folder in PACKAGES.items():
+        for package, folder in packages.items():
             for file in folder.rglob("*.py"):
                 parts = file.relative_to(folder).with_suffix("").parts
                 module = ".".join((package, *parts)).removesuffix(".__init__")
@@ -100,9 +100,9 @@ class Sources:
 SOURCES = Sources()
 
 
-def reached(module: str, function: str) -> Iterator[ast.AST]:
+def reached(module: str, function: str, sources: Sources = SOURCES) -> Iterator[ast.AST]:
     """Every body that a function may run."""
-    waiting: list[tuple[str, ast.AST]] = [(module, SOURCES.bodies[module][function])]
+    waiting: list[tuple[str, ast.AST]] = [(module, sources.bodies[module][function])]
     seen: set[int] = set()
     classes: list[tuple[str, ast.ClassDef]] = []
     attributes: set[str] = set()
@@ -117,16 +117,16 @@ def reached(module: str, function: str) -> Iterator[ast.AST]:
         else:
             yield body
             for node in ast.walk(body):
-                if isinstance(node, ast.Name) and (found := SOURCES.find(where, node.id)):
-                    waiting.append((found[0], SOURCES.bodies[found[0]][found[1]]))
+                if isinstance(node, ast.Name) and (found := sources.find(where, node.id)):
+                    waiting.append((found[0], sources.bodies[found[0]][found[1]]))
                 if isinstance(node, ast.Attribute):
                     if _may_be_ours(node):
                         attributes.add(node.attr)
                     if isinstance(node.value, ast.Name):  # module.name
-                        origin = SOURCES.imports[where].get(node.value.id)
+                        origin = sources.imports[where].get(node.value.id)
                         full = f"{origin[0]}.{origin[1]}" if origin else ""
-                        if node.attr in SOURCES.bodies.get(full, {}):
-                            waiting.append((full, SOURCES.bodies[full][node.attr]))
+                        if node.attr in sources.bodies.get(full, {}):
+                            waiting.append((full, sources.bodies[full][node.attr]))
         for place, found_class in classes:
             for member in found_class.body:
                 is_used = isinstance(member, ast.FunctionDef) and (
@@ -141,10 +141,10 @@ def _may_be_ours(node: ast.Attribute) -> bool:
     return (node.attr != "read" or name not in STREAMS) and (node.attr != "get" or name in OWN_GET)
 
 
-def actions(module: str, function: str) -> set[str]:
+def actions(module: str, function: str, sources: Sources = SOURCES) -> set[str]:
     """The IAM actions that a handler's code may need."""
     found: set[str] = set()
-    for body in reached(module, function):
+    for body in reached(module, function, sources):
         for node in ast.walk(body):
             if isinstance(node, ast.Attribute) and node.attr in CALLS and _is_client(node.value):
                 found |= CALLS[node.attr]

@@ -55,6 +55,21 @@ def test_a_grant_that_is_missing_or_unused_is_noticed(dev: Template) -> None:
     assert asked_of_aws(more, "ExpireSnapshots") - used("ExpireSnapshots") == {"s3:PutObjectTagging"}
 
 
+def test_the_guide_names_every_action_that_the_command_needs_and_no_other() -> None:
+    guide = (ROOT / "docs/deploy.md").read_text()
+    table = guide[guide.index("Whoever uses the `compaction` command needs") : guide.index("### A search function")]
+    named = set(re.findall(r"`(\w+:\w+)`", table))
+    sources = calls.Sources({**calls.PACKAGES, "console": ROOT / "console"})
+    needed = {
+        action
+        for module in sources.bodies
+        if module.startswith("console.")
+        for name in sources.bodies[module]
+        for action in calls.actions(module, name, sources)
+    }
+    assert named == needed | {"cloudformation:DescribeStacks", "s3:ListBucket"}
+
+
 def test_only_functions_that_mount_the_file_system_may_mount_it(dev: Template) -> None:
     for name, function in dev.functions().items():
         statements = [s for s in dev.statements(dev.role_of(name)) if "elasticfilesystem:ClientMount" in s["Action"]]
