@@ -81,6 +81,18 @@ def test_where_there_is_neither_it_says_what_to_install(node: ModuleType, bare: 
             program()
 
 
+def test_a_broken_state_machine_turns_every_checker_red(dev: Template, tmp_path: Path) -> None:
+    """By the command that `make check-cdk` runs."""
+    text, file = json.dumps(dev.body), tmp_path / "template.json"
+    right, wrong = (json.dumps(f'"Type": "{kind}"')[1:-1] for kind in ("Choice", "Choise"))
+    assert right in text
+    file.write_text(text.replace(right, wrong, 1))
+    done = subprocess.run([sys.executable, str(LINT), str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    checkers = {line.partition(":")[0] for line in done.stdout.splitlines()}
+    assert checkers >= {"cfn-lint", "statelint", "asl-validator"}, done.stdout
+
+
 def test_a_check_that_cannot_run_is_a_failure_and_not_left_out(dev: Template, tmp_path: Path) -> None:
     file = tmp_path / "template.json"
     file.write_text(json.dumps(dev.body))

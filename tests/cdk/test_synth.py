@@ -17,11 +17,11 @@ pytestmark = pytest.mark.cdk
 ROOT = Path(__file__).parents[2]
 
 
-def run_app(outdir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_app(outdir: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the app as on a machine with no AWS configuration, no Docker and no CDK command."""
     node = os.environ.get("JSII_NODE") or shutil.which("node")
     assert node, "the tests of the CDK app need Node"
-    environment = {"PATH": "/nowhere", "HOME": str(outdir.parent), "JSII_NODE": node, "CDK_OUTDIR": str(outdir)}
+    environment = {"PATH": "/nowhere", "HOME": str(outdir.parent), "JSII_NODE": node, "CDK_OUTDIR": str(outdir), **more}
     return subprocess.run(
         [sys.executable, str(ROOT / "cdk/app.py"), *arguments],
         env=environment,
@@ -45,6 +45,17 @@ def test_the_app_runs_without_credentials_docker_or_the_cdk_command(stream_zip: 
     assert done.returncode == 0, done.stderr
     template = Path(done.stdout.strip())
     assert json.loads(template.read_text())["Resources"]
+
+
+def test_the_app_hears_what_the_cdk_command_is_told(stream_zip: None, tmp_path: Path) -> None:
+    """`-c` and the context of cdk.json come in this variable; a value of cdk.json may be a boolean."""
+    told = json.dumps({"stage": "prod", "messages": True, "alarm_email": "you@example.com"})
+    done = run_app(tmp_path / "cdk.out", CDK_CONTEXT_JSON=told)
+    assert done.returncode == 0, done.stderr
+    template = Template(json.loads(Path(done.stdout.strip()).read_text()))
+    assert "MessagesQueueUrl" in template.body["Outputs"]
+    assert template.one("SNS::Subscription")["Endpoint"] == "you@example.com"
+    assert template.one("CloudWatch::Dashboard")["DashboardName"] == "receipt-compaction-prod"
 
 
 def test_a_stage_that_is_not_there_is_refused_with_those_that_are(stream_zip: None, tmp_path: Path) -> None:
