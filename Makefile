@@ -61,7 +61,7 @@ check-cdk: synth ## check the CDK app, its template and the image
 	$(BIN)/mypy -p compaction_cdk
 	$(BIN)/mypy cdk/app.py cdk/lint.py cdk/cost.py cdk/pin_image.py
 	$(BIN)/python cdk/lint.py dist/cdk.out/receipt-compaction-$(STAGE).template.json
-	$(BIN)/hadolint handlers/Dockerfile
+	$(BIN)/hadolint handlers/Dockerfile examples/search_lambda/Dockerfile
 	$(BIN)/python cdk/cost.py --check
 	$(BIN)/python -m pytest tests/cdk -m cdk --timeout 600
 
