@@ -95,6 +95,9 @@ def test_the_state_machine_may_invoke_its_functions_and_touch_its_lease_only(dev
     }
     lease = next(s for s in dev.statements(role) if "dynamodb:UpdateItem" in s["Action"])
     assert lease["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["COLLECTION#*"]}}
+    keys = re.findall(r'"PK": \{"S[.$]*": "(.*?)"\}', json.dumps(asl))
+    assert len(keys) >= len(native)
+    assert all(key.startswith("States.Format('COLLECTION#{}'") for key in keys)
 
 
 def test_a_wildcard_resource_stands_only_where_there_is_no_resource_to_name(dev: Template) -> None:
