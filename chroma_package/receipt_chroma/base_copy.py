@@ -7,7 +7,7 @@ from typing import Any
 
 from receipt_dynamo_stream.report import FileEntry
 
-from receipt_chroma.files import copy_file, storage_errors, sync_folder
+from receipt_chroma.files import copy_in, copy_out, storage_errors, sync_folder
 from receipt_chroma.manifest import ManifestShard
 from receipt_chroma.objects import fetch_file, file_pool
 from receipt_chroma.tree import STAGING, object_key
@@ -47,7 +47,7 @@ def put_in_place(source: Path, target: Path, efs_folder: Path) -> None:
     staging.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=staging, prefix="repair-") as folder:
-        copy_file(source, Path(folder) / target.name, sync=True)
+        copy_out(source, Path(folder) / target.name)
         (Path(folder) / target.name).replace(target)
     sync_folder(target.parent)
 
@@ -55,6 +55,6 @@ def put_in_place(source: Path, target: Path, efs_folder: Path) -> None:
 def _copied(source: Path, target: Path, expected: FileEntry) -> bool:
     with storage_errors():
         try:
-            return copy_file(source, target) == (expected.size, expected.sha256)
+            return copy_in(source, target) == (expected.size, expected.sha256)
         except (FileNotFoundError, NotADirectoryError):
             return False

@@ -202,6 +202,11 @@ class ChromaDir:
         self.close()
 
 
+def load_chromadb() -> None:
+    """Import what opening a directory needs: it takes a second once in a process, and may go on beside other work."""
+    import chromadb.api.rust  # noqa: F401
+
+
 def chromadb_version() -> str:
     """The installed release of chromadb, without importing it."""
     return version("chromadb")

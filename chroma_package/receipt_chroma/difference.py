@@ -39,6 +39,11 @@ class Difference:
         """How many tombstones writing this leaves in the index."""
         return len(self.removed) + len(self.replaced)
 
+    @property
+    def touches_vectors(self) -> bool:
+        """False when metadata alone changes."""
+        return bool(self.added or self.replaced or self.removed)
+
     def extend(self, other: "Difference") -> None:
         """Take in the difference of another receipt."""
         self.added += other.added

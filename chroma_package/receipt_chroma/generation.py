@@ -16,7 +16,7 @@ from receipt_dynamo_stream.sharding import shard_of
 
 from receipt_chroma.chroma_dir import ChromaDir
 from receipt_chroma.errors import ChromaUnreadable, SnapshotDamaged, SnapshotUnavailable, StorageUnavailable
-from receipt_chroma.files import copy_file, file_size, storage_errors
+from receipt_chroma.files import copy_in, file_size, storage_errors
 from receipt_chroma.lineage import read_manifest
 from receipt_chroma.manifest import Manifest, ManifestShard
 from receipt_chroma.pointer import Current
@@ -172,8 +172,7 @@ def prepare_shard(published: Path, shard: ManifestShard, target: Path) -> Path:
             if name and not (target / segment).exists():
                 (target / segment).symlink_to((published / segment).absolute(), target_is_directory=True)
             elif (
-                entry.name == SQLITE_FILE
-                and copy_file(published / SQLITE_FILE, target / SQLITE_FILE)[1] != entry.sha256
+                entry.name == SQLITE_FILE and copy_in(published / SQLITE_FILE, target / SQLITE_FILE)[1] != entry.sha256
             ):
                 raise SnapshotUnavailable(f"{published / SQLITE_FILE} differs from its manifest")
     return target

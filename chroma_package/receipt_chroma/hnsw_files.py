@@ -15,6 +15,7 @@ for each (their content is not defined), `link_lists.bin` a u32 byte count and t
 import io
 import pickle
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -123,6 +124,13 @@ def read_elements(segment: Path, header: Header) -> Elements:
     elements = np.memmap(segment / DATA_FILE, layout, "r", shape=(header.elements,))
     rows = np.flatnonzero((elements["flags"] & 1) == 0)
     return Elements(elements["vector"], rows, elements["label"][rows])
+
+
+def vectors_by_id(labels: Mapping[str, int], elements: Elements) -> dict[str, NDArray[np.float32]]:
+    """The vector of each record, a view into the file; labels without a live element are left out."""
+    vectors = np.asarray(elements.vectors)  # a memmap makes every row another memmap
+    row_of = dict(zip(elements.labels.tolist(), elements.rows.tolist(), strict=True))
+    return {record_id: vectors[row_of[label]] for record_id, label in labels.items() if label in row_of}
 
 
 def read_labels(segment: Path) -> dict[str, int]:

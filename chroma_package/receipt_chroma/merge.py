@@ -7,9 +7,11 @@ the deltas of RECEIPTS_AT_ONCE receipts; not the shard, and not more for more de
 
 import os
 import tempfile
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,14 +19,14 @@ from receipt_dynamo_stream.plan import Plan
 from receipt_dynamo_stream.report import ReceiptReport, Refusal, ShardReport, StagedShard
 
 from receipt_chroma.base_copy import copy_base
-from receipt_chroma.chroma_dir import batches
+from receipt_chroma.chroma_dir import load_chromadb
 from receipt_chroma.difference import Difference, difference
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest
 from receipt_chroma.private_shard import PrivateShard
 from receipt_chroma.records import add_digests
 from receipt_chroma.run_deltas import DeltaSource, WantedReceipt, first_dimension, want_receipt
-from receipt_chroma.stage import stage_files
+from receipt_chroma.stage import Stage
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.tree import collection_folder, shard_version_of, staging_path
 
@@ -69,35 +71,43 @@ def merge_shard(
     manifest = load_manifest(s3, bucket, plan.base) if plan.base else None
     base = _base_shard(plan, shard, manifest)
     staged = None
-    with tempfile.TemporaryDirectory(dir=workdir, prefix=f"merge-{shard:04d}-") as private:
+    with (
+        tempfile.TemporaryDirectory(dir=workdir, prefix=f"merge-{shard:04d}-") as private,
+        ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as pool,
+    ):
         folder = Path(private)
+        source = DeltaSource(s3, bucket, plan.collection, folder)
+        dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
+        receipts = _wanted_receipts(pool, source, plan, shard, dimension)  # read while the base is copied
         if base.path is not None:
             with watch.measure("copy"):
+                pool.submit(load_chromadb)
                 efs_folder = collection_folder(efs_root, plan.collection)
                 copy_base(base, folder / "base", s3=s3, bucket=bucket, efs_folder=efs_folder)
-        source = DeltaSource(s3, bucket, plan.collection, folder)
-        with PrivateShard(folder, plan.collection, base) as target:
-            with watch.measure("read"):
-                dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
-                for receipt in _wanted_receipts(source, plan, shard, dimension):
-                    existing = target.existing(receipt.facts.receipt)
-                    merged.take(receipt, difference(existing, receipt.wanted.resolve(existing)))
-            if merged.difference.counts.changed:
+        with watch.measure("read"):
+            target = PrivateShard(folder, plan.collection, base)
+            for receipt in receipts:
+                existing = target.existing(receipt.facts.receipt)
+                merged.take(receipt, difference(existing, receipt.wanted.resolve(existing)))
+        if merged.difference.counts.changed:
+            planned = target.plan_write(merged.difference)
+            with Stage(
+                planned.folder, plan=plan, shard=shard, attempt=attempt, s3=s3, bucket=bucket, efs_root=efs_root
+            ) as stage:
                 with watch.measure("write"):
-                    written = target.write(merged.difference)
+                    stage.begin(planned.kept)
+                    written = target.write(merged.difference, planned)
                 with watch.measure("stage"):
-                    files = stage_files(
-                        written.folder, plan=plan, shard=shard, attempt=attempt, s3=s3, bucket=bucket, efs_root=efs_root
-                    )
-                staged = StagedShard(
-                    path=staging_path(plan.execution, plan.round, shard, attempt),
-                    shard_version=shard_version_of(plan.snapshot_id, attempt),
-                    files=files,
-                    records=written.records,
-                    tombstones=written.tombstones,
-                    digest=add_digests(base.digest, merged.difference.digest),
-                    dimension=dimension,
-                )
+                    files = stage.finish()
+            staged = StagedShard(
+                path=staging_path(plan.execution, plan.round, shard, attempt),
+                shard_version=shard_version_of(plan.snapshot_id, attempt),
+                files=files,
+                records=written.records,
+                tombstones=written.tombstones,
+                digest=add_digests(base.digest, merged.difference.digest),
+                dimension=dimension,
+            )
     return ShardReport(
         collection=plan.collection,
         execution=plan.execution,
@@ -127,8 +137,21 @@ def _base_shard(plan: Plan, shard: int, manifest: Manifest | None) -> ManifestSh
     return manifest.shards[shard]
 
 
-def _wanted_receipts(source: DeltaSource, plan: Plan, shard: int, dimension: int | None) -> Iterator[WantedReceipt]:
-    facts = [planned.facts for planned in plan.receipts if planned.shard == shard]
-    with ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as pool:
-        for some in batches(facts, RECEIPTS_AT_ONCE):
-            yield from pool.map(lambda one: want_receipt(source, one, dimension), some)
+def _wanted_receipts(
+    pool: Executor, source: DeltaSource, plan: Plan, shard: int, dimension: int | None
+) -> Iterator[WantedReceipt]:
+    """The shard's receipts in the plan's order, RECEIPTS_AT_ONCE of them read ahead, from now on."""
+    facts = iter([planned.facts for planned in plan.receipts if planned.shard == shard])
+
+    def begin(some: int) -> list[Future[WantedReceipt]]:
+        return [pool.submit(want_receipt, source, one, dimension) for one in islice(facts, some)]
+
+    ahead = deque(begin(RECEIPTS_AT_ONCE))
+
+    def results() -> Iterator[WantedReceipt]:
+        while ahead:
+            wanted = ahead.popleft().result()
+            ahead.extend(begin(1))
+            yield wanted
+
+    return results()

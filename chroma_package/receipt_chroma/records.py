@@ -28,6 +28,7 @@ EMPTY_DIGEST = f"{0:064x}"
 
 _RESERVED_PREFIXES = ("#", "$", "chroma:")
 _SMALLEST_KEPT = 1e-300
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -114,7 +115,7 @@ def _normal_list(key: str, values: list[object]) -> MetadataValue:
 
 def metadata_bytes(metadata: Metadata) -> bytes:
     """Canonical JSON of normal metadata; tells 1, 1.0 and true apart."""
-    return json.dumps(metadata, sort_keys=True, separators=(",", ":")).encode()
+    return _CANONICAL.encode(metadata).encode()
 
 
 def record_hash(record: Record) -> int:

@@ -18,25 +18,23 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed
-from receipt_dynamo_stream.keys import parse_record_id
+from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 from receipt_dynamo_stream.sharding import shard_of
 
 from receipt_chroma.chroma_dir import SPACE, ChromaDir
+from receipt_chroma.closed_shard import receipt_key_of
 from receipt_chroma.errors import ChromaUnreadable, DeltaMetadataInvalid, ShardInvalid
-from receipt_chroma.hnsw_files import Elements, check_sizes, read_elements, read_header, read_labels
-from receipt_chroma.private_shard import receipt_key_of
-from receipt_chroma.records import Metadata, Record, Vector, add_digests, record_hash, vector_bytes
-from receipt_chroma.sqlite_files import SqliteFacts, check_sqlite, read_sqlite, read_texts
+from receipt_chroma.hnsw_files import Elements, check_sizes, read_elements, read_header, read_labels, vectors_by_id
+from receipt_chroma.records import Record, Vector, add_digests, record_hash, vector_bytes
+from receipt_chroma.sqlite_files import SqliteFacts, Text, check_sqlite, read_sqlite, read_texts
 from receipt_chroma.tree import RECEIPTS_FILE
-
-Text = tuple[str, str | None, Metadata]
-"""Id, document and metadata of a record."""
 
 CONTENT_CHECKS: Final = (
     *("sqlite_damaged", "collection_name", "index_missing", "index_header", "index_size", "index_pickle", "queue"),
@@ -117,8 +115,7 @@ def _check_index(folder: Path, facts: SqliteFacts, expected: Expected) -> dict[s
             "dimension", f"index {header.dimension}, SQLite {facts.dimension}, the report says {expected.dimension}"
         )
     _check_vectors(elements)
-    row_of = dict(zip(elements.labels.tolist(), elements.rows.tolist(), strict=True))
-    return {record_id: elements.vectors[row_of[label]] for record_id, label in labels.items()}
+    return vectors_by_id(labels, elements)
 
 
 def _check_vectors(elements: Elements) -> None:
@@ -133,15 +130,18 @@ def _check_vectors(elements: Elements) -> None:
 def _check_ids(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
     if len(facts.ids) != expected.records:
         raise ShardInvalid("records", f"{len(facts.ids)} records, the report says {expected.records}")
+    homes: dict[ReceiptId, int] = {}
     for record_id in facts.ids:
         try:
             parsed = parse_record_id(record_id)
         except KeyMalformed as error:
             raise ShardInvalid("foreign", str(error)) from error
-        home = shard_of(parsed.receipt.image_id, parsed.receipt.receipt_id, expected.shards)
-        if home != expected.shard or (parsed.word_id is None) != (expected.collection == "lines"):
+        receipt = parsed.receipt
+        if receipt not in homes:
+            homes[receipt] = shard_of(receipt.image_id, receipt.receipt_id, expected.shards)
+        if homes[receipt] != expected.shard or (parsed.word_id is None) != (expected.collection == "lines"):
             raise ShardInvalid(
-                "foreign", f"{record_id} belongs to shard {home} of its collection, not {expected.shard}"
+                "foreign", f"{record_id} belongs to shard {homes[receipt]} of its collection, not {expected.shard}"
             )
     receipts = "".join(f"{key}\n" for key in sorted({receipt_key_of(record_id) for record_id in facts.ids}))
     path = folder / RECEIPTS_FILE
@@ -154,34 +154,44 @@ def _check_records(
 ) -> None:
     if directory.space != SPACE:
         raise ShardInvalid("space", f"the collection measures in {directory.space}, not {SPACE}")
-    wanted = _spread(sorted(vectors), SAMPLE)
-    sample = list(directory.records(wanted))
-    if len(sample) != len(wanted) or not all(
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="self-query") as pool:
+        # chromadb loads the index and searches it outside the interpreter's lock: beside it the records are hashed.
+        sampling = pool.submit(lambda: list(directory.records(_spread(sorted(vectors), SAMPLE))))
+        searching = pool.submit(lambda: _self_query(directory, sampling.result()))
+        hashes = _hashes(texts or (), vectors)
+        _check_sample(sampling.result(), vectors)
+        if texts is not None:
+            _check_digest(hashes, sampling.result(), vectors, expected)
+        searching.result()
+
+
+def _check_sample(sample: Sequence[Record], vectors: Mapping[str, Vector]) -> None:
+    wanted = len(_spread(sorted(vectors), SAMPLE))
+    if len(sample) != wanted or not all(
         vector_bytes(record.embedding) == vector_bytes(vectors[record.id]) for record in sample
     ):
         raise ShardInvalid("unreadable", "chromadb does not give the sampled records with the vectors of the index")
-    if texts is not None:
-        _check_digest(texts, vectors, expected, {record.id: record_hash(record) for record in sample})
-    _self_query(directory, sample)
+
+
+def _hashes(texts: Iterable[Text], vectors: Mapping[str, Vector]) -> dict[str, int]:
+    """The hash of every record; the vectors are those of the index, where they are read faster."""
+    return {
+        record_id: record_hash(Record(record_id, vectors[record_id], document, metadata))
+        for record_id, document, metadata in texts
+    }
 
 
 def _check_digest(
-    texts: Iterable[Text], vectors: Mapping[str, Vector], expected: Expected, sampled: Mapping[str, int]
+    hashes: Mapping[str, int], sample: Sequence[Record], vectors: Mapping[str, Vector], expected: Expected
 ) -> None:
-    """Recompute the content digest; the vectors are those of the index, where they are read faster."""
-    digest, seen = 0, 0
-    for record_id, document, metadata in texts:
-        found = record_hash(Record(record_id, vectors[record_id], document, metadata))
-        if sampled.get(record_id, found) != found:
-            raise ShardInvalid("unreadable", f"chromadb gives {record_id} otherwise than its files have it")
-        digest += found
-        seen += 1
-    if seen != len(vectors):
-        raise ShardInvalid("unreadable", f"{seen} of {len(vectors)} records could be read")
-    if add_digests(digest) != expected.digest:
-        raise ShardInvalid(
-            "digest", f"the records have the digest {add_digests(digest)}, the report says {expected.digest}"
-        )
+    for record in sample:
+        if hashes.get(record.id) != record_hash(record):
+            raise ShardInvalid("unreadable", f"chromadb gives {record.id} otherwise than its files have it")
+    if len(hashes) != len(vectors):
+        raise ShardInvalid("unreadable", f"{len(hashes)} of {len(vectors)} records could be read")
+    digest = add_digests(*hashes.values())
+    if digest != expected.digest:
+        raise ShardInvalid("digest", f"the records have the digest {digest}, the report says {expected.digest}")
 
 
 def _self_query(directory: ChromaDir, sample: list[Record]) -> None:

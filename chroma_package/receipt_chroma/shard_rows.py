@@ -20,15 +20,15 @@ from receipt_chroma.errors import ShardInvalid
 from receipt_chroma.hnsw_files import read_elements, read_header, read_labels
 from receipt_chroma.private_shard import receipt_key_of
 from receipt_chroma.records import Metadata
-from receipt_chroma.sqlite_files import DOCUMENT, INTERNAL, SQLITE_FILE, metadata_value
+from receipt_chroma.sqlite_files import DOCUMENT, INTERNAL, SQLITE_FILE, VALUE, metadata_value
 
 _IDS_AT_ONCE: Final = 500
 _COLUMNS: Final = "key, string_value, int_value, float_value, bool_value"
 _RAW: Final = (
     "SELECT e.embedding_id,"
-    f" (SELECT json_group_array(json_array({_COLUMNS})) FROM"
+    f" (SELECT json_group_array(json_array(key, {VALUE})) FROM"
     f" (SELECT {_COLUMNS} FROM embedding_metadata WHERE id = e.id ORDER BY key)),"
-    f" (SELECT json_group_array(json_array({_COLUMNS})) FROM"
+    f" (SELECT json_group_array(json_array(key, {VALUE})) FROM"
     f" (SELECT {_COLUMNS} FROM embedding_metadata_array WHERE id = e.id ORDER BY key, rowid))"
     " FROM embeddings e WHERE e.segment_id = ?"
 )

@@ -1,11 +1,10 @@
 """`chroma.sqlite3` of a closed directory, read without chromadb."""
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,14 +17,23 @@ _VECTOR_SEGMENT: Final = "VECTOR"
 _METADATA_SEGMENT: Final = "METADATA"
 DOCUMENT: Final = "chroma:document"
 INTERNAL: Final = "chroma:"
-# The plus keeps SQLite from the index over segment and name: by row number nothing has to be sorted, in a file.
+# One column of a row is not null. Text and integers are passed on as they are.
+VALUE: Final = "coalesce(string_value, int_value), float_value, bool_value"
 _SCALARS: Final = (
-    "SELECT e.id, e.embedding_id, m.key, m.string_value, m.int_value, m.float_value, m.bool_value"
-    " FROM embeddings e LEFT JOIN embedding_metadata m ON m.id = e.id WHERE +e.segment_id = ? ORDER BY e.id"
+    f"SELECT e.id, e.embedding_id, key, {VALUE} FROM embeddings e LEFT JOIN embedding_metadata m ON m.id = e.id"
+    " WHERE {which} ORDER BY e.id"
 )
 _ARRAYS: Final = (
-    "SELECT id, key, string_value, int_value, float_value, bool_value FROM embedding_metadata_array ORDER BY id, rowid"
+    f"SELECT e.id, key, {VALUE} FROM embeddings e JOIN embedding_metadata_array a ON a.id = e.id"
+    " WHERE {which} ORDER BY e.id, a.rowid"
 )
+# The plus keeps SQLite from the index over segment and name: by row number nothing has to be sorted, in a file.
+_ALL: Final = "+e.segment_id = ?"
+_THESE: Final = "e.segment_id = ? AND e.embedding_id IN (SELECT value FROM json_each(?))"
+
+
+Text = tuple[str, str | None, Metadata]
+"""Id, document and metadata (in normal form) of a record."""
 
 
 @dataclass(frozen=True)
@@ -80,34 +88,39 @@ def read_sqlite(folder: Path, collection: str) -> SqliteFacts:
     )
 
 
-def read_texts(folder: Path, facts: SqliteFacts) -> Iterator[tuple[str, str | None, Metadata]]:
-    """Id, document and metadata (in normal form) of every record, as the tables have them: chromadb takes three times
-    as long. Raises ShardInvalid for a damaged database.
+def read_texts(folder: Path, facts: SqliteFacts, ids: Sequence[str] | None = None) -> Iterator[Text]:
+    """Every record, or those of `ids` that are there, as the tables have them: chromadb takes three times as long.
+
+    In the order of the tables' rows. Raises ShardInvalid for a damaged database.
     """
+    which, values = (_ALL, ()) if ids is None else (_THESE, (json.dumps(list(ids)),))
     with _reading(folder) as connection:
-        arrays = groupby(connection.execute(_ARRAYS), key=itemgetter(0))
-        next_array = next(arrays, None)
-        rows = connection.execute(_SCALARS, (facts.metadata_segment,))
-        for (row, record_id), values in groupby(rows, key=itemgetter(0, 1)):
-            metadata = {key: metadata_value(*columns) for _, _, key, *columns in values if key is not None}
-            lists: dict[str, list[Any]] = {}
-            while next_array is not None and next_array[0] <= row:
-                if next_array[0] == row:
-                    for _, key, *columns in next_array[1]:
-                        lists.setdefault(key, []).append(metadata_value(*columns))
-                next_array = next(arrays, None)
-            document = metadata.pop(DOCUMENT, None)
-            metadata |= lists
-            yield record_id, document, {key: value for key, value in metadata.items() if not key.startswith(INTERNAL)}
+        arrays = connection.execute(_ARRAYS.format(which=which), (facts.metadata_segment, *values))
+        rows = connection.execute(_SCALARS.format(which=which), (facts.metadata_segment, *values))
+        array = next(arrays, None)
+        last, record_id, document, metadata = None, "", None, dict[str, Any]()
+        for row, name, key, plain, number, truth in rows:
+            if row != last:
+                if last is not None:
+                    yield record_id, document, metadata
+                last, record_id, document, metadata = row, name, None, {}
+                while array is not None and array[0] == row:
+                    metadata.setdefault(array[1], []).append(metadata_value(*array[2:]))
+                    array = next(arrays, None)
+            if key == DOCUMENT:
+                document = plain
+            elif key is not None and not key.startswith(INTERNAL) and key not in metadata:
+                metadata[key] = plain if plain is not None else metadata_value(plain, number, truth)
+        if last is not None:
+            yield record_id, document, metadata
 
 
-def metadata_value(text: str | None, integer: int | None, number: float | None, truth: int | None) -> Any:
-    """The one column of a metadata row that is not null."""
-    if text is not None:
-        return text
+def metadata_value(plain: str | int | None, number: float | None, truth: int | None) -> Any:
+    if plain is not None:
+        return plain
     if number is not None:
         return float(f"{number:.15g}")  # normal form: the stored double may be off in its last digit
-    return integer if integer is not None else bool(truth)
+    return bool(truth)
 
 
 @contextmanager

@@ -1,37 +1,87 @@
 """Staging a merged shard: copied to EFS where no reader looks, uploaded to S3 under its final name."""
 
+from collections.abc import Iterable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from receipt_dynamo_stream.plan import Plan
 from receipt_dynamo_stream.report import FileEntry
 
-from receipt_chroma.files import copy_file, file_names, storage_errors, sync_folder
+from receipt_chroma.files import copy_out, file_names, sha256_file, storage_errors, sync_folder
 from receipt_chroma.objects import file_pool, put_file
 from receipt_chroma.tree import collection_folder, object_key, shard_path, shard_version_of, staging_path
 
 
-def stage_files(
-    folder: Path, *, plan: Plan, shard: int, attempt: str, s3: Any, bucket: str, efs_root: Path
-) -> tuple[FileEntry, ...]:
-    """Bring a closed shard directory to EFS staging (on disk when this returns) and to S3; the files with sha256.
+class Stage:
+    """Brings the files of a private shard directory to EFS staging and to S3. A context manager.
 
-    Both places carry the attempt, so a late or repeated one overwrites nothing. Raises StorageUnavailable,
-    TransientServiceError.
+    Both places carry the attempt, so a late or repeated one overwrites nothing. The largest file decides how long it
+    takes: it is copied, uploaded and hashed at the same time.
     """
-    staged = collection_folder(efs_root, plan.collection) / staging_path(plan.execution, plan.round, shard, attempt)
-    key = object_key(plan.collection, shard_path(shard, shard_version_of(plan.snapshot_id, attempt)))
 
-    def stage_one(name: str) -> FileEntry:
+    def __init__(
+        self, folder: Path, *, plan: Plan, shard: int, attempt: str, s3: Any, bucket: str, efs_root: Path
+    ) -> None:
+        self._folder = folder
+        self._s3, self._bucket = s3, bucket
+        self._staged = collection_folder(efs_root, plan.collection) / staging_path(
+            plan.execution, plan.round, shard, attempt
+        )
+        self._key = object_key(plan.collection, shard_path(shard, shard_version_of(plan.snapshot_id, attempt)))
+        self._pool = file_pool()
+        self._begun: dict[FileEntry, tuple[tuple[int, int], list[Future[None]]]] = {}
+
+    def begin(self, entries: Iterable[FileEntry]) -> None:
+        """Begin with files that are thought to stay as they are, while the others are still written.
+
+        Their digests are known, so they are not hashed again: the copy was proved when it was made.
+        """
+        for entry in entries:
+            self._begun[entry] = self._state(entry.name), self._write(entry.name)
+
+    def finish(self) -> tuple[FileEntry, ...]:
+        """Stage the directory, now closed; its files with sha256. On EFS everything is on disk when this returns.
+
+        A file that begin() was given, and that was written since, is staged again. Raises StorageUnavailable,
+        TransientServiceError.
+        """
+        done = []
+        for entry, (state, writes) in self._begun.items():
+            for write in writes:
+                write.result()
+            if (entry.size, state) == (state[0], self._state(entry.name)):
+                done.append(entry)
+        names = set(file_names(self._folder)) - {entry.name for entry in done}
+        digests = {name: self._pool.submit(sha256_file, self._folder / name) for name in names}
+        for write in [write for name in names for write in self._write(name)]:
+            write.result()
         with storage_errors():
-            size, digest = copy_file(folder / name, staged / name, sync=True)
-        put_file(s3, bucket, f"{key}/{name}", folder / name)
-        return FileEntry(name, size, digest)
+            for path in sorted(path for path in self._staged.rglob("*") if path.is_dir()):
+                sync_folder(path)
+            sync_folder(self._staged)
+        done += [FileEntry(name, self._state(name)[0], digest.result()) for name, digest in digests.items()]
+        return tuple(sorted(done, key=lambda entry: entry.name))
 
-    with file_pool() as pool:
-        entries = tuple(pool.map(stage_one, file_names(folder)))
-    with storage_errors():
-        for path in sorted(path for path in staged.rglob("*") if path.is_dir()):
-            sync_folder(path)
-        sync_folder(staged)
-    return entries
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _state(self, name: str) -> tuple[int, int]:
+        stat = (self._folder / name).stat()
+        return stat.st_size, stat.st_mtime_ns
+
+    def _write(self, name: str) -> list[Future[None]]:
+        return [self._pool.submit(write, name) for write in (self._copy, self._upload)]
+
+    def _copy(self, name: str) -> None:
+        with storage_errors():
+            copy_out(self._folder / name, self._staged / name)
+
+    def _upload(self, name: str) -> None:
+        put_file(self._s3, self._bucket, f"{self._key}/{name}", self._folder / name)

@@ -16,7 +16,7 @@ from receipt_dynamo_stream.report import ShardReport, StagedShard
 from receipt_dynamo_stream.retry import transient_errors
 
 from receipt_chroma.errors import ShardInvalid
-from receipt_chroma.files import copy_file, file_names, file_size, storage_errors
+from receipt_chroma.files import copy_in, file_names, file_size, storage_errors
 from receipt_chroma.objects import file_pool
 from receipt_chroma.shard_checks import CONTENT_CHECKS, Expected, check_directory
 from receipt_chroma.stopwatch import Stopwatch
@@ -94,7 +94,7 @@ def _copy_staged(root: Path, shard: int, staged: StagedShard, target: Path) -> N
         if found != expected:
             raise ShardInvalid("files", f"{source} holds {found}, the report says {expected}")
         with file_pool() as pool:
-            copies = list(pool.map(lambda entry: copy_file(source / entry.name, target / entry.name), staged.files))
+            copies = list(pool.map(lambda entry: copy_in(source / entry.name, target / entry.name), staged.files))
     for entry, (_, digest) in zip(staged.files, copies, strict=True):
         if digest != entry.sha256:
             raise ShardInvalid("file_sha256", f"{entry.name} has sha256 {digest}, the report says {entry.sha256}")

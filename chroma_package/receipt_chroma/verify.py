@@ -9,7 +9,7 @@ from typing import Any
 from receipt_dynamo_stream.head import Pointer
 
 from receipt_chroma.errors import SnapshotDamaged
-from receipt_chroma.files import copy_file, file_names, storage_errors
+from receipt_chroma.files import copy_in, file_names, storage_errors
 from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest
 from receipt_chroma.shard_checks import CONTENT_CHECKS, Expected, check_directory
 from receipt_chroma.tree import collection_folder
@@ -50,7 +50,7 @@ def _copy_published(source: Path, shard: ManifestShard, target: Path) -> None:
         if found != sorted(entry.name for entry in shard.files):
             raise SnapshotDamaged(f"{source} holds {found}: DownloadSnapshot fetches what is missing from S3")
         for entry in shard.files:
-            if copy_file(source / entry.name, target / entry.name) != (entry.size, entry.sha256):
+            if copy_in(source / entry.name, target / entry.name) != (entry.size, entry.sha256):
                 raise SnapshotDamaged(f"{source / entry.name} is not the file of the manifest: the next merge mends it")
 
 
