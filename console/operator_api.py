@@ -180,6 +180,7 @@ class OperatorApi(StoredApi):
         Returns the run's state: COMPLETED when a later round merged it after all, None when its item is gone.
         """
         collection, run = waiting
+        now = self.now().isoformat()
         state = fail_run(
             self._dynamodb,
             self.connection.receipts_table,
@@ -187,10 +188,10 @@ class OperatorApi(StoredApi):
             run.run_id,
             collection,
             error=f"Dropped: {why}; it was refused as {run.error}: {run.message}",
-            now=self.now().isoformat(),
+            now=now,
         )
         # Last, so that a crash in between leaves the run where it is found and dropped again.
-        self._quarantine(collection).remove(run.run_id)
+        self._quarantine(collection).remove(run.run_id, now=now)
         return state
 
     def _quarantine(self, collection: str) -> Quarantine:

@@ -154,7 +154,7 @@ def quarantine_stuck(pending: PendingReceipts, stuck: Sequence[PendingReceipt], 
                 now=now.isoformat(),
                 order=order,
             )
-            quarantine.put(run.run_id, one.receipt, MERGE_KEEPS_FAILING, message, now.isoformat())
+            quarantine.put(run.run_id, one.receipt, MERGE_KEEPS_FAILING, message, now.isoformat(), order=order)
             quarantined += 1
         pending.forgive(one.receipt, one.change)
     metrics().add_metric(name="QuarantinedRuns", unit=MetricUnit.Count, value=quarantined)

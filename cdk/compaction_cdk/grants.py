@@ -56,12 +56,12 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(on="executions", actions=("states:DescribeExecution",)),
     ),
     "PlanCompaction": (
-        _control("GetItem", "Query", "PutItem", "UpdateItem"),
+        _control("GetItem", "Query", "UpdateItem"),
         _receipts("GetItem", "Query", "UpdateItem"),
         _write(PLANS),
     ),
     "SettleChanges": (
-        _control("PutItem", "UpdateItem", "DeleteItem"),
+        _control("UpdateItem", "DeleteItem"),
         _receipts("UpdateItem"),
         _read(PLANS, REPORTS),
         _LIST,

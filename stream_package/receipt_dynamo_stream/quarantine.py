@@ -1,11 +1,15 @@
-"""Quarantine: where a bad run waits for a person, per run: it must not hide a good one of the same receipt."""
+"""Quarantine: where a bad run waits for a person, per run: it must not hide a good one of the same receipt.
+
+A run that left, because a person retried or dropped it, keeps its item: the item carries the order of the round that
+refused the run (see runs), so that a late duplicate of that round does not bring back what a person decided.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from receipt_dynamo_stream.attributes import Item, string, text_of
-from receipt_dynamo_stream.conditions import query_all
+from receipt_dynamo_stream.conditions import query_all, update_if
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.pending import PendingReceipts
 from receipt_dynamo_stream.runs import MESSAGE_LENGTH, reset_run
@@ -36,18 +40,28 @@ class Quarantine:
         self._pk = f"QUARANTINE#{collection}"
         self.collection = collection
 
-    def put(self, run_id: str, receipt: ReceiptId, error: str, message: str, now: str) -> None:
-        """Quarantine a run; once more replaces the reason and keeps one item."""
-        self._client.put_item(
-            TableName=self._table,
-            Item={
-                **self._key(run_id),
-                "receipt": string(receipt.key),
-                "error": string(error),
-                "message": string(message[:MESSAGE_LENGTH]),
-                "quarantined_at": string(now),
+    def put(self, run_id: str, receipt: ReceiptId, error: str, message: str, now: str, *, order: str) -> bool:
+        """Quarantine a run; order is the settle_order of the round that refuses it, and the newest round has the say.
+
+        False when this round or a newer one quarantined the run before, whether it is still there or has left.
+        """
+        applied, _ = update_if(
+            self._client,
+            table=self._table,
+            key=self._key(run_id),
+            condition="attribute_not_exists(settle_order) OR settle_order < :order",
+            UpdateExpression="SET receipt = :receipt, #error = :error, message = :message, quarantined_at = :now,"
+            " settle_order = :order REMOVE left_at",
+            ExpressionAttributeNames={"#error": "error"},
+            ExpressionAttributeValues={
+                ":receipt": string(receipt.key),
+                ":error": string(error),
+                ":message": string(message[:MESSAGE_LENGTH]),
+                ":now": string(now),
+                ":order": string(order),
             },
         )
+        return applied
 
     def list(self) -> list[QuarantinedRun]:
         """Every quarantined run by a consistent read, the oldest first."""
@@ -55,6 +69,7 @@ class Quarantine:
             self._client,
             TableName=self._table,
             KeyConditionExpression="PK = :pk",
+            FilterExpression="attribute_not_exists(left_at)",
             ExpressionAttributeValues={":pk": string(self._pk)},
         )
         return sorted(map(_parse, items), key=lambda run: (run.quarantined_at, run.run_id))
@@ -62,11 +77,19 @@ class Quarantine:
     def get(self, run_id: str) -> QuarantinedRun | None:
         """One quarantined run by a consistent read; None when it is not in quarantine."""
         answer = self._client.get_item(TableName=self._table, Key=self._key(run_id), ConsistentRead=True)
-        return _parse(answer["Item"]) if answer.get("Item") else None
+        item = answer.get("Item")
+        return _parse(item) if item and "left_at" not in item else None
 
-    def remove(self, run_id: str) -> None:
+    def remove(self, run_id: str, *, now: str) -> None:
         """Take a run out; nothing happens when it is not in quarantine."""
-        self._client.delete_item(TableName=self._table, Key=self._key(run_id))
+        update_if(
+            self._client,
+            table=self._table,
+            key=self._key(run_id),
+            condition="attribute_exists(PK) AND attribute_not_exists(left_at)",
+            UpdateExpression="SET left_at = :now",
+            ExpressionAttributeValues={":now": string(now)},
+        )
 
     def retry(self, run_id: str, *, receipts_table: str, now: str, new_token: Callable[[], str]) -> bool:
         """Give a run another chance: its state back to PENDING, its receipt marked pending, then out of quarantine.
@@ -81,7 +104,7 @@ class Quarantine:
         pending = PendingReceipts(self._client, self._table, self.collection)
         for error in pending.mark({run.receipt: [RETRY_REASON]}, now=now, new_token=new_token).values():
             raise error
-        self.remove(run_id)
+        self.remove(run_id, now=now)
         return True
 
     def _key(self, run_id: str) -> Item:

@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Receipts settled and kept (marked again since, or settled before); runs that are COMPLETED and FAILED now."""
+    """Receipts settled and kept (marked again since, or settled before); runs COMPLETED now, and quarantined by it."""
 
     settled: int
     kept: int
@@ -45,8 +45,9 @@ def settle_changes(
 
     Runs and quarantine come first and pending receipts last: after a crash in between, the receipts are still pending
     and everything is done again. Every write carries a condition that a late duplicate fails: the token of the plan
-    for a receipt, the order of the round for a run, the candidate state for the VERSION row (written when pointer is
-    given: the snapshot that this round published). Receipts of a shard that has no report stay pending.
+    for a receipt, the order of the round for a run and for its place in quarantine, the candidate state for the VERSION
+    row (written when pointer is given: the snapshot that this round published). Receipts of a shard that has no report
+    stay pending.
 
     Raises TransientServiceError, and other errors of AWS as they are.
     """
@@ -81,8 +82,7 @@ def settle_changes(
         )
         if state != names.FAILED:  # the run is deleted, or a newer round or a retry has the say
             return False
-        quarantine.put(refusal.run_id, refusal.receipt, refusal.error, refusal.message, now)
-        return True
+        return quarantine.put(refusal.run_id, refusal.receipt, refusal.error, refusal.message, now, order=order)
 
     refusals = [refusal for report in reports for refusal in report.refusals]
     reported = {report.shard for report in reports}

@@ -55,7 +55,10 @@ def test_paused_is_said_before_anything_else(stack: ToyStack, api: Api) -> None:
 
 
 def test_quarantined_runs_are_counted_per_collection(stack: ToyStack, api: Api) -> None:
-    Quarantine(stack.dynamodb, stack.connection.control_table, "words").put("r1", A, "DeltaCorrupt", "bad", "2026")
+    quarantine = Quarantine(stack.dynamodb, stack.connection.control_table, "words")
+    for run_id in ("r1", "r2"):
+        quarantine.put(run_id, A, "DeltaCorrupt", "bad", "2026", order="1")
+    quarantine.remove("r2", now="2026")
     assert (api.status("words").quarantined, api.status("lines").quarantined) == (1, 0)
 
 

@@ -8,6 +8,7 @@ from receipt_chroma.manifest import Manifest, ManifestShard
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.pending import PendingReceipts
 from receipt_dynamo_stream.quarantine import Quarantine
+from receipt_dynamo_stream.runs import settle_order
 from receipt_dynamo_stream.versions import VersionRow, mark_committed, put_candidate
 
 from console.connection import Connection
@@ -151,6 +152,7 @@ class ToyStack:
         self.dynamodb = connection.client("dynamodb")
         self.s3 = connection.client("s3")
         self._names = 0
+        self._rounds = 0
 
     def create(self) -> None:
         for table in (self.connection.receipts_table, self.connection.control_table):
@@ -262,7 +264,9 @@ class ToyStack:
         }
         self.dynamodb.put_item(TableName=self.connection.receipts_table, Item=item)
         now = "2026-07-28T12:00:00+00:00"
-        self.quarantine_of(collection).put(run_id, receipt, "DeltaCorrupt", message, now)
+        self._rounds += 1
+        order = settle_order(1, self._rounds)
+        self.quarantine_of(collection).put(run_id, receipt, "DeltaCorrupt", message, now, order=order)
 
     def quarantine_of(self, collection: str) -> Quarantine:
         return Quarantine(self.dynamodb, self.connection.control_table, collection)

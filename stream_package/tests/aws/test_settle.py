@@ -10,6 +10,7 @@ from receipt_dynamo_stream.pending import PendingReceipts
 from receipt_dynamo_stream.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.quarantine import Quarantine
 from receipt_dynamo_stream.report import MergeCounts, ReceiptReport, Refusal, ShardReport
+from receipt_dynamo_stream.runs import fail_run
 from receipt_dynamo_stream.settle import Settled, settle_changes
 from receipt_dynamo_stream.versions import VersionRow, put_candidate, read_version
 
@@ -176,6 +177,69 @@ def test_a_late_duplicate_does_not_quarantine_again_what_a_person_retries(world:
     assert state(world, A, "bad") == "PENDING"
     assert quarantine.list() == []
     assert waiting(world) == [A]
+
+
+def drop(world: Tables, run_id: str) -> None:
+    """What `compaction quarantine drop` does."""
+    fail_run(world.client, world.receipts, A, run_id, "words", error="Dropped: enough", now=LATER)
+    Quarantine(world.client, world.control, "words").remove(run_id, now=LATER)
+
+
+def test_a_late_duplicate_does_not_quarantine_again_what_a_person_dropped(world: Tables) -> None:
+    settle(world)
+    drop(world, "bad")
+    assert settle(world).failed_runs == 0
+    assert Quarantine(world.client, world.control, "words").list() == []
+    item = world.receipt_item(A.pk, "RECEIPT#00001#COMPACTION_RUN#bad")
+    assert item is not None
+    assert (item["words_state"], item["words_error"]) == ({"S": "FAILED"}, {"S": "Dropped: enough"})
+
+
+@pytest.mark.parametrize("leave", ["drop", "retry"])
+def test_not_even_one_that_had_read_the_run_s_state_before(world: Tables, leave: str) -> None:
+    settle(world)
+    quarantine = Quarantine(world.client, world.control, "words")
+
+    def person() -> None:
+        if leave == "drop":
+            drop(world, "bad")
+        else:
+            quarantine.retry("bad", receipts_table=world.receipts, now=LATER, new_token=lambda: "retry")
+
+    class ActsBeforeThePut:
+        """The real client; the person acts just before the late duplicate writes to the quarantine."""
+
+        acted = False
+
+        def __getattr__(self, name: str) -> Any:
+            def call(**request: Any) -> Any:
+                if request.get("Key", {}).get("PK") == {"S": "QUARANTINE#words"} and not self.acted:
+                    self.acted = True
+                    person()
+                return getattr(world.client, name)(**request)
+
+            return call
+
+    client = ActsBeforeThePut()
+    settle(world, client=client)
+    assert client.acted
+    assert quarantine.list() == []
+
+
+def test_what_a_person_dropped_is_quarantined_again_when_a_newer_round_refuses_it(world: Tables) -> None:
+    settle(world)
+    drop(world, "bad")
+    assert settle(world, plan=plan(round=1)).failed_runs == 1
+    (bad,) = Quarantine(world.client, world.control, "words").list()
+    assert (bad.run_id, bad.message) == ("bad", "a tar that is none")
+
+
+def test_a_late_duplicate_of_an_older_round_does_not_replace_a_newer_reason(world: Tables) -> None:
+    newer = (report(0, refusals=(Refusal(A, "bad", "DeltaMissing", "it is gone by now"),)), report(1))
+    settle(world, plan=plan(fence=9), reports=newer, pointer=None)
+    settle(world)
+    (bad,) = Quarantine(world.client, world.control, "words").list()
+    assert (bad.error, bad.message) == ("DeltaMissing", "it is gone by now")
 
 
 def test_a_completed_run_that_is_refused_by_a_newer_round_is_failed_and_quarantined(world: Tables) -> None:
