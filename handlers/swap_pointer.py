@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from receipt_chroma.download import ensure_snapshot
+from receipt_chroma.lineage import falls_back_to
 from receipt_chroma.manifest import load_manifest
 from receipt_chroma.pointer import swap_pointer as swap
 from receipt_chroma.stopwatch import Stopwatch
+from receipt_chroma.tree import collection_folder
 from receipt_dynamo_stream.head import Pointer, raise_projected_version
 from receipt_dynamo_stream.versions import mark_committed
 
@@ -26,10 +28,12 @@ def swap_pointer(event: Event, _context: Any) -> Event:
     """
     s3, bucket, collection = client("s3"), settings().bucket, event["collection"]
     pointer = Pointer.from_json(event)
-    watch = Stopwatch()
+    efs, watch = settings().efs, Stopwatch()
     with watch.measure("swap"):
-        fetched = ensure_snapshot(s3, bucket, settings().efs, collection, load_manifest(s3, bucket, pointer))
-        moved = swap(settings().efs, collection, pointer)
+        manifest = load_manifest(s3, bucket, pointer)
+        fetched = ensure_snapshot(s3, bucket, efs, collection, manifest)
+        before = falls_back_to(collection_folder(efs, collection), manifest)
+        moved = swap(efs, collection, pointer, before=before)
     dynamodb, table = client("dynamodb"), settings().control_table
     raise_projected_version(dynamodb, table, collection, pointer.version)
     now = datetime.now(UTC).isoformat()

@@ -36,15 +36,20 @@ def read_manifest(folder: Path, current: Current) -> Manifest:
 def earlier_snapshots(folder: Path, current: Current) -> Iterator[Current]:
     """The published snapshots before this one, newest first, without those that a rollback undid.
 
-    Where a manifest cannot be read, the newest older one that can be read tells how it goes on. It ends where the
-    manifest of a rollback cannot be read: what that undid is not known then, and nobody may fall back to it.
+    Where a manifest cannot be read, CURRENT says what came before it, or else the newest older manifest that can be
+    read tells how it goes on. It ends where the manifest of a rollback cannot be read, and CURRENT says nothing: what
+    that undid is not known then, and nobody may fall back to it.
     """
     while True:
-        manifest = _readable(folder, current) or _newest_before(folder, current)
-        parent = _before(folder, manifest) if manifest else None
-        if parent is None:
-            return
-        current = Current.of(parent)
+        manifest = _readable(folder, current)
+        if manifest is None and current.before is not None:
+            current = current.before
+        else:
+            manifest = manifest or _newest_before(folder, current)
+            parent = falls_back_to(folder, manifest) if manifest else None
+            if parent is None:
+                return
+            current = Current.of(parent)
         yield current
 
 
@@ -62,8 +67,8 @@ def newer_since(folder: Path, served: Current, current: Current) -> datetime | N
     return made
 
 
-def _before(folder: Path, manifest: Manifest) -> Pointer | None:
-    """What a snapshot falls back to: its parent, or for a rollback the version whose shards it took up again."""
+def falls_back_to(folder: Path, manifest: Manifest) -> Pointer | None:
+    """What readers fall back to from here: the parent, or for a rollback the version whose shards it took up again."""
     pointer = manifest.parent
     if any(shard.path and f"/{manifest.snapshot_id}-" in shard.path for shard in manifest.shards):
         return pointer  # it wrote a shard itself; a rollback writes none

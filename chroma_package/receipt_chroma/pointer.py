@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from receipt_dynamo_stream.head import Pointer, parse_snapshot_id
 
@@ -24,12 +24,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Current:
-    """What CURRENT says; fence is that of the execution that committed the snapshot."""
+    """What CURRENT says; fence is that of the execution that committed the snapshot.
+
+    before: what a reader may fall back to when not even the manifest can be read; None when CURRENT does not say.
+    """
 
     version: int
     snapshot_id: str
     manifest_sha256: str
     fence: int
+    before: "Current | None" = None
 
     @property
     def place(self) -> tuple[int, int]:
@@ -37,10 +41,23 @@ class Current:
         return self.version, self.fence
 
     @classmethod
-    def of(cls, pointer: Pointer) -> Self:
+    def of(cls, pointer: Pointer, before: Pointer | None = None) -> Self:
         """What CURRENT says once the pointer is projected."""
         fence = parse_snapshot_id(pointer.snapshot_id).fence
-        return cls(pointer.version, pointer.snapshot_id, pointer.manifest_sha256, fence)
+        earlier = None if before is None else cls.of(before)
+        return cls(pointer.version, pointer.snapshot_id, pointer.manifest_sha256, fence, earlier)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Decode; raises ValueError, KeyError or TypeError for anything else."""
+        earlier = value.get("before")
+        return cls(
+            version=int(value["version"]),
+            snapshot_id=str(value["snapshot_id"]),
+            manifest_sha256=str(value["manifest_sha256"]),
+            fence=int(value["fence"]),
+            before=None if earlier is None else cls.from_json(earlier),
+        )
 
 
 def read_current(efs_root: Path, collection: str) -> Current:
@@ -54,24 +71,20 @@ def read_current(efs_root: Path, collection: str) -> Current:
     except UnicodeDecodeError as error:
         raise SnapshotUnavailable(f"{path} is no pointer: {error}") from error
     try:
-        value = json.loads(text)
-        return Current(
-            version=int(value["version"]),
-            snapshot_id=str(value["snapshot_id"]),
-            manifest_sha256=str(value["manifest_sha256"]),
-            fence=int(value["fence"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
+        return Current.from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SnapshotUnavailable(f"{path} is no pointer ({error!r}): the next execution writes it again") from error
 
 
-def swap_pointer(efs_root: Path, collection: str, pointer: Pointer) -> bool:
+def swap_pointer(efs_root: Path, collection: str, pointer: Pointer, *, before: Pointer | None = None) -> bool:
     """Project a committed pointer onto EFS; True when CURRENT moved, False when it is there or further already.
+
+    before: what readers may fall back to (lineage.falls_back_to), so that they know it without the manifest.
 
     The snapshot's files must be on EFS before (ensure_snapshot). May run twice, late, and at once with others. Raises
     StorageUnavailable.
     """
-    folder, new = collection_folder(efs_root, collection), Current.of(pointer)
+    folder, new = collection_folder(efs_root, collection), Current.of(pointer, before)
     with storage_errors():
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / CURRENT_LOCK):

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from receipt_chroma.lineage import falls_back_to
 from receipt_chroma.manifest import Manifest
 from receipt_chroma.pointer import Current
 from receipt_chroma.reader import SnapshotReader
@@ -62,11 +63,15 @@ class History:
 
     def current(self, version: int) -> Current:
         """What CURRENT says of a version."""
-        return Current.of(self.manifests[version - 1].pointer)
+        manifest = self.manifests[version - 1]
+        return Current.of(manifest.pointer, falls_back_to(self.folder, manifest))
 
-    def point(self, version: int) -> None:
-        """Let CURRENT name a version."""
-        (self.folder / CURRENT).write_text(json.dumps(asdict(self.current(version))) + "\n")
+    def point(self, version: int, *, alone: bool = False) -> None:
+        """Let CURRENT name a version; alone: without the one before, as releases before 0.2 wrote it."""
+        current = asdict(self.current(version))
+        if alone:
+            del current["before"]
+        (self.folder / CURRENT).write_text(json.dumps(current) + "\n")
 
     def again(self) -> int:
         """One more version with the shards of the newest, and CURRENT names it; its number."""

@@ -17,8 +17,8 @@ def pointer(version: int, fence: int = 1, round_number: int = 1) -> Pointer:
     return Pointer(version, snapshot_id, f"snapshots/words/manifests/{snapshot_id}.json", f"{version:064x}")
 
 
-def test_current_is_one_json_line_of_four_facts(tmp_path: Path) -> None:
-    assert swap_pointer(tmp_path, "words", pointer(3, 7))
+def test_current_is_one_json_line_of_what_is_published_and_what_came_before(tmp_path: Path) -> None:
+    assert swap_pointer(tmp_path, "words", pointer(3, 7), before=pointer(2, 6))
     text = (tmp_path / "words" / "CURRENT").read_text()
     assert text.count("\n") == 1
     assert json.loads(text) == {
@@ -26,8 +26,22 @@ def test_current_is_one_json_line_of_four_facts(tmp_path: Path) -> None:
         "snapshot_id": "0000000003-0000000007-1",
         "manifest_sha256": f"{3:064x}",
         "fence": 7,
+        "before": {
+            "version": 2,
+            "snapshot_id": "0000000002-0000000006-1",
+            "manifest_sha256": f"{2:064x}",
+            "fence": 6,
+            "before": None,
+        },
     }
-    assert read_current(tmp_path, "words") == Current.of(pointer(3, 7))
+    assert read_current(tmp_path, "words") == Current.of(pointer(3, 7), pointer(2, 6))
+
+
+def test_a_current_without_what_came_before_is_read(tmp_path: Path) -> None:
+    (tmp_path / "words").mkdir()
+    line = '{"version": 3, "snapshot_id": "0000000003-0000000007-1", "manifest_sha256": "ab", "fence": 7}'
+    (tmp_path / "words" / "CURRENT").write_text(line + "\n")
+    assert read_current(tmp_path, "words") == Current(3, "0000000003-0000000007-1", "ab", 7)
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), max_size=8))

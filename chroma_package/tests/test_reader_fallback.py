@@ -37,14 +37,35 @@ def test_when_nothing_at_all_can_be_opened_there_is_an_error_with_the_first_reas
     assert list(history.cache.iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", ["other bytes", "gone"])
-def test_a_version_whose_manifest_is_damaged_is_skipped_too(history: History, damage: str) -> None:
-    history.point(4)
+def damage_manifest(history: History, version: int, damage: str) -> None:
+    path = history.manifest_file(version)
     if damage == "gone":
-        history.manifest_file(4).unlink()
+        path.unlink()
     else:
-        content = history.manifest_file(4).read_bytes()
-        history.manifest_file(4).write_bytes(content.replace(b'"L', b'"M') + b" ")
+        path.write_bytes(path.read_bytes().replace(b'"L', b'"M') + b" ")
+
+
+@pytest.mark.parametrize("damage", ["other bytes", "gone"])
+def test_without_a_readable_manifest_the_version_before_is_served(history: History, damage: str) -> None:
+    history.point(4)
+    damage_manifest(history, 4, damage)
+    with history.reader() as reader:
+        assert (reader.version, label_of(reader)) == (3, "L3")
+    history.hide(3)
+    with history.reader() as reader:
+        assert (reader.version, label_of(reader)) == (2, "L2")
+    history.restore(3)
+    damage_manifest(history, 3, damage)
+    with history.reader() as reader:  # 2 is named by the manifest of 3 alone: 1 is known to have been published
+        assert (reader.version, label_of(reader)) == (1, "L1")
+
+
+@pytest.mark.parametrize("damage", ["other bytes", "gone"])
+def test_where_current_does_not_say_what_came_before_only_what_is_known_is_served(
+    history: History, damage: str
+) -> None:
+    history.point(4, alone=True)
+    damage_manifest(history, 4, damage)
     with history.reader() as reader:
         # 3 is named by the damaged manifest alone: 2 is the newest that is known to have been published.
         assert reader.version == 2
@@ -52,7 +73,10 @@ def test_a_version_whose_manifest_is_damaged_is_skipped_too(history: History, da
 
 def test_no_reader_falls_back_to_what_a_rollback_undid(history: History) -> None:
     history.point(5)
-    history.manifest_file(5).write_bytes(b"{}")  # what it restored is not known any more
+    history.manifest_file(5).write_bytes(b"{}")
+    with history.reader() as reader:  # 5 has the shards of 3, and undid 4
+        assert (reader.version, label_of(reader)) == (3, "L3")
+    history.point(5, alone=True)  # then what it restored is not known any more
     with pytest.raises(SnapshotUnavailable):
         history.reader()
 

@@ -16,6 +16,7 @@ from receipt_chroma import (
     write_arrow_delta_to,
     write_manifest,
 )
+from receipt_chroma.lineage import falls_back_to
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.plan import Plan, PlannedReceipt
@@ -100,7 +101,8 @@ class World:
         """CommitSnapshot and SwapPointer."""
         self.pointer = pointer
         ensure_snapshot(self.s3, self.bucket, self.efs, self.collection, self.manifest)
-        assert swap_pointer(self.efs, self.collection, pointer)
+        before = falls_back_to(self.folder, self.manifest)
+        assert swap_pointer(self.efs, self.collection, pointer, before=before)
 
     def publish(self, *facts: ReceiptFacts) -> list[ShardReport]:
         """A whole round; the pointer moves when something changed."""

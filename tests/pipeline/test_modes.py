@@ -2,6 +2,7 @@
 
 import json
 
+from receipt_chroma.pointer import read_current
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.versions import list_versions
 
@@ -76,6 +77,15 @@ def test_a_rollback_to_a_version_that_was_never_published_is_refused_and_leaves_
 
 def test_a_rollback_of_a_collection_without_snapshots_says_so(world: World) -> None:
     assert world.run(mode="rollback", snapshot_id="0000000001-0000000001-0").error == "NothingToRollBack"
+
+
+def test_current_says_what_readers_may_fall_back_to_and_never_what_a_rollback_undid(world: World) -> None:
+    old, new = two_versions(world)
+    current = read_current(world.efs, "words")
+    assert (current.snapshot_id, current.before and current.before.snapshot_id) == (new, old)
+    assert world.run(mode="rollback", snapshot_id=old).outcome == "rolled_back"
+    current = read_current(world.efs, "words")
+    assert (current.version, current.before and current.before.snapshot_id) == (3, old)
 
 
 def test_an_unanswered_rollback_that_was_mine_goes_on_to_the_swap(world: World) -> None:
