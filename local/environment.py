@@ -6,6 +6,7 @@ from pathlib import Path
 
 from local import names
 from local.application import Application, Function
+from local.memory import FEW_ARENAS
 from local.settings import StackSettings
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
@@ -106,6 +107,7 @@ def worker_environment(application: Application, function: Function, handlers: M
         "PYTHONPATH": str(application.root),
         "ANONYMIZED_TELEMETRY": "False",
         "POWERTOOLS_SERVICE_NAME": "compaction",
+        **FEW_ARENAS,
         "TMPDIR": handlers.get("WORK_ROOT", "/tmp"),
         **handlers,
     }

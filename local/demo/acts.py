@@ -11,13 +11,13 @@ from local.demo.acts_burst import become_visible, write_a_burst
 from local.demo.acts_changes import change_what_is_there, refuse_a_corrupt_delta
 from local.demo.acts_closing import answer_queries, judge
 from local.demo.acts_takeover import take_over_from_a_frozen_merge
-from local.demo.memory import WORKER_ENVIRONMENT, few_arenas
 from local.demo.producer import COLLECTIONS, Producer, utc_now
 from local.demo.progress import DemoProgress, QuietProgress
 from local.demo.receipts import sample_receipts
 from local.demo.result import DemoFailed, DemoResult, DemoSettings
 from local.demo.stage import Stage
 from local.demo.watcher import Watcher
+from local.memory import few_arenas
 from local.settings import StackSettings
 from local.stack import LocalStack
 
@@ -81,7 +81,6 @@ def _stack_settings(settings: DemoSettings) -> StackSettings:
         shards=settings.shards,
         schedule_seconds=settings.schedule_seconds,
         merge_workers=_MERGE_WORKERS,
-        environment=WORKER_ENVIRONMENT,
     )
 
 

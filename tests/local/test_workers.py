@@ -72,6 +72,7 @@ def test_the_environment_is_that_of_a_lambda_and_holds_nothing_of_the_persons_ow
     assert environment["TOY"] == "yes"
     assert environment["_HANDLER"] == "toy_handlers.echo.echo"
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "Echo"
+    assert environment["MALLOC_ARENA_MAX"] == "2"
     assert environment["AWS_ACCESS_KEY_ID"] == "local"
     assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"] == "us-east-1"
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull

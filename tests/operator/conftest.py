@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from console.connection import save_local
-from local.demo.memory import WORKER_ENVIRONMENT
 from local.settings import StackSettings
 from local.stack import LocalStack
 
@@ -21,7 +20,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         poll_seconds=0.1,
         keep_snapshots=2,
         expire_grace_seconds=0,
-        environment=WORKER_ENVIRONMENT,
     )
     with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:
         yield running

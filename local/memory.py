@@ -1,4 +1,4 @@
-"""Less memory for processes of many threads that allocate much: the stack's own, and its workers.
+"""Less memory for processes of many threads that allocate much: every worker, and the process of the demo.
 
 glibc gives threads arenas of their own, up to eight per core, and what was freed in one is of no use to another.
 Opening and closing a snapshot of 33 MB a dozen times left a process at 643 MB, and at 253 MB with few arenas.
@@ -12,7 +12,7 @@ import sys
 _ARENAS = 2
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 
-WORKER_ENVIRONMENT = {"MALLOC_ARENA_MAX": str(_ARENAS)}
+FEW_ARENAS = {"MALLOC_ARENA_MAX": str(_ARENAS)}
 """What says the same to a process that is about to start."""
 
 
