@@ -12,7 +12,7 @@ from moto import mock_aws
 from receipt_chroma.manifest import Manifest
 
 from .history import History, publish_history
-from .world import World
+from .world import World, create_control_table
 
 _numbers = itertools.count()
 
@@ -46,12 +46,7 @@ def dynamodb(aws: None) -> Any:
 def control_table(dynamodb: Any) -> str:
     """An empty control table."""
     name = f"control-{next(_numbers)}"
-    dynamodb.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
-        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-    )
+    create_control_table(dynamodb, name)
     return name
 
 

@@ -1,5 +1,8 @@
-"""A history of published snapshots with made-up shards, for expiry: in memory or on a DynamoDB, and a naive memory of
-what must be readable."""
+"""A history of published snapshots with made-up shards, for expiry, and a naive memory of what must be readable.
+
+S3 and the control table are in memory, which makes thousands of histories possible; test_retained_contract runs the
+same histories on a real client of each.
+"""
 
 import io
 import os
@@ -8,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 from hypothesis import strategies as st
 from receipt_chroma.expire import Expired, expire_snapshots
 from receipt_chroma.manifest import Manifest, ManifestShard
+from receipt_chroma.objects import read_whole
 from receipt_chroma.tree import manifest_path, object_key, shard_path
 from receipt_dynamo_stream.head import Head, Pointer, snapshot_id_of
 from receipt_dynamo_stream.report import FileEntry
@@ -82,6 +86,22 @@ class MemoryS3:
         return {}
 
 
+class Control(Protocol):
+    """The control table as expiry sees it, and as a history fills it."""
+
+    def read_head(self, *_: Any) -> Head | None: ...
+
+    def list_versions(self, *_: Any) -> list[VersionRow]: ...
+
+    def mark_expired(self, *arguments: Any, now: str, fence: int) -> bool: ...
+
+    def put_row(self, row: VersionRow) -> None: ...
+
+    def pin(self, snapshot_id: str) -> None: ...
+
+    def lead(self, head: Head) -> None: ...
+
+
 @dataclass
 class MemoryControl:
     """HEAD and VERSION rows in memory, with the rules of the control table that expiry relies on."""
@@ -97,21 +117,31 @@ class MemoryControl:
 
     def mark_expired(self, *arguments: Any, now: str, fence: int) -> bool:
         snapshot_id = arguments[3]
-        row = self.rows[snapshot_id]
-        if self.head is None or self.head.fence != fence or row.state == EXPIRED or row.pinned:
+        row = self.rows.get(snapshot_id)
+        if row is None or self.head is None or self.head.fence != fence or row.state == EXPIRED or row.pinned:
             return False
         self.rows[snapshot_id] = replace(row, state=EXPIRED, expired_at=now)
         return True
+
+    def put_row(self, row: VersionRow) -> None:
+        self.rows[row.snapshot_id] = row
+
+    def pin(self, snapshot_id: str) -> None:
+        self.rows[snapshot_id] = replace(self.rows[snapshot_id], pinned="audit")
+
+    def lead(self, head: Head) -> None:
+        self.head = head
 
 
 class Collection:
     """Publishes versions of a few bytes a shard, on EFS and S3, and expires them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, control: Control | None = None, s3: Any = None, bucket: str = "bucket") -> None:
         self.now = START
         self.efs = folder
-        self.control = MemoryControl()
-        self.s3 = MemoryS3(lambda: self.now)
+        self.control = control or MemoryControl()
+        self.bucket = bucket
+        self.s3 = s3 or MemoryS3(lambda: self.now)
         self.published: list[Manifest] = []
         self.known: list[Manifest] = []  # those with a row, the lost ones too: they can be pinned
         self.fence = 0
@@ -128,7 +158,7 @@ class Collection:
                 self._roll_back(rest[0])
             case "pin" if rows := [row for row in self.control.list_versions() if row.state != EXPIRED]:
                 chosen = rows[rest[0] % len(rows)]
-                self.control.rows[chosen.snapshot_id] = replace(chosen, pinned="audit")
+                self.control.pin(chosen.snapshot_id)
             case "wait":
                 self.now += timedelta(hours=rest[0])
             case "expire":
@@ -150,7 +180,7 @@ class Collection:
             None,
             self.s3,
             control_table="control",
-            bucket="bucket",
+            bucket=self.bucket,
             efs_root=self.efs,
             collection="words",
             fence=self.fence if fence is None else fence,
@@ -165,10 +195,15 @@ class Collection:
         hour_ago = self.now - timedelta(hours=1)
         kept = []
         for manifest in self.published:
-            row = self.control.rows[manifest.snapshot_id]
+            row = self.rows[manifest.snapshot_id]
             if row.state != EXPIRED or datetime.fromisoformat(str(row.expired_at)) > hour_ago:
                 kept.append(manifest)
         return kept
+
+    @property
+    def rows(self) -> dict[str, VersionRow]:
+        """The VERSION rows by snapshot id."""
+        return {row.snapshot_id: row for row in self.control.list_versions()}
 
     def missing(self, manifest: Manifest) -> list[str]:
         """What of a version is not there as its manifest says, on EFS and on S3."""
@@ -177,7 +212,7 @@ class Collection:
         found = []
         for path, digest in wanted.items():
             on_efs = self.efs / "words" / path
-            on_s3 = self.s3.objects.get(object_key("words", path), (b"", self.now))[0]
+            on_s3 = read_whole(self.s3, self.bucket, object_key("words", path)) or b""
             for where, content in (("EFS", on_efs.read_bytes() if on_efs.exists() else b""), ("S3", on_s3)):
                 if sha256(content).hexdigest() != digest:
                     found.append(f"{where}: {path}")
@@ -185,7 +220,7 @@ class Collection:
 
     def named_by_retained(self) -> set[str]:
         """Relative paths of everything that the versions that are not EXPIRED need."""
-        kept = [one for one in self.known if self.control.rows[one.snapshot_id].state != EXPIRED]
+        kept = [one for one in self.known if self.rows[one.snapshot_id].state != EXPIRED]
         files = {f"{shard.path}/{one.name}" for manifest in kept for shard in manifest.shards for one in shard.files}
         return files | {manifest_path(manifest.snapshot_id) for manifest in kept}
 
@@ -193,7 +228,9 @@ class Collection:
         """Relative paths of all files on EFS and on S3."""
         folder = self.efs / "words"
         on_efs = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-        return on_efs, {key.removeprefix("snapshots/words/") for key in self.s3.objects}
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="snapshots/words/")
+        keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
+        return on_efs, {key.removeprefix("snapshots/words/") for key in keys}
 
     def _attempt(self, touched: tuple[int, ...], stage: int = 3) -> Manifest:
         """Shards (stage 0), then the manifest (1), then the row (2), which is as far as a lost attempt ever comes."""
@@ -234,7 +271,7 @@ class Collection:
 
     def _roll_back(self, number: int) -> None:
         last = self.published[-1]
-        chosen = [one for one in self.published if self.control.rows[one.snapshot_id].state != EXPIRED]
+        chosen = [one for one in self.published if self.rows[one.snapshot_id].state != EXPIRED]
         target = chosen[number % len(chosen)]
         self.fence += 1
         manifest = replace(
@@ -253,14 +290,12 @@ class Collection:
         self._lead(manifest.pointer)
 
     def _lead(self, pointer: Pointer | None) -> None:
-        self.control.head = Head("words", fence=self.fence, pointer=pointer, version=pointer.version if pointer else 0)
+        self.control.lead(Head("words", fence=self.fence, pointer=pointer, version=pointer.version if pointer else 0))
 
     def _put_row(self, manifest: Manifest) -> None:
         self.known.append(manifest)
         parent = manifest.parent.snapshot_id if manifest.parent else None
-        self.control.rows[manifest.snapshot_id] = VersionRow(
-            manifest.snapshot_id, parent=parent, created_at=manifest.created_at
-        )
+        self.control.put_row(VersionRow(manifest.snapshot_id, parent=parent, created_at=manifest.created_at))
 
     def _write(self, path: str, content: bytes) -> None:
         target = self.efs / "words" / path
@@ -269,4 +304,4 @@ class Collection:
         moment = self.now.timestamp()
         for one in (target, target.parent):
             os.utime(one, (moment, moment))
-        self.s3.put_object(Bucket="bucket", Key=object_key("words", path), Body=content)
+        self.s3.put_object(Bucket=self.bucket, Key=object_key("words", path), Body=content)

@@ -24,6 +24,16 @@ from receipt_dynamo_stream.report import ShardReport
 from receipt_dynamo_stream.sharding import shard_of
 
 
+def create_control_table(dynamodb: Any, name: str) -> None:
+    """An empty control table."""
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+    )
+
+
 class World:
     """What the steps of one collection leave on S3 and EFS. `pointer` is what HEAD would say."""
 
