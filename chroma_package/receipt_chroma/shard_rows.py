@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from receipt_dynamo_stream.keys import ReceiptId
 
 from receipt_chroma.chroma_dir import batches
+from receipt_chroma.closed_shard import receipt_key_of
 from receipt_chroma.errors import ShardInvalid
 from receipt_chroma.hnsw_files import read_elements, read_header, read_labels
-from receipt_chroma.private_shard import receipt_key_of
 from receipt_chroma.records import Metadata
 from receipt_chroma.sqlite_files import DOCUMENT, INTERNAL, SQLITE_FILE, VALUE, metadata_value
 
