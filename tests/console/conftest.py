@@ -1,6 +1,7 @@
 """A toy stack for every test that asks for one, in a process of its own: moto is one per process, and other tests have
 theirs in this one."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from console.api import Api
 from console.cli import main
 from console.connection import Connection, save_local
 
+from .histories import History, NewHistory, three_versions
 from .toy import ToyStack, toy_connection
 
 SERVER = """
@@ -45,8 +47,7 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def connection(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """The connection of a stack that was just created, in the current directory's stack file too."""
-    _post(f"{endpoint}/moto-api/reset", b"")
-    _post(f"{endpoint}/moto-api/config", b'{"stepfunctions": {"execute_state_machine": true}}')
+    _reset(endpoint)
     monkeypatch.chdir(tmp_path)
     connection = toy_connection(endpoint)
     save_local(connection)
@@ -63,6 +64,30 @@ def stack(connection: Connection) -> ToyStack:
 @pytest.fixture
 def api(stack: ToyStack) -> Api:
     return Api(stack.connection)
+
+
+@pytest.fixture(scope="module")
+def new_history(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> NewHistory:
+    """Makes empty tables, a bucket and a folder as EFS for collections with some shards; the module keeps them all."""
+    _reset(endpoint)
+    stack = ToyStack(toy_connection(endpoint))
+    numbers = itertools.count()
+
+    def make(shards: int) -> History:
+        name = f"history-{next(numbers)}"
+        stack.s3.create_bucket(Bucket=name)
+        for table in ("receipts", "control"):
+            stack.create_table(f"{name}-{table}")
+        folder = tmp_path_factory.mktemp(name)
+        return History(stack.dynamodb, stack.s3, name, folder, shards, like=stack.connection)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def history(new_history: NewHistory) -> History:
+    """Three versions of four shards that a module's tests read, see `three_versions`."""
+    return three_versions(new_history(4))
 
 
 class Said:
@@ -95,6 +120,11 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Said(main(argv), capsys.readouterr())
 
     return run
+
+
+def _reset(endpoint: str) -> None:
+    _post(f"{endpoint}/moto-api/reset", b"")
+    _post(f"{endpoint}/moto-api/config", b'{"stepfunctions": {"execute_state_machine": true}}')
 
 
 def _post(url: str, body: bytes) -> None:

@@ -156,15 +156,19 @@ class ToyStack:
 
     def create(self) -> None:
         for table in (self.connection.receipts_table, self.connection.control_table):
-            self.dynamodb.create_table(
-                TableName=table,
-                KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
-                BillingMode="PAY_PER_REQUEST",
-            )
+            self.create_table(table)
         self.s3.create_bucket(Bucket=self.connection.bucket)
         self.sfn.create_state_machine(
             name="compaction", definition=json.dumps(TOY_MACHINE), roleArn="arn:aws:iam::123456789012:role/toy"
+        )
+
+    def create_table(self, name: str) -> None:
+        """A table with the keys of both."""
+        self.dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
+            BillingMode="PAY_PER_REQUEST",
         )
 
     def start(self, collection: str, *, trigger: str = "stream", name: str | None = None, **given: str) -> str:

@@ -89,7 +89,9 @@ class Rounds:
             if sort_key == receipt.sk or sort_key.startswith(f"{receipt.sk}#"):
                 self.remove(receipt, sort_key.removeprefix(receipt.sk))
 
-    def announce(self, receipt: ReceiptId, words: Iterable[tuple[int, int]], *, seed: int, days: int = 0) -> None:
+    def announce(
+        self, receipt: ReceiptId, words: Iterable[tuple[int, int]], *, seed: int, days: int = 0, document: str = ""
+    ) -> None:
         """Upload both deltas of a run and announce it, with a time that may be earlier than now."""
         run_id = f"run-{next(self._numbers):04d}"
         ids = {
@@ -98,7 +100,8 @@ class Rounds:
         }
         for collection, names in ids.items():
             records = [
-                DeltaRecord(name, vector(seed + n), f"text {seed}", {"seed": seed}) for n, name in enumerate(names)
+                DeltaRecord(name, vector(seed + n), document or f"text {seed}", {"seed": seed})
+                for n, name in enumerate(names)
             ]
             write_arrow_delta_to(self.s3, self.bucket, f"{collection}/delta/{run_id}/", records)
         prefixes = {f"{one}_delta_prefix": f"{one}/delta/{run_id}/" for one in COLLECTIONS}
