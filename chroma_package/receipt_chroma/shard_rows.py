@@ -69,8 +69,7 @@ class ShardVectors:
         row = self.rows.get(record_id)
         if row is None:
             raise ShardInvalid("labels", f"the index has no vector of {record_id}")
-        bits: bytes = self.vectors[row].tobytes()
-        return bits
+        return bytes(self.vectors[row].data)
 
 
 class ShardRows:
