@@ -98,6 +98,10 @@ def check(history: History, events: list[tuple[Any, ...]]) -> None:
                     history.rollback(collection, number % len(history.versions[collection]))
             case _:
                 happen(history, event)
+    check_every_pair(history)
+
+
+def check_every_pair(history: History) -> None:
     for collection in COLLECTIONS:
         versions = history.versions[collection]
         content = {pointer: history.content(collection, pointer) for pointer in versions}
@@ -123,6 +127,37 @@ def test_a_comparison_agrees_with_the_naive_model_in_tens_of_histories(
     new_history: NewHistory, shards: int, events: list[tuple[Any, ...]]
 ) -> None:
     check(new_history(shards), events)
+
+
+def test_document_vector_value_and_list_are_told_apart(new_history: NewHistory) -> None:
+    history = new_history(1)
+    words = WORDS[:2]
+    history.create(A, words)
+    word = "#LINE#00001#WORD#00001#LABEL#"
+    valid = {"validation_status": "VALID", "timestamp_added": history.time()}
+    for change in (
+        lambda: history.announce(A, words, seed=1, document="milk"),
+        lambda: history.announce(A, words, seed=1, document="bread"),
+        lambda: history.announce(A, words, seed=2, document="bread"),
+        lambda: history.put(A, f"{word}TOTAL", "RECEIPT_WORD_LABEL", label="TOTAL", **valid),
+        lambda: history.put(A, f"{word}TAX", "RECEIPT_WORD_LABEL", label="TAX", **valid),
+    ):
+        change()
+        history.merge_all()
+    check_every_pair(history)
+    with contents_of(history) as contents:
+        steps = [contents.compare("words", str(n), str(n + 1)) for n in range(1, 5)]
+    first, second, _, last = ([*step.changed_records] for step in steps)
+    assert [(one.document, one.vector, one.metadata) for one in first] == [(("milk", "bread"), False, {})] * 2
+    assert [(one.document, one.vector, one.metadata) for one in second] == [(None, True, {"seed": (1, 2)})] * 2
+    assert [(one.document, one.vector) for one in last] == [(None, False)]
+    assert last[0].metadata["valid_labels_array"] == (["TOTAL"], ["TAX", "TOTAL"])
+    assert [(step.documents, step.vectors, step.changed) for step in steps] == [
+        (2, 0, 2),
+        (0, 2, 2),
+        (0, 0, 1),
+        (0, 0, 1),
+    ]
 
 
 def test_shards_that_both_versions_have_are_skipped_unread(history: History) -> None:
