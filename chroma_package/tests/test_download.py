@@ -1,10 +1,11 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from receipt_chroma import download
-from receipt_chroma.download import DownloadResult, ensure_snapshot
+from receipt_chroma.download import DownloadResult, ensure_shards, ensure_snapshot
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.manifest import Manifest
 from receipt_chroma.objects import fetch_file
@@ -54,6 +55,16 @@ def test_only_what_is_missing_or_has_another_size_is_fetched(published: World) -
     header.write_bytes(b"short")
     assert ensure(published) == DownloadResult(2, size)
     assert content(published.folder / "shards") == before
+
+
+def test_some_files_of_some_shards_can_be_had_alone(published: World) -> None:
+    shard = next(shard for shard in published.manifest.shards if shard.path)
+    wanted = replace(shard, files=tuple(entry for entry in shard.files if entry.name == "chroma.sqlite3"))
+    shutil.rmtree(published.efs)
+    for fetched in (1, 0):
+        done = ensure_shards(published.s3, published.bucket, published.efs, published.collection, [wanted])
+        assert done.files == fetched
+    assert list(content(published.folder)) == [f"{shard.path}/chroma.sqlite3"]
 
 
 def test_what_s3_has_otherwise_than_the_manifest_says_never_reaches_the_tree(published: World) -> None:

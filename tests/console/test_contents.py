@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +110,12 @@ def test_a_version_that_is_not_there_or_not_any_more_is_named(new_history: NewHi
             for ask in (contents.records, contents.receipts, contents.manifest):
                 with pytest.raises(error):
                     ask("words", given)
+
+
+def test_chromadb_is_loaded_by_the_first_search_and_by_nothing_before() -> None:
+    code = "import sys, console.contents, console.merged; print('chromadb' in sys.modules, 'boto3' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
 
 
 # Where the files come from
