@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NEWEST_BYTES = 2_000_000
-"""How much of the end of each log file is looked at."""
+from local.worker_logs import InvocationLog, invocations
+
 LINES = 500
 _FUNCTION = re.compile(r"[A-Za-z]{1,64}")
-_REQUEST = "function_request_id"
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line; `level` and `message` are empty for what is no structured log record, such as a traceback."""
+    """One line; `level`, `message` and `time` are empty for what is no structured record, such as a traceback."""
 
     text: str
     level: str = ""
@@ -24,35 +23,23 @@ class LogLine:
 
 
 def lines_about(folder: Path, function: str, execution: str) -> list[LogLine]:
-    """The last LINES lines that the workers of a function wrote in invocations of this execution, oldest first.
+    """The last LINES lines that a function's workers wrote in invocations of this execution, the oldest first.
 
-    An invocation is known by its request id, which its structured lines carry; one of them names the execution or its
-    plan. Lines without structure belong to the invocation that wrote before them.
+    One of an invocation's lines names the execution, or its plan.
     """
     if not _FUNCTION.fullmatch(function):
         return []
-    found: list[LogLine] = []
-    for file in sorted(folder.glob(f"{function}-*.log*")):
-        found += _lines_of(_tail(file), execution)
-    return sorted(found, key=lambda line: line.time)[-LINES:]
+    about = [one for one in invocations(folder, function) if any(execution in line for line in one.lines)]
+    return [_line(line) for one in sorted(about, key=_began) for line in one.lines][-LINES:]
 
 
-def _lines_of(lines: list[str], execution: str) -> list[LogLine]:
-    records = [_record(line) for line in lines]
-    requests = {
-        record[_REQUEST]
-        for record, line in zip(records, lines, strict=True)
-        if _REQUEST in record and execution in line
-    }
-    about: list[LogLine] = []
-    is_ours, time = False, ""
-    for record, line in zip(records, lines, strict=True):
-        if _REQUEST in record:
-            is_ours = record[_REQUEST] in requests
-        time = str(record.get("timestamp", time))
-        if is_ours:
-            about.append(LogLine(line, str(record.get("level", "")), str(record.get("message", "")), time))
-    return about
+def _began(invocation: InvocationLog) -> str:
+    return next((line.time for line in map(_line, invocation.lines) if line.time), "")
+
+
+def _line(text: str) -> LogLine:
+    record = _record(text)
+    return LogLine(text, *(str(record.get(name, "")) for name in ("level", "message", "timestamp")))
 
 
 def _record(line: str) -> dict[str, Any]:
@@ -63,9 +50,3 @@ def _record(line: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _tail(file: Path) -> list[str]:
-    with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - NEWEST_BYTES))
-        return stream.read().decode(errors="replace").splitlines()

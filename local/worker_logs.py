@@ -50,32 +50,40 @@ class WorkerLog:
 
 @dataclass(frozen=True)
 class InvocationLog:
-    """The lines that one invocation left, and where they are."""
+    """The lines that one invocation left, from START to REPORT, or to the end while it runs; and where they are."""
 
+    request_id: str
     file: Path
     lines: tuple[str, ...]
 
 
+def invocations(folder: Path, function: str = "*") -> Iterator[InvocationLog]:
+    """What the workers of a function wrote in this log folder, invocation by invocation, each file from its start."""
+    for file in sorted(folder.glob(f"{function}-*.log*")):
+        lines: list[str] = []
+        for line in file.read_text(errors="replace").splitlines():
+            if line.startswith(_START) and lines:
+                yield _invocation(file, lines)
+                lines = []
+            if lines or line.startswith(_START):
+                lines.append(line)
+        if lines:
+            yield _invocation(file, lines)
+
+
 def find_invocation(folder: Path, request_id: str, function: str = "*") -> InvocationLog | None:
-    """What the workers in this log folder wrote for a request, from START to REPORT, or to the end while it runs.
+    """What the workers wrote for a request; None once its log is gone.
 
     Step Functions' history has the request id of every invocation: in the output of a task that succeeded
-    (`SdkResponseMetadata.RequestId`), in the cause of one that failed. None once its log is gone.
+    (`SdkResponseMetadata.RequestId`), in the cause of one that failed.
     """
-    for file in sorted(folder.glob(f"{function}-*.log*")):
-        content = file.read_bytes()
-        # Not the id alone: it is in the plan's key too, which the steps after the plan log.
-        if f"START RequestId: {request_id} ".encode() in content:
-            return InvocationLog(file, tuple(_lines_of(content.decode(errors="replace").splitlines(), request_id)))
-    return None
+    return next((one for one in invocations(folder, function) if one.request_id == request_id), None)
 
 
-def _lines_of(lines: list[str], request_id: str) -> Iterator[str]:
-    inside = False
-    for line in lines:
-        if line.startswith("START RequestId: "):
-            inside = line.split()[2] == request_id
-        if inside:
-            yield line
-        if line.startswith(f"REPORT RequestId: {request_id}"):
-            return
+_START = "START RequestId: "
+
+
+def _invocation(file: Path, lines: list[str]) -> InvocationLog:
+    request_id = lines[0].removeprefix(_START).split()[0]
+    end = next((place for place, line in enumerate(lines) if line.startswith("REPORT RequestId: ")), len(lines))
+    return InvocationLog(request_id, file, tuple(lines[: end + 1]))

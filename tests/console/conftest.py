@@ -15,8 +15,8 @@ from console.api import Api
 from console.cli import main
 from console.connection import Connection, save_local
 
-from .histories import History, NewHistory, three_versions
 from .toy import ToyStack, toy_connection
+from .version_histories import History, NewHistory, three_versions
 
 SERVER = """
 import sys

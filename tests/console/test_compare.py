@@ -22,8 +22,8 @@ from console.errors import DimensionsDiffer, UsageError, VersionNotFound, Versio
 from console.render_comparison import changes_table
 
 from ..snapshots.test_rows_conserved import BEGINNING, CHANGES, WORDS, happen
-from .histories import A, Content, History, NewHistory, contents_of, three_versions
 from .toy import toy_manifest
+from .version_histories import A, Content, History, NewHistory, contents_of, three_versions
 
 COLLECTIONS = ("words", "lines")
 EVENTS = st.one_of(

@@ -21,7 +21,7 @@ from console.operator_api import OperatorApi
 from console.shard_files import ShardFiles
 
 from ..snapshots.test_rows_conserved import WORDS
-from .histories import A, B, History, NewHistory, contents_of, three_versions
+from .version_histories import A, B, History, NewHistory, contents_of, three_versions
 
 COLLECTIONS = ("words", "lines")
 

@@ -18,8 +18,8 @@ from console.query import Answer, embed
 from console.shard_files import ShardFiles
 
 from ..snapshots.rounds import DIMENSION, vector
-from .histories import A, History, contents_of
 from .test_compare import by_hand
+from .version_histories import A, History, contents_of
 
 
 def nearest(history: History, pointer: Pointer, embedding: np.ndarray) -> list[tuple[str, float]]:

@@ -1,12 +1,10 @@
 """A question to any retained version: which records are nearest, and where they come from."""
 
-import json
-from typing import Any
-
-from flask import Blueprint, render_template, request
+from flask import Blueprint, abort, render_template, request
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from console.errors import ConsoleError, UsageError
+from console.errors import ConsoleError
+from console.query import read_where
 from console.web.site import site
 
 page = Blueprint("search", __name__)
@@ -18,6 +16,8 @@ MOST = 50
 def show() -> str:
     given = {name: request.args.get(name, "").strip() for name in ("text", "vector", "version", "where")}
     collection = request.args.get("collection") or COLLECTIONS[-1]
+    if collection not in COLLECTIONS:
+        abort(404, f"There is no collection {collection}: there are {' and '.join(COLLECTIONS)}.")
     n = min(MOST, max(1, request.args.get("n", 10, int)))
     answer, problem = None, None
     if given["text"] or given["vector"]:
@@ -28,7 +28,7 @@ def show() -> str:
                 text=given["text"] or None,
                 vector=given["vector"] or None,
                 n=n,
-                where=_where(given["where"]),
+                where=read_where(given["where"]) if given["where"] else None,
             )
         except ConsoleError as error:
             problem = str(error)
@@ -39,23 +39,10 @@ def show() -> str:
     return render_template(
         "search.html",
         given=given,
-        collection=collection if collection in COLLECTIONS else COLLECTIONS[-1],
+        collection=collection,
         n=n,
         answer=answer,
         problem=problem,
         versions=versions,
         by_text=site().api.connection.efs_root is not None,
     )
-
-
-def _where(text: str) -> dict[str, Any] | None:
-    """A filter as Chroma takes it. Raises UsageError."""
-    if not text:
-        return None
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"the filter is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise UsageError('the filter is a JSON object, such as {"merchant_name": "Harbor Market"}')
-    return value
