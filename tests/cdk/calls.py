@@ -20,7 +20,7 @@ PACKAGES = {
     "receipt_dynamo_stream": ROOT / "stream_package/receipt_dynamo_stream",
     "receipt_chroma": ROOT / "chroma_package/receipt_chroma",
 }
-SERVICES = {"dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs", "stepfunctions": "states"}
+SERVICES = {"dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs", "stepfunctions": "states", "lambda": "lambda"}
 OTHER_NAMES = {  # an IAM action does not always have its call's name
     "head_object": {"s3:GetObject"},
     "list_objects_v2": {"s3:ListBucket"},
@@ -143,23 +143,31 @@ def _may_be_ours(node: ast.Attribute) -> bool:
 
 def actions(module: str, function: str, sources: Sources = SOURCES) -> set[str]:
     """The IAM actions that a handler's code may need."""
+    return {action for body in reached(module, function, sources) for action in _actions_of(body)}
+
+
+def written(module: str, sources: Sources = SOURCES) -> set[str]:
+    """The IAM actions that a module's own text asks for, whoever runs it."""
+    return {action for body in sources.bodies[module].values() for action in _actions_of(body)}
+
+
+def _actions_of(body: ast.AST) -> set[str]:
     found: set[str] = set()
-    for body in reached(module, function, sources):
-        for node in ast.walk(body):
-            if isinstance(node, ast.Attribute) and node.attr in CALLS and _is_client(node.value):
-                found |= CALLS[node.attr]
-                if node.attr == "transact_write_items":
-                    found |= {
-                        TRANSACTION_PARTS[key.value]
-                        for literal in ast.walk(body)
-                        if isinstance(literal, ast.Dict)
-                        for key in literal.keys
-                        if isinstance(key, ast.Constant) and key.value in TRANSACTION_PARTS
-                    }
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "get_paginator":
-                argument = node.args[0]
-                assert isinstance(argument, ast.Constant), "a paginator's name must be written out"
-                found |= CALLS[argument.value]
+    for node in ast.walk(body):
+        if isinstance(node, ast.Attribute) and node.attr in CALLS and _is_client(node.value):
+            found |= CALLS[node.attr]
+            if node.attr == "transact_write_items":
+                found |= {
+                    TRANSACTION_PARTS[key.value]
+                    for literal in ast.walk(body)
+                    if isinstance(literal, ast.Dict)
+                    for key in literal.keys
+                    if isinstance(key, ast.Constant) and key.value in TRANSACTION_PARTS
+                }
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "get_paginator":
+            argument = node.args[0]
+            assert isinstance(argument, ast.Constant), "a paginator's name must be written out"
+            found |= CALLS[argument.value]
     return found
 
 
