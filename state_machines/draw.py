@@ -1,6 +1,7 @@
-"""Draw compaction.asl.json as a Mermaid flowchart into this folder's README: `python state_machines/draw.py`.
+"""Draw compaction.asl.json as Mermaid flowcharts into this folder's README: `python state_machines/draw.py`.
 
-With --check it writes nothing and exits 1 when the picture is not the one of the file.
+One picture of all states is too large to read, so each part of the file has its own; what lies in another part is a
+dashed stub. With --check it writes nothing and exits 1 when the pictures are not those of the file.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ STYLES = {
     "fail": "fill:#fee2e2,stroke:#b91c1c,color:#111",
     "good": "fill:#dcfce7,stroke:#15803d,color:#111",
     "pure": "fill:#f4f4f5,stroke:#71717a,color:#111",
+    "stub": "fill:none,stroke:#71717a,stroke-dasharray:4 3",
 }
+PARTS = {
+    "ValidateInput": "The input and the lease",
+    "IsProjected": "Before a round",
+    "PlanCompaction": "One round",
+    "MoreToPlan": "The end",
+}
+"""The state that each part of the file begins with, and what the part is called."""
 
 
 def kind(state: dict[str, Any]) -> str:
@@ -58,14 +67,38 @@ def chart(states: dict[str, Any]) -> Iterator[str]:
         yield from edges(name, state)
 
 
+def parts(states: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The states of each part, by the part's title, in the order of the file."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, state in states.items():
+        if name in PARTS:
+            found[PARTS[name]] = {}
+        found[list(found)[-1]][name] = state
+    return found
+
+
+def stubs(part: str, own: dict[str, Any], all_parts: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """States of other parts that this one leads to, each with the number of its part."""
+    targets = {line.split()[-1] for name, state in own.items() for line in edges(name, state)}
+    for number, (title, states) in enumerate(all_parts.items(), 1):
+        for name in states:
+            if title != part and name in targets:
+                yield f'  {name}["{name} ({number})"]:::stub'
+
+
 def picture(asl: dict[str, Any]) -> str:
-    """The whole flowchart in a Mermaid code block."""
-    styles = [f"  classDef {name} {style}" for name, style in STYLES.items()]
-    return "\n".join(["```mermaid", "flowchart TD", *chart(asl["States"]), *styles, "```", ""])
+    """All parts, each a heading and a Mermaid code block."""
+    all_parts = parts(asl["States"])
+    lines: list[str] = []
+    for number, (part, own) in enumerate(all_parts.items(), 1):
+        body = [*chart(own), *stubs(part, own, all_parts)]
+        styles = [f"  classDef {name} {style}" for name, style in STYLES.items()]
+        lines += [f"### {number}. {part}", "", "```mermaid", "flowchart TD", *body, *styles, "```", ""]
+    return "\n".join(lines)
 
 
 def main() -> int:
-    """Write or check the picture; the exit code says whether it was right before."""
+    """Write or check the pictures; the exit code says whether they were right before."""
     text = README.read_text()
     before, rest = text.split(BEGIN)
     _old, after = rest.split(END)
