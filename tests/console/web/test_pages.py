@@ -150,7 +150,9 @@ def test_pending_receipts_say_why_they_wait_and_since_when(visitor: Visitor, sta
 def test_nothing_from_a_stack_is_ever_markup(visitor: Visitor, stack: ToyStack) -> None:
     stack.published("words", 2)
     stack.head("lines", version=0, fence=1, paused=MARKUP)
-    stack.quarantine_of("words").put("run-1", ReceiptId("aaaa", 1), MARKUP, MARKUP, "2026-07-28T12:00:00+00:00")
+    stack.quarantine_of("words").put(
+        "run-1", ReceiptId("aaaa", 1), MARKUP, MARKUP, "2026-07-28T12:00:00+00:00", order="1"
+    )
     name = stack.start("words", toy="Crash", note=MARKUP)
     row = ExecutionRow(
         collection="words",
