@@ -13,12 +13,12 @@ from werkzeug.exceptions import HTTPException
 from console.errors import ExecutionNotFound, SnapshotNotFound, VersionNotFound
 from console.web import words
 from console.web.guard import Guard
-from console.web.pages import actions, execution, executions, overview, search, snapshots, waiting
+from console.web.pages import actions, execution, executions, overview, search, snapshots, start, waiting
 from console.web.site import Site
 
 log = logging.getLogger(__name__)
 
-PAGES = (overview.page, executions.page, execution.page, snapshots.page, waiting.page, search.page, actions.page)
+PAGES = tuple(module.page for module in (overview, executions, execution, snapshots, waiting, search, start, actions))
 _MISSING = (ExecutionNotFound, SnapshotNotFound, VersionNotFound)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
-from flask import current_app, g
+from flask import abort, current_app, g
 
 from console.contents import Contents
 from console.executions_api import ExecutionsApi
@@ -43,3 +43,9 @@ def seen(key: Hashable, seconds: float, ask: Callable[[], T]) -> T:
     if answer.problem is not None:
         g.stale = (answer.problem, answer.age)
     return answer.value
+
+
+def refuse_when_reading_only() -> None:
+    """Aborts with 403 unless this console may act."""
+    if site().read_only:
+        abort(403, "This console only reads: it was started with --read-only.")

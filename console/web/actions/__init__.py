@@ -2,14 +2,14 @@
 
 from console.web.actions.action import Action, Done, Question
 from console.web.actions.on_collections import Expire, Pause, Reconcile, Resume
-from console.web.actions.on_executions import Begin, Redrive, Rerun, Start, Stop
+from console.web.actions.on_executions import Redrive, Rerun, Start, Stop
 from console.web.actions.on_quarantine import Drop, Retry
 from console.web.actions.on_versions import Pin, Rollback, Unpin, Verify
 
 ACTIONS: dict[str, Action] = {
     type(action).__name__.lower(): action
     for action in (
-        *(Begin(), Start(), Rerun(), Redrive(), Stop()),
+        *(Start(), Rerun(), Redrive(), Stop()),
         *(Pause(), Resume(), Reconcile(), Expire()),
         *(Verify(), Rollback(), Pin(), Unpin()),
         *(Retry(), Drop()),

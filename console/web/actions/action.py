@@ -35,9 +35,7 @@ class Done:
 
 
 class Action(Protocol):
-    """Both calls raise what the API raises; `ask` changes nothing."""
-
-    needs_reason: bool
+    """Both calls raise what the API raises. `ask` changes nothing; `do` gets a reason where the question has one."""
 
     def ask(self, given: Given) -> Question: ...
 

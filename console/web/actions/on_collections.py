@@ -13,8 +13,6 @@ def snapshots_of(collection: str) -> str:
 
 
 class Pause:
-    needs_reason = True
-
     def ask(self, given: Given) -> Question:
         collection = collection_of(given)
         return Question(
@@ -36,8 +34,6 @@ class Pause:
 
 
 class Resume:
-    needs_reason = False
-
     def ask(self, given: Given) -> Question:
         collection = collection_of(given)
         return Question(
@@ -50,7 +46,7 @@ class Resume:
             back=snapshots_of(collection),
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         collection = collection_of(given)
         done = site().api.resume(collection)
         if done.arn is None:
@@ -60,8 +56,6 @@ class Resume:
 
 
 class Reconcile:
-    needs_reason = False
-
     def ask(self, given: Given) -> Question:
         collection = collection_of(given)
         return Question(
@@ -74,7 +68,7 @@ class Reconcile:
             back=url_for("waiting.show"),
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         collection = collection_of(given)
         marked = site().api.reconcile([collection])
         return Done(f"{marked:,} receipts of {collection} are pending now.", url_for("waiting.show"))
@@ -82,8 +76,6 @@ class Reconcile:
 
 class Expire:
     """Dry unless the address says `apply=1`: the page of the dry execution links to that."""
-
-    needs_reason = False
 
     def ask(self, given: Given) -> Question:
         collection, applied = collection_of(given), given.get("apply") == "1"
@@ -100,7 +92,7 @@ class Expire:
             grave=applied,
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         collection, applied = collection_of(given), given.get("apply") == "1"
         name = name_of(site().api.start(collection, "expire", apply=applied))
         return Done(f"{short_name(name)} expires{'' if applied else ', dry'}.", page_of(name))

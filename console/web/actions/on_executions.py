@@ -24,32 +24,7 @@ def old_execution(given: Given) -> Execution:
     return site().api.described(needed(given, "execution")).execution
 
 
-class Begin:
-    """The start form: each mode begins with what changes nothing."""
-
-    needs_reason = False
-
-    def ask(self, given: Given) -> Question:  # noqa: ARG002
-        abort(405, "Start… has the form for this.")
-
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
-        collection, mode = collection_of(given), needed(given, "mode")
-        if mode == "compact":
-            name = name_of(site().api.start(collection, "plan"))
-            return Done(f"{short_name(name)} plans; nothing is changed by it.", url_for("execution.planned", name=name))
-        if mode == "verify":
-            current = site().api.version(collection, None)
-            name = name_of(site().api.start(collection, "verify", snapshot_id=current.snapshot_id))
-            return Done(f"{short_name(name)} verifies version {current.version}.", page_of(name))
-        if mode != "expire":
-            abort(400, f"The form cannot start mode {mode}.")
-        name = name_of(site().api.start(collection, "expire", apply=False))
-        return Done(f"{short_name(name)} says what would go, and deletes nothing.", page_of(name))
-
-
 class Start:
-    needs_reason = False
-
     def ask(self, given: Given) -> Question:
         collection = collection_of(given)
         return Question(
@@ -59,17 +34,15 @@ class Start:
                 "If one runs already, it is asked for another round, and the new one ends as coalesced.",
             ),
             button="Start it",
-            back=url_for("execution.form", collection=collection),
+            back=url_for("start.form", collection=collection),
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         name = name_of(site().api.start(collection_of(given)))
         return Done(f"Started {short_name(name)}.", page_of(name))
 
 
 class Rerun:
-    needs_reason = False
-
     def ask(self, given: Given) -> Question:
         old = old_execution(given)
         self._refuse(old)
@@ -83,7 +56,7 @@ class Rerun:
             back=page_of(old.name),
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         old = old_execution(given)
         self._refuse(old)
         name = name_of(site().api.rerun(old.arn))
@@ -97,8 +70,6 @@ class Rerun:
 
 
 class Redrive:
-    needs_reason = False
-
     def ask(self, given: Given) -> Question:
         old = old_execution(given)
         return Question(
@@ -111,15 +82,13 @@ class Redrive:
             back=page_of(old.name),
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         name = needed(given, "execution")
         site().api.redrive(name)
         return Done(f"{short_name(name)} goes on.", page_of(name))
 
 
 class Stop:
-    needs_reason = True
-
     def ask(self, given: Given) -> Question:
         old = old_execution(given)
         return Question(

@@ -16,8 +16,6 @@ def waiting_run(given: Given) -> Waiting:
 
 
 class Retry:
-    needs_reason = False
-
     def ask(self, given: Given) -> Question:
         collection, run = waiting_run(given)
         return Question(
@@ -30,14 +28,12 @@ class Retry:
             back=url_for("waiting.show"),
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         name = name_of(site().api.retry(waiting_run(given)))
         return Done(f"{short_name(name)} tries run {given['run']} again.", page_of(name))
 
 
 class Drop:
-    needs_reason = True
-
     def ask(self, given: Given) -> Question:
         collection, run = waiting_run(given)
         return Question(

@@ -20,8 +20,6 @@ def version_of(given: Given) -> tuple[str, Version]:
 
 
 class Verify:
-    needs_reason = False
-
     def ask(self, given: Given) -> Question:
         collection, version = version_of(given)
         return Question(
@@ -33,15 +31,13 @@ class Verify:
             back=page_of_version(collection, version),
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         collection, version = version_of(given)
         name = name_of(site().api.start(collection, "verify", snapshot_id=version.snapshot_id))
         return Done(f"{short_name(name)} verifies version {version.version}.", page_of(name))
 
 
 class Rollback:
-    needs_reason = False
-
     def ask(self, given: Given) -> Question:
         collection, version = version_of(given)
         current = site().api.version(collection, None)
@@ -58,15 +54,13 @@ class Rollback:
             grave=True,
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         collection, version = version_of(given)
         name = name_of(site().api.start(collection, "rollback", snapshot_id=version.snapshot_id))
         return Done(f"{short_name(name)} rolls back to version {version.version}.", page_of(name))
 
 
 class Pin:
-    needs_reason = True
-
     def ask(self, given: Given) -> Question:
         collection, version = version_of(given)
         return Question(
@@ -84,8 +78,6 @@ class Pin:
 
 
 class Unpin:
-    needs_reason = False
-
     def ask(self, given: Given) -> Question:
         collection, version = version_of(given)
         return Question(
@@ -95,7 +87,7 @@ class Unpin:
             back=page_of_version(collection, version),
         )
 
-    def do(self, given: Given, reason: str) -> Done:  # noqa: ARG002
+    def do(self, given: Given, reason: str) -> Done:
         collection, version = version_of(given)
         site().api.unpin(collection, version.snapshot_id)
         return Done(f"Version {version.version} is not pinned any more.", page_of_version(collection, version))

@@ -7,7 +7,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from console.web.actions import ACTIONS, Action
-from console.web.site import site
+from console.web.site import refuse_when_reading_only, site
 
 page = Blueprint("actions", __name__)
 
@@ -22,19 +22,18 @@ def ask(name: str) -> str:
 
 @page.post("/do/<name>")
 def do(name: str) -> Response:
-    action = _action(name)
+    action, given = _action(name), request.args.to_dict()
     reason = request.form.get("reason", "").strip()[:REASON_CHARACTERS]
-    if action.needs_reason and not reason:
+    if action.ask(given).reason is not None and not reason:
         abort(400, "Write down why: those who look at this later will want to know.")
-    done = action.do({**request.form.to_dict(), **request.args.to_dict()}, reason)
+    done = action.do(given, reason)
     site().watch.forget()
     flash(done.notice)
     return redirect(done.to, 303)
 
 
 def _action(name: str) -> Action:
-    if site().read_only:
-        abort(403, "This console only reads: it was started with --read-only.")
+    refuse_when_reading_only()
     if name not in ACTIONS:
         abort(404, f"There is no action {name}.")
     return ACTIONS[name]

@@ -11,7 +11,7 @@ from console.graph import Painted, compact, layout, paint
 from console.listing import Wanted
 from console.merged import what_merged
 from console.merged_models import MergedRound
-from console.models import Execution, PlanPreview
+from console.models import Execution
 from console.steps import Step, Trace
 from console.timeline import Row, Tick, bars, ticks
 from console.trace import trace
@@ -91,21 +91,6 @@ def log(name: str, function: str) -> str:
         abort(404, "The logs of this stack are in CloudWatch.")
     lines = lines_about(folder, function, name)
     return render_template("log.html", name=name, function=function, lines=lines, live=2)
-
-
-@page.get("/start")
-def form() -> str:
-    return render_template("start.html", chosen=request.args.get("collection", COLLECTIONS[-1]))
-
-
-@page.get("/start/<name>")
-def planned(name: str) -> str:
-    """What a compaction would do, as an execution of mode plan found out."""
-    one = site().api.described(name).execution
-    preview: PlanPreview | None = None
-    if one.status == "succeeded" and one.outcome == "planned":
-        preview = site().api.preview(one)
-    return render_template("planned.html", one=one, preview=preview, live=1 if one.status == "running" else None)
 
 
 def story_of(name: str, limit: int, *, whole: bool) -> Story:

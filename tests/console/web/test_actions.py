@@ -33,7 +33,7 @@ def test_what_a_rerun_of_another_mode_would_do_is_asked_elsewhere(visitor: Visit
 def test_starting_by_hand_shows_the_plan_before_anything_is_changed(visitor: Visitor, stack: ToyStack) -> None:
     page = visitor.open("/start?collection=words")
     token = page.partition('name="action_token" value="')[2].partition('"')[0]
-    planned = visitor.post("/do/begin", action_token=token, collection="words", mode="compact")
+    planned = visitor.post("/start", action_token=token, collection="words", mode="compact")
     assert planned.startswith("/start/words-operator-")
     stack.executions()  # until none runs
     assert [given["mode"] for given in stack.executions()] == ["plan"]
@@ -56,12 +56,10 @@ def test_other_modes_of_the_form_change_nothing(
     stack.published("words", 2)
     page = visitor.open("/start?collection=words")
     token = page.partition('name="action_token" value="')[2].partition('"')[0]
-    visitor.post("/do/begin", action_token=token, collection="words", mode=mode)
+    visitor.post("/start", action_token=token, collection="words", mode=mode)
     (started,) = stack.executions()
     assert started == {"collection": "words", "trigger": "operator", **given}
-    assert "cannot start mode" in visitor.post(
-        "/do/begin", 400, action_token=token, collection="words", mode="rollback"
-    )
+    assert "cannot start mode" in visitor.post("/start", 400, action_token=token, collection="words", mode="rollback")
 
 
 def test_a_running_execution_is_stopped(visitor: Visitor, stack: ToyStack) -> None:
@@ -160,7 +158,7 @@ def test_redrive_says_why_it_cannot_be_had(visitor: Visitor, stack: ToyStack) ->
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))
 def test_an_address_that_lacks_something_is_refused(visitor: Visitor, action: str) -> None:
-    visitor.open(f"/do/{action}", 405 if action == "begin" else 400)
+    visitor.open(f"/do/{action}", 400)
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))
@@ -172,6 +170,13 @@ def test_reading_only_refuses_every_action_in_the_server(visit: Visit, stack: To
     token = visit()._guard.action_token(f"/do/{action}")
     reader.post(asked, 403, action_token=token)
     assert "only reads" in reader.post(asked, 403, action_token=reader._guard.action_token(f"/do/{action}"))
+    assert stack.executions() == []
+
+
+def test_reading_only_starts_nothing_by_the_form(visit: Visit, stack: ToyStack) -> None:
+    reader = visit(read_only=True)
+    token = reader._guard.action_token("/start")
+    assert "only reads" in reader.post("/start", 403, action_token=token, collection="words", mode="compact")
     assert stack.executions() == []
 
 
