@@ -123,7 +123,9 @@ def described_execution(answer: Mapping[str, Any]) -> Execution:
 
 
 def recorded_execution(row: "ExecutionRow") -> Execution:
-    """From a row of the control table, which stays when Step Functions has forgotten the execution."""
+    """From a row of the control table, which stays when Step Functions has forgotten the execution. The name tells the
+    trigger best, as above."""
+    named = EXECUTION_NAME.fullmatch(row.name)
     return Execution(
         arn=row.arn,
         name=row.name,
@@ -131,7 +133,7 @@ def recorded_execution(row: "ExecutionRow") -> Execution:
         started_at=datetime.fromisoformat(row.started_at).astimezone(UTC),
         ended_at=parse_time(row.ended_at),
         collection=row.collection,
-        trigger=row.trigger,
+        trigger=named["trigger"] if named else row.trigger,
         mode=row.mode,
         outcome=row.outcome,
         version=row.version if row.outcome in _OF_A_VERSION else None,

@@ -122,6 +122,19 @@ def test_filters_can_be_put_together(listing: Listing, record: Recorder) -> None
     assert len(names(listing, Wanted(result="succeeded"))) == 1
 
 
+def test_a_rerun_is_the_operators_although_its_input_is_of_the_stream(listing: Listing, stack: ToyStack) -> None:
+    row = ExecutionRow(
+        collection="words",
+        name=f"words-operator-{1:032x}",
+        arn="arn",
+        status="SUCCEEDED",
+        started_at=START.isoformat(),
+        trigger="stream",
+    )
+    put_execution(stack.dynamodb, stack.connection.control_table, row)
+    assert [one.execution.trigger for one in listing.page(Wanted()).rows] == ["operator"]
+
+
 def test_times_bound_the_list(listing: Listing, record: Recorder) -> None:
     made = [record() for _ in range(6)]
     wanted = Wanted(since=START + timedelta(seconds=2), until=START + timedelta(seconds=4))
