@@ -9,7 +9,6 @@ chromadb is imported inside functions, so that everything else imports fast. Wha
 - No embedding function: the default one would download a model.
 """
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -21,15 +20,12 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 
 from receipt_chroma.errors import ChromaUnreadable
-from receipt_chroma.records import Metadata, MetadataValue, Record, metadata_bytes, normal_metadata
+from receipt_chroma.records import Metadata, MetadataValue, Record, normal_metadata
 from receipt_chroma.results import QueryHit
-from receipt_chroma.sqlite_files import SQLITE_FILE
 
 SPACE: Final = "l2"
 _READ_BATCH: Final = 2_000
 _FOREIGN_WRITE_BATCH: Final = 500
-_VACUUM_FROM_ONE_IN: Final = 10
-_DROPPED_SUFFIXES: Final = ("-wal", "-shm", "-journal")
 
 T = TypeVar("T")
 
@@ -227,42 +223,6 @@ def check_where(where: Mapping[str, Any]) -> None:
     from chromadb.api.types import validate_where
 
     validate_where(dict(where))
-
-
-def metadata_change(old: Metadata, new: Metadata) -> dict[str, MetadataValue | None]:
-    """What update_metadata must be told so that `old` becomes `new`: None for every key that goes."""
-    change: dict[str, MetadataValue | None] = {key: None for key in old if key not in new}
-    for key, value in new.items():
-        if key not in old or metadata_bytes({key: old[key]}) != metadata_bytes({key: value}):
-            change[key] = value
-    return change
-
-
-def compact_sqlite(path: Path) -> None:
-    """VACUUM the closed directory's SQLite file where it pays: what is copied, hashed and uploaded then is smaller.
-
-    It pays from one unused page in ten. The compact file is written beside the other one and takes its place: in
-    place SQLite would write three times as much. Raises ChromaUnreadable when a journal is left behind, since its
-    content would be lost with the file alone.
-    """
-    database, compact = path / SQLITE_FILE, path / f"{SQLITE_FILE}-compact"
-    connection = sqlite3.connect(database)
-    try:
-        connection.execute("PRAGMA journal_mode=DELETE")
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
-        pays = unused * _VACUUM_FROM_ONE_IN >= pages
-        if pays:
-            connection.execute("VACUUM INTO ?", (str(compact),))
-    except sqlite3.Error as error:
-        raise ChromaUnreadable(f"{database}: {error}") from error
-    finally:
-        connection.close()
-    if pays:
-        compact.replace(database)
-    left = [suffix for suffix in _DROPPED_SUFFIXES if Path(f"{database}{suffix}").exists()]
-    if left:
-        raise ChromaUnreadable(f"{database}: {left} are left after the last close")
 
 
 @contextmanager

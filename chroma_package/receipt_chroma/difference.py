@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from receipt_dynamo_stream.report import MergeCounts
 
-from receipt_chroma.records import Record, metadata_bytes, record_hash
+from receipt_chroma.records import Metadata, MetadataValue, Record, metadata_bytes, record_hash
 
 
 @dataclass
@@ -74,3 +74,12 @@ def difference(existing: Mapping[str, Record], wanted: Mapping[str, Record]) -> 
             continue
         found.digest += record_hash(new) - (record_hash(before) if before else 0)
     return found
+
+
+def metadata_change(old: Metadata, new: Metadata) -> dict[str, MetadataValue | None]:
+    """What ChromaDir.update_metadata must be told so that `old` becomes `new`: None for every key that goes."""
+    change: dict[str, MetadataValue | None] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        if key not in old or metadata_bytes({key: old[key]}) != metadata_bytes({key: value}):
+            change[key] = value
+    return change

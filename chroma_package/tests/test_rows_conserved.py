@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from receipt_chroma.chroma_dir import metadata_change
-from receipt_chroma.difference import Difference, difference
+from receipt_chroma.difference import Difference, difference, metadata_change
 from receipt_chroma.private_shard import receipt_key_of
 from receipt_chroma.records import EMPTY_DIGEST, Record, add_digests, record_hash
 from receipt_chroma.wanted import VANISHED, Gone, RunDelta, wanted_records

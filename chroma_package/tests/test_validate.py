@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from chromadb.config import Settings
 from receipt_chroma import shard_checks
-from receipt_chroma.chroma_dir import ChromaDir, compact_sqlite
+from receipt_chroma.chroma_dir import ChromaDir
 from receipt_chroma.errors import ShardInvalid
 from receipt_chroma.hnsw_files import Header, read_header, read_labels
 from receipt_chroma.records import Record, add_digests, metadata_bytes, record_hash
 from receipt_chroma.shard_checks import Expected, check_directory
-from receipt_chroma.sqlite_files import read_sqlite, read_texts
+from receipt_chroma.sqlite_files import compact_sqlite, read_sqlite, read_texts
 from receipt_dynamo_stream.plan import Plan
 from receipt_dynamo_stream.report import ShardReport
 from receipt_dynamo_stream.sharding import shard_of
