@@ -67,7 +67,7 @@ class History:
         return Current.of(manifest.pointer, falls_back_to(self.folder, manifest))
 
     def point(self, version: int, *, alone: bool = False) -> None:
-        """Let CURRENT name a version; alone: without the one before, as releases before 0.2 wrote it."""
+        """Let CURRENT name a version; alone: without the one before, as one that was written before CURRENT said it."""
         current = asdict(self.current(version))
         if alone:
             del current["before"]

@@ -24,7 +24,7 @@ MEMORY_TOLERANCE = 8 << 20
 does not close its old generations."""
 
 ARENAS_TOLERANCE = 64 << 20
-"""The same where shards are asked in threads, to each of which malloc gives an arena: 35 MB were measured, and less than
+"""The same where shards are asked in threads, to each of which malloc gives an arena: 35 MB measured, and less than
 8 with MALLOC_ARENA_MAX=2. Three shards that are not closed leave a gigabyte."""
 
 NOISE = 5
