@@ -1,7 +1,7 @@
 """A receipts table in memory: what producers and people do to it, in any order, and what is pending because of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -153,8 +153,9 @@ class Table:
         for facts, token in planned:
             row = self.rows[facts.receipt]
             for run in facts.runs:
-                if run.state == "PENDING" and run.run_id in row.runs and row.runs[run.run_id].state == "PENDING":
-                    row.runs[run.run_id] = RunFact(run.created_at, run.run_id, run.delta_prefix, "COMPLETED")
+                now = row.runs.get(run.run_id)  # it may have been announced anew since it was planned
+                if run.state == "PENDING" and now is not None and now.state == "PENDING":
+                    row.runs[run.run_id] = replace(now, state="COMPLETED")
             if self.pending.get(facts.receipt) == token:
                 del self.pending[facts.receipt]
 

@@ -4,7 +4,7 @@ changes were split over plans; and its content digest says so."""
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from receipt_chroma.difference import Difference, difference, metadata_change
 from receipt_chroma.private_shard import receipt_key_of
@@ -150,8 +150,21 @@ def check_vanishing(collection: str, events: Sequence[Event], choose: st.DataObj
     assert machine.shard.digest == add_digests(*map(record_hash, machine.shard.records.values()))
 
 
+FEW = frozenset({(1, 1), (1, 2)})
+ANNOUNCED_ANEW = [
+    ("create", 0, FEW),
+    ("run", 0, [((1, 2), 0, "MILK", None)], 0),
+    ("repeat", 0, 0),
+    ("plan", 2),
+    ("run", 0, [((1, 2), 0, "EGGS", None)], 0),
+    ("repeat", 0, 0),
+]
+"""A planned run is announced again, by the same id and later, before its plan is merged."""
+
+
 @settings(max_examples=150)
 @given(COLLECTIONS, HISTORIES)
+@example("words", ANNOUNCED_ANEW)
 def test_rows_conserved_however_the_changes_are_split_over_plans(collection: str, events: list[Event]) -> None:
     check_split(collection, events)
 
