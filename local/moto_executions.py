@@ -4,6 +4,7 @@ import copy
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -44,12 +45,26 @@ def end_at_once(original: Any, *, tell: Tell) -> Any:
         with _ending:
             if self.exec_status.value in FINAL:
                 return
+            error, cause = _reason.get() or (error, cause)
             original(self, stop_date, error, cause)
             self.exec_status = type(self.exec_status).ABORTED
             self.stop_date, self.error, self.cause = datetime.now(UTC), error or None, cause or None
             tell(_change_of(self, "ABORTED"))
 
     return stop
+
+
+def pass_reason_on(original: Any) -> Any:
+    """moto forgets the error and the cause that StopExecution is given: nobody could read why it was stopped."""
+
+    def stop_execution(self: Any) -> Any:
+        given = _reason.set((self._get_param("error") or "", self._get_param("cause") or ""))
+        try:
+            return original(self)
+        finally:
+            _reason.reset(given)
+
+    return stop_execution
 
 
 def keep_first_ending(original: Any, *, tell: Tell) -> Any:
@@ -133,6 +148,7 @@ def interpreter_threads() -> list[threading.Thread]:
 
 
 _ending = threading.Lock()
+_reason: ContextVar[tuple[str, str] | None] = ContextVar("error and cause of the StopExecution at hand", default=None)
 
 
 def _wait_until_started(execution: Any) -> None:

@@ -19,6 +19,7 @@ from local.moto_executions import (
     keep_first_ending,
     keep_request_id,
     parse_once,
+    pass_reason_on,
     tell_nobody,
     tell_of_start,
 )
@@ -68,6 +69,7 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+    from moto.stepfunctions.responses import StepFunctionResponse
 
     return [
         (Table, "query", narrow_to_partition),
@@ -77,6 +79,7 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
         (DynamoDBStreamsBackend, "get_records", forget_old_iterators),
         (Execution, "start", partial(tell_of_start, tell=tell)),
         (Execution, "stop", partial(end_at_once, tell=tell)),
+        (StepFunctionResponse, "stop_execution", pass_reason_on),
         (BaseExecutionWorkerCommunication, "terminated", partial(keep_first_ending, tell=tell)),
         (StepFunctionsParserBackend, "start_execution", forget_old_executions),
         (lambda_eval_utils, "select_from_typed_dict", keep_request_id),

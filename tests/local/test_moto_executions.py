@@ -94,11 +94,17 @@ def test_a_time_out_is_told(start: Any, told: list[StatusChange]) -> None:
     assert until_ended(told, start("one", do="wait")).status == "TIMED_OUT"
 
 
-def test_a_stopped_execution_is_told_once(start: Any, told: list[StatusChange]) -> None:
+def test_a_stopped_execution_is_told_once_with_the_reason_that_was_given(start: Any, told: list[StatusChange]) -> None:
     arn = start("one", do="wait")
-    boto3.client("stepfunctions").stop_execution(executionArn=arn)
+    client = boto3.client("stepfunctions")
+    client.stop_execution(executionArn=arn, error="StoppedByOperator", cause="it was the wrong one")
     assert [change.status for change in told] == ["RUNNING", "ABORTED"]
     assert told[1].stopped_at is not None
+    assert (told[1].error, told[1].cause) == ("StoppedByOperator", "it was the wrong one")
+    described = client.describe_execution(executionArn=arn)
+    assert (described["error"], described["cause"]) == ("StoppedByOperator", "it was the wrong one")
+    last = client.get_execution_history(executionArn=arn)["events"][-1]
+    assert last["executionAbortedEventDetails"] == {"error": "StoppedByOperator", "cause": "it was the wrong one"}
     wait_until(lambda: not interpreter_threads() or None, 10, "the execution still runs")
     assert len(told) == 2
 
