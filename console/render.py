@@ -39,7 +39,7 @@ STYLES = {
     "timed_out": "bold red",
 }
 _RECORD_ID = re.compile(r"IMAGE#(?P<image>[^#\s]+)#RECEIPT#(?P<receipt>\d+)#LINE#(?P<line>\d+)(?:#WORD#(?P<word>\d+))?")
-_REPORTED = re.compile(r'\{\s*"errorMessage":\s*"((?:[^"\\]|\\.)*)')
+_REPORTED = re.compile(r'\{\s*"errorMessage":\s*"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)')
 _WORD_WIDTH = 24  # a longer word, an id or a path, may be broken
 _UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0))
 

@@ -173,6 +173,11 @@ def test_the_message_is_found_in_the_beginning_of_a_cause_that_was_cut_off() -> 
     assert all('labels: "3" are missing'.startswith(beginning) for beginning in beginnings)
 
 
+@pytest.mark.parametrize("rest", ["", '"', '", "errorType": "P', "\\", "\\u00"])
+def test_of_a_cause_that_was_cut_off_the_message_is_still_read(rest: str) -> None:
+    assert render.cause_text('{"errorMessage":"no \\"such\\"\\nplan' + rest) == 'no "such" plan'
+
+
 def test_a_preview_says_what_would_be_merged() -> None:
     preview = PlanPreview("words", 3, 4, ("a", "b"), 5, (0, 2), True, 42.0, "plans/x")
     text = shown(render.preview_table(preview))
