@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from receipt_dynamo_stream.keys import ReceiptId
 
-from console import render, render_operator
+from console import render, render_operator, timeline
 from console.models import FAILURES, FENCED, IDLE
 
 GLYPHS = {
@@ -70,6 +70,11 @@ def parsed(text: str | None) -> Any:
         return text
 
 
+def as_json(value: Any) -> str:
+    """One line of JSON to read. Jinja's own `tojson` is made to stand in a script: it writes < and & as numbers."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def is_mapping(value: Any) -> bool:
     return isinstance(value, Mapping)
 
@@ -82,6 +87,7 @@ def attach(app: Flask) -> None:
     """Make them known to the templates."""
     app.jinja_env.filters |= {
         "duration": render.duration,
+        "precise": timeline.duration,
         "number": render.number,
         "short": render.short_name,
         "record": render.short_record,
@@ -92,6 +98,7 @@ def attach(app: Flask) -> None:
         "size": render_operator.size,
         "clock": clock,
         "parsed": parsed,
+        "json": as_json,
     }
     app.jinja_env.tests |= {"tree": is_mapping, "array": is_list}
     app.jinja_env.globals |= {"GLYPHS": GLYPHS, "count_of": count_of}
