@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, g, render_template
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from console.health import Health, health
+from console.health import Health, health, unhealed_failure
 from console.models import CollectionStatus, Execution
 from console.web.charts import Bar, Freshness, freshness
 from console.web.site import seen, site
@@ -18,13 +18,19 @@ VERSIONS = 60
 
 @dataclass(frozen=True)
 class Card:
-    """Everything that the page says of one collection. `bars` are the freshness of its versions, oldest first."""
+    """Everything that the page says of one collection. `bars` are the freshness of its versions, oldest first.
+
+    `failed` is what no later execution has made good; `left` is whether whoever holds the lease has ended: that is how
+    a failed or stopped execution leaves it, and the next one takes it over.
+    """
 
     status: CollectionStatus
     health: Health
     recent: tuple[Execution, ...]
     freshness: Freshness
     bars: tuple[Bar, ...]
+    failed: Execution | None
+    left: bool
 
 
 @page.get("/")
@@ -45,4 +51,12 @@ def card(collection: str) -> Card:
         lambda: api.version_rows(collection, first, status.version) if status.version else [],
     )
     fresh = freshness(rows)
-    return Card(status, health(status, recent, g.now), tuple(recent), fresh, fresh.bars())
+    return Card(
+        status=status,
+        health=health(status, recent, g.now),
+        recent=tuple(recent),
+        freshness=fresh,
+        bars=fresh.bars(),
+        failed=unhealed_failure(recent),
+        left=any(one.arn == status.holder and one.status != "running" for one in recent),
+    )

@@ -35,6 +35,21 @@ def test_the_overview_says_what_is_wrong_with_each_collection(visitor: Visitor, 
     assert page.count("✕ act") == 2, "a version without a pointer is wrong too"
 
 
+def test_the_overview_leads_to_what_failed_and_tells_a_lease_that_was_left_from_one_that_is_held(
+    visitor: Visitor, stack: ToyStack
+) -> None:
+    crashed, running = stack.start("words", toy="Crash"), stack.start("lines", toy="Hold")
+    executions = MACHINE.replace(":stateMachine:", ":execution:")
+    for collection, name in (("words", crashed), ("lines", running)):
+        stack.head(collection, version=0, fence=1, holder=f"{executions}:{name}")
+    page = visitor.open("/")
+    lines, words = page.split('id="card-words"')
+    assert f'href="/executions/{crashed}"' in words[words.index("verdict") : words.index("facts")]
+    assert "left by" in words
+    assert f'href="/executions/{running}"' in lines
+    assert "left by" not in lines
+
+
 def test_the_list_folds_idle_ones_away_and_tells_failures_from_fenced_ones(visitor: Visitor, stack: ToyStack) -> None:
     idle, crashed, fenced = stack.start("lines"), stack.start("words", toy="Crash"), stack.start("words", toy="Fenced")
     page = visitor.open("/executions")
