@@ -47,7 +47,8 @@ class Said:
 class Desk:
     """One emptied stack, its producer, eight sample receipts that nobody has written yet, and the command line."""
 
-    def __init__(self, stack: LocalStack, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, stack: LocalStack, capsys: pytest.CaptureFixture[str] | None = None) -> None:
+        """Without `capsys` no command can be given."""
         self.stack = stack
         self._capsys = capsys
         self._names = stack.connection
@@ -71,6 +72,7 @@ class Desk:
 
     def try_to(self, *argv: str) -> Said:
         """Give a command that may fail."""
+        assert self._capsys is not None
         self._capsys.readouterr()
         code = main(argv)
         captured = self._capsys.readouterr()
