@@ -11,12 +11,13 @@ MINISTACK := $(VENV)/ministack
 RECEIPTS ?= 40
 SHARDS ?= 1
 STAGE ?= dev
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-slow check format picture bench bench-stream zip synth check-cdk test-template pin-image clean
+.PHONY: help run up test test-browser test-slow check format picture screenshots bench bench-stream zip synth check-cdk test-template pin-image clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: $(STAMP) ## install, then run the whole machine on sample receipts: RECEIPTS=40 SHARDS=1
 	$(BIN)/compaction demo --receipts $(RECEIPTS) --shards $(SHARDS)
@@ -24,11 +25,19 @@ run: $(STAMP) ## install, then run the whole machine on sample receipts: RECEIPT
 up: $(STAMP) ## install, then keep the local stack up until Ctrl-C
 	$(BIN)/compaction up
 
-test: $(VENV)/.installed-dev ## install, then run all fast tests
+test: $(VENV)/.installed-dev ## install, then run all fast tests; in a browser too where there is Chromium
 	$(BIN)/python -m pytest stream_package/tests
 	$(BIN)/python -m pytest stream_package/tests -m aws
 	$(BIN)/python -m pytest chroma_package/tests
 	$(BIN)/python -m pytest tests
+ifneq ($(CHROMIUM),)
+	$(BIN)/python -m pytest tests/browser -m browser
+else
+	@echo "Left out: the tests of the console in a browser. \`apt-get install chromium\`, then \`make test-browser\`."
+endif
+
+test-browser: $(VENV)/.installed-dev ## the console in a real browser, on the local stack: needs Chromium
+	$(BIN)/python -m pytest tests/browser -m browser
 
 test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo, 100,000 fuzz cases, bare installs
 	$(BIN)/python -m pytest stream_package/tests -m slow --timeout 1800
@@ -73,6 +82,9 @@ pin-image: ## pin the image's base to the digest that its tag has now; needs Doc
 
 picture: $(STAMP) ## draw the state machine into its README
 	$(BIN)/python state_machines/draw.py
+
+screenshots: $(VENV)/.installed-dev ## take the pictures of the console in docs/console: needs Chromium
+	$(BIN)/python -m docs.console.screenshots
 
 clean: ## remove what was installed and what the local stack left
 	rm -rf $(VENV) .compaction dist
