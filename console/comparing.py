@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from receipt_chroma.chroma_dir import metadata_change
+from receipt_chroma.difference import metadata_change
 from receipt_chroma.manifest import Manifest, ManifestShard
 from receipt_chroma.shard_rows import RawRow, ShardRows, ShardVectors
 

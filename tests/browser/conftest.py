@@ -8,7 +8,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from console.web.server import ConsoleServer
 from console.web_command import serve
-from local.demo.memory import WORKER_ENVIRONMENT
 from local.settings import StackSettings
 from local.stack import LocalStack
 
@@ -38,7 +37,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         schedule_seconds=None,  # what a person starts is all that starts, but for the stream
         batch_window_seconds=0.2,
         poll_seconds=0.1,
-        environment=WORKER_ENVIRONMENT,
     )
     with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:
         yield running

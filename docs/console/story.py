@@ -1,0 +1,126 @@
+"""What happened on the stack of the pictures: a believable afternoon, told through a producer and a few mishaps."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from receipt_dynamo_stream.pending import PendingReceipts
+
+from console.api import utc_now
+from console.executions_api import ExecutionsApi
+from local.demo.catalog import MERCHANTS
+from local.demo.embedding import DIMENSION
+from local.demo.model import Receipt
+from local.demo.producer import COLLECTIONS, Producer
+from local.demo.receipts import sample_receipts
+from local.executions import wait_until
+from local.stack import LocalStack
+from tests.browser.troubles import announce_broken, frozen, lost_shards
+
+SEED = 7
+_PATIENCE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """The names of what the pictures show: executions of `words`, and a version of it whose labels changed."""
+
+    published: str
+    failed: str
+    relabelled: int
+
+
+class Story:
+    """Tells itself on a fresh stack whose schedule is off."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._stack = stack
+        self._api = ExecutionsApi(stack.connection)
+        rng = random.Random(SEED)
+        self._receipts = sample_receipts(rng, 24, utc_now() - timedelta(minutes=10))
+        self._producer = Producer(
+            stack.client("dynamodb"),
+            stack.client("s3"),
+            table=stack.connection.receipts_table,
+            bucket=stack.connection.bucket,
+            dimension=DIMENSION,
+            rng=rng,
+        )
+
+    def tell(self) -> Told:
+        """All of it; afterwards nothing runs, and the last changes of `words` wait for a re-run of what failed."""
+        burst, more, (late, broken), others, last = (
+            self._receipts[start:end] for start, end in ((0, 12), (12, 15), (15, 17), (17, 20), (20, 24))
+        )
+        self._write(*burst)
+        self._write(*more)
+        self._relabel(burst[0], "STORE_NAME", "LOYALTY_ID", "DISCOUNT")
+        self._settle_down()
+        relabelled = self._api.version("words", None).version
+        with self._in_one_batch():
+            self._producer.change_merchant(burst[1], MERCHANTS[3])
+            self._producer.delete_receipt(burst[2])
+
+        with lost_shards(self._stack, "lines"):
+            self._producer.change_merchant(burst[3], MERCHANTS[5])
+            self._settle_down(but="lines")
+        self._stack.wait_for_execution(self._api.rerun(self._last("lines", "FAILED")))
+        self._settle_down()
+
+        self._producer.put_receipts(self._producer.plan_uploads([late, broken]))
+        with frozen(self._stack, "MergeDeltas", "lines") as name:
+            self._api.stop(name, "Started before the labels of that day were there.")
+        self._api.start("lines")
+        self._settle_down()
+
+        with self._in_one_batch():
+            announce_broken(self._stack, self._producer, broken)
+            self._producer.put_receipts(self._producer.plan_uploads(others))
+        published = self._last("words", "SUCCEEDED", "published")
+        with lost_shards(self._stack), self._in_one_batch(but="words"):
+            self._producer.put_receipts(self._producer.plan_uploads(last))
+        return Told(_name(published), _name(self._last("words", "FAILED")), relabelled)
+
+    def _write(self, *receipts: Receipt) -> None:
+        with self._in_one_batch():
+            self._producer.put_receipts(self._producer.plan_uploads(receipts))
+
+    @contextmanager
+    def _in_one_batch(self, but: str | None = None) -> Iterator[None]:
+        """What is written in the block is seen together; afterwards it is merged, but for a collection that fails."""
+        self._stack.poller.pause()
+        try:
+            yield
+        finally:
+            self._stack.poller.resume()
+        self._settle_down(but)
+
+    def _relabel(self, receipt: Receipt, *names: str) -> None:
+        words = [label for label in receipt.labels if not receipt.word(label.line_id, label.word_id).noise]
+        for old, name in zip(words, names, strict=False):
+            receipt = self._producer.relabel(receipt, old, name).receipt
+
+    def _settle_down(self, but: str | None = None) -> None:
+        self._stack.poller.wait_caught_up(_PATIENCE_SECONDS)
+        client, table = self._stack.client("dynamodb"), self._stack.connection.control_table
+        wait_until(
+            lambda: (
+                None
+                if any(PendingReceipts(client, table, one).read() for one in COLLECTIONS if one != but)
+                else not self._stack.executions.find(status="RUNNING") or None
+            ),
+            _PATIENCE_SECONDS,
+            "the stack is still at work",
+        )
+
+    def _last(self, collection: str, status: str, outcome: str | None = None) -> str:
+        found = reversed(self._stack.executions.find(collection))
+        return next(one.arn for one in found if (one.status, one.outcome) == (status, outcome))
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition(":")[2]
