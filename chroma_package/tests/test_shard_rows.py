@@ -54,7 +54,7 @@ def test_every_record_is_read_as_chromadb_reads_it(
 
 
 def test_one_and_true_and_a_float_of_one_are_different_rows() -> None:
-    rows = [RawRow("a", f'[["k",null,{columns}]]', "[]") for columns in ("1,null,null", "null,1.0,null", "null,null,1")]
+    rows = [RawRow("a", f'[["k",{columns}]]', "[]") for columns in ("1,null,null", "null,1.0,null", "null,null,1")]
     assert len(set(rows)) == 3
     assert [type(row.parse()[1]["k"]) for row in rows] == [int, float, bool]
 
