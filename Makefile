@@ -11,6 +11,7 @@ MINISTACK := $(VENV)/ministack
 RECEIPTS ?= 40
 SHARDS ?= 1
 STAGE ?= dev
+TWO_AT_ONCE := -n 2 --dist loadfile
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
@@ -28,8 +29,8 @@ up: $(STAMP) ## install, then keep the local stack up until Ctrl-C
 test: $(VENV)/.installed-dev ## install, then run all fast tests; in a browser too where there is Chromium
 	$(BIN)/python -m pytest stream_package/tests
 	$(BIN)/python -m pytest stream_package/tests -m aws
-	$(BIN)/python -m pytest chroma_package/tests
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest chroma_package/tests $(TWO_AT_ONCE)
+	$(BIN)/python -m pytest tests $(TWO_AT_ONCE)
 ifneq ($(CHROMIUM),)
 	$(BIN)/python -m pytest tests/browser -m browser
 else
