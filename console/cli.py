@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from console.arguments import COMMANDS, EXIT_USAGE, build_parser, top_help
+from console.arguments import EXIT_USAGE, build_parser, top_help
+from console.command_table import COMMANDS
 from console.errors import ConsoleError
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130

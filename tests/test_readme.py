@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console.arguments import COMMANDS, build_parser
+from console.arguments import build_parser
+from console.command_table import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

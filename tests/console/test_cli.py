@@ -10,7 +10,8 @@ import pytest
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.pending import PendingReceipts
 
-from console.arguments import COMMANDS, EXIT_CODES, build_parser
+from console.arguments import EXIT_CODES, build_parser
+from console.command_table import COMMANDS
 from console.connection import STACK_FILE
 
 from .toy import ToyStack
