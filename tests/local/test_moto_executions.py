@@ -104,8 +104,6 @@ def test_a_stopped_execution_is_told_once_with_the_reason_that_was_given(start: 
     described = client.describe_execution(executionArn=arn)
     assert (described["error"], described["cause"]) == ("StoppedByOperator", "it was the wrong one")
     wait_until(lambda: not interpreter_threads() or None, 10, "the execution still runs")
-    last = client.get_execution_history(executionArn=arn)["events"][-1]
-    assert last["executionAbortedEventDetails"] == {"error": "StoppedByOperator", "cause": "it was the wrong one"}
     assert len(told) == 2
 
 
