@@ -22,6 +22,7 @@ import boto3
 from local.application import Application, Function
 from local.cloud import Cloud, join_interpreter
 from local.invoke_server import invoke_server
+from local.moto_executions import tell_nobody
 from local.names import ACCOUNT, REGION, function_arn, function_name
 from local.poller import Mapping as StreamMapping
 from local.poller import Poller
@@ -145,7 +146,7 @@ class Interpreted:
         # The same order as local/stack.py: what invokes ends before what is invoked.
         server = invoke_server(lambda function, event: self._pools[function_name(function)].invoke(event))
         ending.callback(server.stop)
-        self._cloud.start(lambda_endpoint_url=f"http://{server.address}")
+        self._cloud.start(lambda_endpoint_url=f"http://{server.address}", tell=tell_nobody)
         ending.callback(self._cloud.stop)
         server.start()
         machine = self.template.one("StepFunctions::StateMachine")
