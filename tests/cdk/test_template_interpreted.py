@@ -24,7 +24,6 @@ pytestmark = [pytest.mark.template, pytest.mark.timeout(300)]
 
 
 NOT_REACHED = {
-    ("PlanCompaction", "dynamodb:PutItem"): "quarantines what failed to merge five times",
     ("ExpireSnapshots", "dynamodb:ConditionCheckItem"): "marks what expires, and nothing is that old",
     ("ExpireSnapshots", "dynamodb:UpdateItem"): "the same",
     ("ExpireSnapshots", "s3:DeleteObject"): "the same",
