@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.health import BAD, GOOD, WATCH, health, unhealed_failure
-from console.models import CollectionStatus, Execution
+from console.models import CollectionStatus, Execution, heals
 
 NOW = datetime(2026, 7, 28, 12, 0, tzinfo=UTC)
 
@@ -112,3 +112,10 @@ def test_a_failed_verify_is_healed_by_a_verify_of_the_same_snapshot_only() -> No
     same = execution(4, outcome="verified", mode="verify", snapshot_id="a")
     assert unhealed_failure([other, execution(6), failed]) == failed
     assert unhealed_failure([same, other, failed]) is None
+
+
+def test_only_what_started_later_heals() -> None:
+    failed = execution(10, "failed", error="ShardInvalid")
+    assert heals(execution(5), failed)
+    assert not heals(execution(10), failed)
+    assert not heals(execution(15), failed)
