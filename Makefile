@@ -48,7 +48,7 @@ test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo,
 check: $(VENV)/.installed-dev check-cdk ## lint, format check and types, and all of check-cdk
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p receipt_dynamo_stream -p receipt_chroma -p handlers -p local -p console
+	$(BIN)/mypy -p receipt_dynamo_stream -p receipt_chroma -p handlers -p local -p operate -p console
 	$(BIN)/statelint state_machines/compaction.asl.json
 
 format: $(VENV)/.installed-dev ## format the code

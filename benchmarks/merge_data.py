@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from receipt_chroma.chroma_dir import batches
 from receipt_chroma.derived import DerivedMetadata
 from receipt_chroma.records import Metadata, Record
+from receipt_chroma.shard.chroma_dir import batches
+from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
-from receipt_dynamo_stream.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id, word_record_id
-from receipt_dynamo_stream.plan import Plan, PlannedReceipt
+from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
 
 COLLECTION = "words"
 DIMENSION = 1536

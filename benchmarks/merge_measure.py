@@ -44,11 +44,11 @@ from merge_data import (
     whole_records,
 )
 from receipt_chroma import load_manifest, merge_shard, validate_shard, write_arrow_delta_to, write_manifest
-from receipt_chroma.chroma_dir import ChromaDir, batches
-from receipt_chroma.files import sha256_file
 from receipt_chroma.records import Record, add_digests, record_hash
+from receipt_chroma.shard.chroma_dir import ChromaDir, batches
+from receipt_chroma.storage.files import sha256_file
+from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.facts import ReceiptFacts
-from receipt_dynamo_stream.head import Pointer
 
 BUCKET = "bucket"
 NAIVE_BATCH = 250

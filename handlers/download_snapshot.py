@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from receipt_chroma.download import ensure_snapshot
-from receipt_chroma.manifest import load_manifest
-from receipt_dynamo_stream.plan import load_plan
+from receipt_chroma.snapshot.download import ensure_snapshot
+from receipt_chroma.snapshot.manifest import load_manifest
+from receipt_dynamo_stream.round.plan import load_plan
 
 from .clients import client
 from .settings import settings

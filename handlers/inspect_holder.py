@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from receipt_dynamo_stream.head import Head, read_head
+from receipt_dynamo_stream.control.head import Head, read_head
 
 from .clients import client
 from .settings import settings

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from receipt_chroma.merge import merge_shard
-from receipt_dynamo_stream.plan import load_plan
-from receipt_dynamo_stream.report import save_report
+from receipt_dynamo_stream.round.plan import load_plan
+from receipt_dynamo_stream.round.report import save_report
 
 from .clients import client
 from .settings import settings

@@ -10,15 +10,15 @@ from math import ceil
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from receipt_dynamo_stream.head import Head, read_head, require_pointer_or_empty, snapshot_id_of
-from receipt_dynamo_stream.pending import PendingReceipt, PendingReceipts
-from receipt_dynamo_stream.plan import Plan, PlannedReceipt, save_plan
-from receipt_dynamo_stream.planning import QUARANTINE_AFTER, bound_facts, choose_receipts, runs_to_quarantine
-from receipt_dynamo_stream.quarantine import MERGE_KEEPS_FAILING, Quarantine
+from receipt_dynamo_stream.control.head import Head, read_head, require_pointer_or_empty, snapshot_id_of
+from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
+from receipt_dynamo_stream.control.quarantine import MERGE_KEEPS_FAILING, Quarantine
+from receipt_dynamo_stream.control.versions import list_versions
 from receipt_dynamo_stream.read_facts import read_many_facts
+from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt, save_plan
+from receipt_dynamo_stream.round.planning import QUARANTINE_AFTER, bound_facts, choose_receipts, runs_to_quarantine
 from receipt_dynamo_stream.runs import fail_run, settle_order
 from receipt_dynamo_stream.sharding import shard_of
-from receipt_dynamo_stream.versions import list_versions
 
 from .clients import client
 from .settings import settings

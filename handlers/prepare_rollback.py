@@ -7,10 +7,10 @@ from typing import Any
 
 from receipt_chroma.rollback import rollback_target, write_rollback
 from receipt_chroma.stopwatch import Stopwatch
+from receipt_dynamo_stream.control.head import read_head
+from receipt_dynamo_stream.control.versions import VersionRow, list_versions, put_candidate
 from receipt_dynamo_stream.errors import PointerMissing
-from receipt_dynamo_stream.head import read_head
 from receipt_dynamo_stream.times import normal_time
-from receipt_dynamo_stream.versions import VersionRow, list_versions, put_candidate
 
 from .clients import client
 from .settings import settings

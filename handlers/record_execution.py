@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from receipt_dynamo_stream.history import RUNNING, UNKNOWN_COLLECTION, ExecutionRow, put_execution
+from receipt_dynamo_stream.control.history import RUNNING, UNKNOWN_COLLECTION, ExecutionRow, put_execution
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from .clients import client

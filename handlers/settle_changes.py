@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from receipt_dynamo_stream.head import Pointer
-from receipt_dynamo_stream.plan import load_plan
-from receipt_dynamo_stream.report import load_report
-from receipt_dynamo_stream.settle import settle_changes as settle
+from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.round.plan import load_plan
+from receipt_dynamo_stream.round.report import load_report
+from receipt_dynamo_stream.round.settle import settle_changes as settle
 
 from .clients import client
 from .settings import settings

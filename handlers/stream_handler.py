@@ -14,12 +14,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from botocore.exceptions import BotoCoreError, ClientError
 from receipt_dynamo_stream import Change, ReceiptId, StreamRecordError, detect_change, parse_stream_record
+from receipt_dynamo_stream.control.head import read_head
+from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.errors import PublishFailed, TransientServiceError
-from receipt_dynamo_stream.head import read_head
 from receipt_dynamo_stream.messages import build_message
-from receipt_dynamo_stream.pending import PendingReceipts
-from receipt_dynamo_stream.records import StreamRecord
 from receipt_dynamo_stream.retry import is_transient
+from receipt_dynamo_stream.stream_record import StreamRecord
 
 from .clients import client
 from .settings import settings

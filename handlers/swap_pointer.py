@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from receipt_chroma.download import ensure_snapshot
-from receipt_chroma.lineage import falls_back_to
-from receipt_chroma.manifest import load_manifest
-from receipt_chroma.pointer import swap_pointer as swap
+from receipt_chroma.snapshot.download import ensure_snapshot
+from receipt_chroma.snapshot.lineage import falls_back_to
+from receipt_chroma.snapshot.manifest import load_manifest
+from receipt_chroma.snapshot.pointer import swap_pointer as swap
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_chroma.tree import collection_folder
-from receipt_dynamo_stream.head import Pointer, raise_projected_version
-from receipt_dynamo_stream.versions import mark_committed
+from receipt_chroma.storage.tree import collection_folder
+from receipt_dynamo_stream.control.head import Pointer, raise_projected_version
+from receipt_dynamo_stream.control.versions import mark_committed
 
 from .clients import client
 from .settings import settings

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from receipt_chroma.validate import validate_shard as validate
-from receipt_dynamo_stream.plan import load_plan
-from receipt_dynamo_stream.report import load_report
+from receipt_dynamo_stream.round.plan import load_plan
+from receipt_dynamo_stream.round.report import load_report
 
 from .clients import client
 from .settings import settings

@@ -8,8 +8,8 @@ from typing import Any
 
 from receipt_chroma.errors import SnapshotUnavailable
 from receipt_chroma.verify import verify_snapshot as verify
-from receipt_dynamo_stream.head import Pointer
-from receipt_dynamo_stream.versions import EXPIRED, read_version
+from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.control.versions import EXPIRED, read_version
 
 from .clients import client
 from .settings import settings

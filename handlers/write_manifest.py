@@ -6,10 +6,10 @@ from typing import Any
 
 from receipt_chroma.publish import write_manifest as publish
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_dynamo_stream.brought import brought_by
-from receipt_dynamo_stream.plan import load_plan
-from receipt_dynamo_stream.report import load_report
-from receipt_dynamo_stream.versions import VersionRow, put_candidate
+from receipt_dynamo_stream.control.versions import VersionRow, put_candidate
+from receipt_dynamo_stream.round.brought import brought_by
+from receipt_dynamo_stream.round.plan import load_plan
+from receipt_dynamo_stream.round.report import load_report
 
 from .clients import client
 from .settings import settings

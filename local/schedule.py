@@ -5,7 +5,7 @@ import threading
 
 from botocore.exceptions import ClientError
 
-from local.executions import Executions
+from local.aws.executions import Executions
 from local.names import COLLECTIONS
 
 log = logging.getLogger(__name__)

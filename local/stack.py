@@ -7,21 +7,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from console.connection import Connection
-from local import names, resources
+from local import names
 from local.application import Application, compaction_application
-from local.cloud import Cloud, join_interpreter
-from local.environment import handler_environment
+from local.aws import resources
+from local.aws.cloud import Cloud, join_interpreter
+from local.aws.executions import Execution, Executions
+from local.aws.status_events import StatusEvents
 from local.errors import StackNotStarted
-from local.executions import Execution, Executions
-from local.filters import RECEIPT_CHANGES, Pattern
-from local.invoke_server import invoke_server
+from local.lambdas.environment import handler_environment
+from local.lambdas.invoke_server import invoke_server
+from local.lambdas.workers import Workers
 from local.logs import StackLog
-from local.poller import Mapping, Poller
+from local.mapping.filters import RECEIPT_CHANGES, Pattern
+from local.mapping.poller import Mapping, Poller
 from local.schedule import Schedule
 from local.settings import StackSettings
-from local.status_events import StatusEvents
-from local.workers import Workers
+from operate.connection import Connection
 
 T = TypeVar("T")
 

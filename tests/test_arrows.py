@@ -1,9 +1,11 @@
-"""Who may import whom: the light package stays light, and nothing imports what is only deployed."""
+"""Who may import whom: the light package stays light, nothing imports what is only deployed, and no arrow runs up."""
 
 import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ FOLDERS = {
     "receipt_dynamo_stream": ROOT / "stream_package/receipt_dynamo_stream",
     "receipt_chroma": ROOT / "chroma_package/receipt_chroma",
     "handlers": ROOT / "handlers",
+    "operate": ROOT / "operate",
     "local": ROOT / "local",
     "console": ROOT / "console",
 }
@@ -21,11 +24,63 @@ ALLOWED = {
     "receipt_dynamo_stream": {"boto3", "botocore"},
     "receipt_chroma": {"receipt_dynamo_stream", "boto3", "botocore", "chromadb", "numpy", "pyarrow"},
     "handlers": {"receipt_dynamo_stream", "receipt_chroma", "aws_lambda_powertools", "boto3", "botocore"},
+    "operate": {"receipt_dynamo_stream", "receipt_chroma", "boto3", "botocore", "graphlay", "numpy"},
+    "local": {
+        *("receipt_dynamo_stream", "receipt_chroma", "operate", "boto3", "botocore", "moto", "werkzeug"),
+        *("awslambdaric", "chromadb", "numpy", "pyarrow"),
+    },
     "console": {
-        *("receipt_dynamo_stream", "receipt_chroma", "local", "boto3", "botocore", "graphlay", "rich", "numpy"),
+        *("receipt_dynamo_stream", "receipt_chroma", "operate", "local", "boto3", "botocore", "rich"),
         *("flask", "waitress", "werkzeug"),
     },
 }
+"""Each folder, and the folders and libraries that it may know."""
+
+ROOMS = {
+    "receipt_dynamo_stream": {
+        "": {"control"},
+        "control": set(),
+        "round": {"control"},
+    },
+    "receipt_chroma": {
+        "": {"delta", "reader", "shard", "snapshot", "storage"},
+        "delta": {"shard"},
+        "reader": {"shard", "snapshot", "storage"},
+        "shard": {"storage"},
+        "snapshot": {"shard", "storage"},
+        "storage": set(),
+    },
+    "operate": {
+        "": {"execution"},
+        "contents": set(),
+        "execution": set(),
+    },
+    "local": {
+        "": {"aws", "lambdas", "mapping"},
+        "aws": {"lambdas"},
+        "demo": {"aws", "lambdas", "demo.naive", "demo.samples"},
+        "demo.naive": set(),
+        "demo.samples": set(),
+        "lambdas": set(),
+        "mapping": {"lambdas"},
+    },
+    "console": {
+        "": set(),
+        "cli": {"web"},
+        "web": {"web.actions", "web.pages"},
+        "web.actions": {"web"},
+        "web.pages": {"web", "web.actions"},
+    },
+}
+"""The rooms of each folder ("" is its top), and the rooms that each may know beside its folder's top."""
+
+TOP_FOR_ROOMS = {
+    "receipt_chroma": {"errors", "records", "results", "derived"},
+    "operate": {"connection", "errors", "lineage", "models", "operator_api", "stored_api", "wording"},
+    "local": {"application", "definition", "errors", "names", "settings", "stack"},
+}
+"""Of a folder's top, what its rooms may know: pure rules and names, and no verb that is made of the rooms."""
+
 ZIP_HANDLERS = {"stream_handler", "inspect_holder", "plan_compaction", "settle_changes", "record_execution"}
 
 
@@ -36,6 +91,7 @@ def imports(file: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def sources(package: str) -> list[Path]:
@@ -44,8 +100,25 @@ def sources(package: str) -> list[Path]:
     return files
 
 
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of ours by its dotted name."""
+    found = {}
+    for package, folder in FOLDERS.items():
+        for file in sources(package):
+            parts = [package, *file.relative_to(folder).with_suffix("").parts]
+            found[".".join(parts).removesuffix(".__init__")] = file
+    return found
+
+
+def room_of(package: str, name: str) -> str:
+    """The room of a module of the package: the dotted folders between them, "" for its top."""
+    inside = name.removeprefix(package).removeprefix(".")
+    return inside if modules()[name].name == "__init__.py" else inside.rpartition(".")[0]
+
+
 @pytest.mark.parametrize("package", sorted(ALLOWED))
-def test_a_package_imports_only_what_its_arrow_allows(package: str) -> None:
+def test_a_folder_imports_only_what_its_arrow_allows(package: str) -> None:
     strangers = {
         f"{file.relative_to(ROOT)}: {name}"
         for file in sources(package)
@@ -55,14 +128,61 @@ def test_a_package_imports_only_what_its_arrow_allows(package: str) -> None:
     assert not strangers
 
 
+def test_no_arrow_between_folders_runs_up() -> None:
+    TopologicalSorter({package: allowed & set(FOLDERS) for package, allowed in ALLOWED.items()}).prepare()
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    known = modules()
+    arrows = {
+        name: {found for found in imports(file) if found in known and found != name and not _is_door(known[found])}
+        for name, file in known.items()
+        if not _is_door(file)
+    }
+    TopologicalSorter(arrows).prepare()
+
+
+def _is_door(file: Path) -> bool:
+    """Whether it only hands on what the modules beside it have; who imports one of these need not come through it."""
+    return file.name == "__init__.py"
+
+
+@pytest.mark.parametrize("package", sorted(ROOMS))
+def test_a_room_knows_only_the_rooms_that_it_may_and_every_room_is_named(package: str) -> None:
+    names = [name for name in modules() if name.split(".")[0] == package]
+    assert {room_of(package, name) for name in names} == set(ROOMS[package])
+    strangers = set()
+    for name in names:
+        here = room_of(package, name)
+        for found in imports(modules()[name]):
+            if found not in modules() or found.split(".")[0] != package or found == package:
+                continue
+            there = room_of(package, found)
+            if there == here or there in ROOMS[package][here]:
+                continue
+            top = found.removeprefix(package).removeprefix(".")
+            if there == "" and top in TOP_FOR_ROOMS.get(package, {top}):
+                continue
+            strangers.add(f"{name} imports {found}")
+    assert not strangers
+
+
 def test_only_the_pages_know_that_there_are_pages() -> None:
     """What the pages show can be shown in a terminal too, and pages ask our APIs and never AWS."""
     for file in sources("console"):
         imported = {name.split(".")[0] for name in imports(file)}
         if file.is_relative_to(FOLDERS["console"] / "web"):
-            assert "boto3" not in imported, file
+            assert not imported & {"boto3", "rich"}, file
         else:
             assert not imported & {"flask", "waitress", "werkzeug"}, file
+
+
+def test_what_an_operator_asks_is_said_without_a_terminal() -> None:
+    code = (
+        "import sys, operate.wording, operate.health, operate.execution.timeline\n"
+        "assert not {'rich', 'flask', 'chromadb'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_only_one_module_of_the_heavy_package_imports_chromadb() -> None:
@@ -88,11 +208,16 @@ def test_only_handlers_know_powertools() -> None:
     [
         "from receipt_dynamo_stream import parse_stream_record, StreamMessage",
         "from receipt_chroma.compaction import update_receipt_metadata",
+        "from receipt_chroma.reader import SnapshotReader",
+        "from receipt_dynamo_stream.history import list_executions",
+        "from console.contents import Contents",
+        "from console.merged import what_came, what_merged",
+        "from local.worker_logs import find_invocation",
     ],
 )
-def test_the_promised_import_line_works_and_loads_no_chromadb(statement: str) -> None:
+def test_a_promised_import_line_works_and_loads_no_chromadb(statement: str) -> None:
     code = f"{statement}\nimport sys\nassert 'chromadb' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_the_stream_handler_never_loads_chroma_or_numpy() -> None:

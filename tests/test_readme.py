@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console.arguments import build_parser
-from console.command_table import COMMANDS
+from console.cli.arguments import build_parser
+from console.cli.command_table import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -1,21 +1,54 @@
 """Merge deltas into ChromaDB snapshots, validate them, publish them on EFS and S3, and read them.
 
-Importing this package imports neither chromadb nor pyarrow: both are loaded by the first function that needs them.
+Importing this package imports nothing of it: a name brings its own module when it is asked for, and chromadb and
+pyarrow are loaded by the first function that needs them. Who asks for a manifest alone pays for that alone.
 """
 
-from receipt_chroma.arrow import write_arrow_delta
-from receipt_chroma.compaction import update_receipt_metadata
-from receipt_chroma.deltas import DeltaRecord, read_delta, write_arrow_delta_to
-from receipt_chroma.download import DownloadResult, ensure_snapshot
-from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest, manifest_schema
-from receipt_chroma.merge import merge_shard
-from receipt_chroma.pointer import Current, read_current, swap_pointer
-from receipt_chroma.publish import write_manifest
-from receipt_chroma.reader import SnapshotReader
-from receipt_chroma.records import Record
-from receipt_chroma.results import QueryHit
-from receipt_chroma.validate import ShardValidation, validate_shard
-from receipt_chroma.wanted import VANISHED, RunDelta, Wanted, wanted_records
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from receipt_chroma.compaction import update_receipt_metadata
+    from receipt_chroma.delta.arrow import write_arrow_delta
+    from receipt_chroma.delta.read import DeltaRecord, read_delta, write_arrow_delta_to
+    from receipt_chroma.merge import merge_shard
+    from receipt_chroma.publish import write_manifest
+    from receipt_chroma.reader import SnapshotReader
+    from receipt_chroma.records import Record
+    from receipt_chroma.results import QueryHit
+    from receipt_chroma.snapshot.download import DownloadResult, ensure_snapshot
+    from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest, manifest_schema
+    from receipt_chroma.snapshot.pointer import Current, read_current, swap_pointer
+    from receipt_chroma.validate import ShardValidation, validate_shard
+    from receipt_chroma.wanted import VANISHED, RunDelta, Wanted, wanted_records
+
+_HOMES: Final = {
+    "VANISHED": "wanted",
+    "Current": "snapshot.pointer",
+    "DeltaRecord": "delta.read",
+    "DownloadResult": "snapshot.download",
+    "Manifest": "snapshot.manifest",
+    "ManifestShard": "snapshot.manifest",
+    "QueryHit": "results",
+    "Record": "records",
+    "RunDelta": "wanted",
+    "ShardValidation": "validate",
+    "SnapshotReader": "reader",
+    "Wanted": "wanted",
+    "ensure_snapshot": "snapshot.download",
+    "load_manifest": "snapshot.manifest",
+    "manifest_schema": "snapshot.manifest",
+    "merge_shard": "merge",
+    "read_current": "snapshot.pointer",
+    "read_delta": "delta.read",
+    "swap_pointer": "snapshot.pointer",
+    "update_receipt_metadata": "compaction",
+    "validate_shard": "validate",
+    "wanted_records": "wanted",
+    "write_arrow_delta": "delta.arrow",
+    "write_arrow_delta_to": "delta.read",
+    "write_manifest": "publish",
+}
 
 __all__ = [
     "VANISHED",
@@ -44,3 +77,9 @@ __all__ = [
     "write_arrow_delta_to",
     "write_manifest",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -5,11 +5,11 @@ from typing import Any
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.keys import line_record_id, parse_record_id, word_record_id
 
-from receipt_chroma.chroma_dir import ChromaDir
 from receipt_chroma.derived import DERIVED_KEYS, DerivedMetadata
 from receipt_chroma.difference import metadata_change
 from receipt_chroma.merge import merge_shard
 from receipt_chroma.publish import write_manifest
+from receipt_chroma.shard.chroma_dir import ChromaDir
 from receipt_chroma.validate import validate_shard
 from receipt_chroma.wanted import wanted_records
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from receipt_dynamo_stream.report import MergeCounts
+from receipt_dynamo_stream.round.report import MergeCounts
 
 from receipt_chroma.records import Metadata, MetadataValue, Record, metadata_bytes, record_hash
 

@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from receipt_dynamo_stream.head import Head, read_head
+from receipt_dynamo_stream.control.head import Head, read_head
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow, list_versions, mark_expired
 from receipt_dynamo_stream.times import utc_text
-from receipt_dynamo_stream.versions import EXPIRED, VersionRow, list_versions, mark_expired
 
 from receipt_chroma.errors import SnapshotDamaged
-from receipt_chroma.manifest import Manifest
-from receipt_chroma.objects import read_whole
-from receipt_chroma.retention import deletable, rows_to_expire
-from receipt_chroma.stored_tree import Entry, StoredTree, delete_entry, read_tree
-from receipt_chroma.tree import collection_folder, manifest_path, object_key
+from receipt_chroma.snapshot.manifest import Manifest
+from receipt_chroma.snapshot.retention import deletable, rows_to_expire
+from receipt_chroma.snapshot.stored_tree import Entry, StoredTree, delete_entry, read_tree
+from receipt_chroma.storage.objects import read_whole
+from receipt_chroma.storage.tree import collection_folder, manifest_path, object_key
 
 logger = logging.getLogger(__name__)
 

@@ -15,20 +15,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from receipt_dynamo_stream.plan import Plan
-from receipt_dynamo_stream.report import ReceiptReport, Refusal, ShardReport, StagedShard
+from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.report import ReceiptReport, Refusal, ShardReport, StagedShard
 
-from receipt_chroma.base_copy import copy_base
-from receipt_chroma.chroma_dir import load_chromadb
 from receipt_chroma.difference import Difference, difference
 from receipt_chroma.errors import SnapshotDamaged
-from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest
 from receipt_chroma.private_shard import PrivateShard
 from receipt_chroma.records import add_digests
 from receipt_chroma.run_deltas import DeltaSource, WantedReceipt, first_dimension, want_receipt
+from receipt_chroma.shard.chroma_dir import load_chromadb
+from receipt_chroma.snapshot.base_copy import copy_base
+from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
 from receipt_chroma.stage import Stage
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_chroma.tree import collection_folder, shard_version_of, staging_path
+from receipt_chroma.storage.tree import collection_folder, shard_version_of, staging_path
 
 RECEIPTS_AT_ONCE: Final = 16
 """Receipts whose deltas are read at the same time: S3 latency, not bandwidth, is what takes the time."""

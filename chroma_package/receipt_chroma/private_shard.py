@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Final
 
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.report import FileEntry
+from receipt_dynamo_stream.round.report import FileEntry
 
-from receipt_chroma.chroma_dir import ChromaDir, batches
-from receipt_chroma.closed_shard import ClosedShard, receipt_key_of
 from receipt_chroma.difference import Difference, metadata_change
-from receipt_chroma.hnsw_files import HEADER_FILE, INDEX_FILES, PICKLE_FILE, read_header, read_labels
-from receipt_chroma.manifest import ManifestShard
 from receipt_chroma.records import Record
-from receipt_chroma.sqlite_files import compact_sqlite
-from receipt_chroma.tree import RECEIPTS_FILE
+from receipt_chroma.shard.chroma_dir import ChromaDir, batches
+from receipt_chroma.shard.closed_shard import ClosedShard, receipt_key_of
+from receipt_chroma.shard.hnsw_files import HEADER_FILE, INDEX_FILES, PICKLE_FILE, read_header, read_labels
+from receipt_chroma.shard.sqlite_files import compact_sqlite
+from receipt_chroma.snapshot.manifest import ManifestShard
+from receipt_chroma.storage.tree import RECEIPTS_FILE
 
 REBUILD_ABOVE: Final = 0.2
 """Tombstones per record above which a shard is written anew: they cost memory, bytes and query time."""

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from receipt_dynamo_stream.control.head import Pointer, parse_snapshot_id
 from receipt_dynamo_stream.errors import TransientServiceError
-from receipt_dynamo_stream.head import Pointer, parse_snapshot_id
-from receipt_dynamo_stream.plan import Plan
-from receipt_dynamo_stream.report import ShardReport, StagedShard
 from receipt_dynamo_stream.retry import transient_errors
+from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.report import ShardReport, StagedShard
 
-from receipt_chroma.chroma_dir import SPACE, chromadb_version
 from receipt_chroma.errors import ManifestConflict, ShardInvalid, StagingMissing
-from receipt_chroma.files import file_names, file_size, storage_errors, sync_folder, write_atomically
-from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest
-from receipt_chroma.objects import read_whole
 from receipt_chroma.records import add_digests
-from receipt_chroma.tree import collection_folder, manifest_path, shard_path
+from receipt_chroma.shard.chroma_dir import SPACE, chromadb_version
+from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.storage.files import file_names, file_size, storage_errors, sync_folder, write_atomically
+from receipt_chroma.storage.objects import read_whole
+from receipt_chroma.storage.tree import collection_folder, manifest_path, shard_path
 
 logger = logging.getLogger(__name__)
 

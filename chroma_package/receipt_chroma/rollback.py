@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from receipt_dynamo_stream.head import Head, Pointer, snapshot_id_of
-from receipt_dynamo_stream.versions import EXPIRED, VersionRow
+from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 
-from receipt_chroma.download import ensure_snapshot
 from receipt_chroma.errors import RollbackRefused
-from receipt_chroma.manifest import Manifest, load_manifest
 from receipt_chroma.publish import put_manifest
-from receipt_chroma.retention import parent_chain
-from receipt_chroma.tree import collection_folder
+from receipt_chroma.snapshot.download import ensure_snapshot
+from receipt_chroma.snapshot.manifest import Manifest, load_manifest
+from receipt_chroma.snapshot.retention import parent_chain
+from receipt_chroma.storage.tree import collection_folder
 
 
 def rollback_target(head: Head, rows: Sequence[VersionRow], snapshot_id: str) -> Pointer:

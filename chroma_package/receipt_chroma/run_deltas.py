@@ -8,11 +8,11 @@ from typing import Any
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
-from receipt_dynamo_stream.plan import Plan
-from receipt_dynamo_stream.report import Refusal
+from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.report import Refusal
 from receipt_dynamo_stream.runs import delta_location
 
-from receipt_chroma.deltas import read_delta
+from receipt_chroma.delta.read import read_delta
 from receipt_chroma.errors import DeltaMissing, DeltaPrefixMissing, DeltaRefused, RunTimeInvalid
 from receipt_chroma.records import Record
 from receipt_chroma.wanted import VANISHED, RunDelta, Wanted, is_eligible, run_order, wanted_records

@@ -6,12 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from receipt_dynamo_stream.plan import Plan
-from receipt_dynamo_stream.report import FileEntry
+from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.report import FileEntry
 
-from receipt_chroma.files import copy_out, file_names, sha256_file, storage_errors, sync_folder
-from receipt_chroma.objects import file_pool, put_file
-from receipt_chroma.tree import collection_folder, object_key, shard_path, shard_version_of, staging_path
+from receipt_chroma.storage.files import copy_out, file_names, sha256_file, storage_errors, sync_folder
+from receipt_chroma.storage.objects import file_pool, put_file
+from receipt_chroma.storage.tree import collection_folder, object_key, shard_path, shard_version_of, staging_path
 
 
 class Stage:

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from receipt_dynamo_stream.plan import Plan
-from receipt_dynamo_stream.report import ShardReport, StagedShard
 from receipt_dynamo_stream.retry import transient_errors
+from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.report import ShardReport, StagedShard
 
 from receipt_chroma.errors import ShardInvalid
-from receipt_chroma.files import copy_in, file_names, file_size, storage_errors
-from receipt_chroma.objects import file_pool
-from receipt_chroma.shard_checks import CONTENT_CHECKS, Expected, check_directory
+from receipt_chroma.shard.checks import CONTENT_CHECKS, Expected, check_directory
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_chroma.tree import collection_folder, object_key, shard_path
+from receipt_chroma.storage.files import copy_in, file_names, file_size, storage_errors
+from receipt_chroma.storage.objects import file_pool
+from receipt_chroma.storage.tree import collection_folder, object_key, shard_path
 
 FULL_READ_RECORDS: Final = 250_000
 """Shards up to this size are read whole and their content digest is recomputed; above, a sample is read."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from receipt_dynamo_stream.head import Pointer
+from receipt_dynamo_stream.control.head import Pointer
 
 from receipt_chroma.errors import SnapshotDamaged
-from receipt_chroma.files import copy_in, file_names, storage_errors
-from receipt_chroma.manifest import Manifest, ManifestShard, load_manifest
-from receipt_chroma.shard_checks import CONTENT_CHECKS, Expected, check_directory
-from receipt_chroma.tree import collection_folder
+from receipt_chroma.shard.checks import CONTENT_CHECKS, Expected, check_directory
+from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.storage.files import copy_in, file_names, storage_errors
+from receipt_chroma.storage.tree import collection_folder
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from hypothesis import settings
 from moto import mock_aws
-from receipt_chroma.manifest import Manifest
+from receipt_chroma.snapshot.manifest import Manifest
 
 from .history import History, publish_history
 from .world import World, create_control_table

@@ -8,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from receipt_chroma.lineage import falls_back_to
-from receipt_chroma.manifest import Manifest
-from receipt_chroma.pointer import Current
 from receipt_chroma.reader import SnapshotReader
 from receipt_chroma.rollback import write_rollback
-from receipt_chroma.tree import CURRENT, manifest_path
-from receipt_dynamo_stream.head import Head
+from receipt_chroma.snapshot.lineage import falls_back_to
+from receipt_chroma.snapshot.manifest import Manifest
+from receipt_chroma.snapshot.pointer import Current
+from receipt_chroma.storage.tree import CURRENT, manifest_path
+from receipt_dynamo_stream.control.head import Head
 
 from .samples import facts, label, run, word
 from .world import World

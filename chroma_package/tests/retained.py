@@ -16,12 +16,12 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 from hypothesis import strategies as st
 from receipt_chroma.expire import Expired, expire_snapshots
-from receipt_chroma.manifest import Manifest, ManifestShard
-from receipt_chroma.objects import read_whole
-from receipt_chroma.tree import manifest_path, object_key, shard_path
-from receipt_dynamo_stream.head import Head, Pointer, snapshot_id_of
-from receipt_dynamo_stream.report import FileEntry
-from receipt_dynamo_stream.versions import EXPIRED, VersionRow
+from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
+from receipt_chroma.storage.objects import read_whole
+from receipt_chroma.storage.tree import manifest_path, object_key, shard_path
+from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
+from receipt_dynamo_stream.round.report import FileEntry
 
 SHARDS = 2
 GRACE = timedelta(hours=4)

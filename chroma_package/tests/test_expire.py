@@ -9,9 +9,9 @@ from receipt_chroma import expire as expire_module
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.expire import Expired, expire_snapshots
 from receipt_chroma.reader import SnapshotReader
-from receipt_chroma.retention import parent_chain, rows_to_expire
-from receipt_dynamo_stream.head import head_key
-from receipt_dynamo_stream.versions import EXPIRED, VersionRow, list_versions, put_candidate, row_key
+from receipt_chroma.snapshot.retention import parent_chain, rows_to_expire
+from receipt_dynamo_stream.control.head import head_key
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow, list_versions, put_candidate, row_key
 
 from .samples import facts, receipt, run, word
 from .world import World

@@ -8,7 +8,7 @@ from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.records import Record, add_digests, metadata_bytes, record_hash
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.keys import parse_record_id
-from receipt_dynamo_stream.report import MergeCounts, ShardReport
+from receipt_dynamo_stream.round.report import MergeCounts, ShardReport
 from receipt_dynamo_stream.sharding import shard_of
 
 from .chroma_files import chroma_directory, tar_of

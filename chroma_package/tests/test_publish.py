@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 from receipt_chroma.errors import ManifestConflict, ShardInvalid, SnapshotDamaged, StagingMissing
-from receipt_chroma.manifest import Manifest, load_manifest
+from receipt_chroma.snapshot.manifest import Manifest, load_manifest
 from receipt_dynamo_stream.errors import SchemaUnsupported, TransientServiceError
-from receipt_dynamo_stream.plan import Plan
-from receipt_dynamo_stream.report import ShardReport
+from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.report import ShardReport
 
 from .samples import facts, label, run, word
 from .world import World

@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from receipt_chroma import expire
-from receipt_dynamo_stream import head, versions
 from receipt_dynamo_stream.attributes import number, string
-from receipt_dynamo_stream.head import Head, Pointer, head_key
-from receipt_dynamo_stream.versions import VersionRow, put_candidate, row_key
+from receipt_dynamo_stream.control import head, versions
+from receipt_dynamo_stream.control.head import Head, Pointer, head_key
+from receipt_dynamo_stream.control.versions import VersionRow, put_candidate, row_key
 
 from .retained import EVENTS, START, Collection, Control, Crash, MemoryControl, MemoryS3
 from .world import create_control_table

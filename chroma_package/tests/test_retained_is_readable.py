@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from receipt_chroma import expire
-from receipt_chroma.generation import open_generation
-from receipt_chroma.pointer import Current
+from receipt_chroma.reader.generation import open_generation
+from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.verify import verify_snapshot
-from receipt_dynamo_stream.head import Pointer
-from receipt_dynamo_stream.versions import EXPIRED
+from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.control.versions import EXPIRED
 
 from .retained import EVENTS, Collection
 from .samples import run, vector, word

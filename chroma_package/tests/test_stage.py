@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from receipt_chroma import stage
-from receipt_chroma.files import sha256_file
 from receipt_chroma.stage import Stage
-from receipt_dynamo_stream.report import FileEntry
+from receipt_chroma.storage.files import sha256_file
+from receipt_dynamo_stream.round.report import FileEntry
 
 from .samples import facts, label, run, vector, word
 from .world import World

@@ -13,15 +13,15 @@ import chromadb
 import numpy as np
 import pytest
 from chromadb.config import Settings
-from receipt_chroma import shard_checks
-from receipt_chroma.chroma_dir import ChromaDir
 from receipt_chroma.errors import ShardInvalid
-from receipt_chroma.hnsw_files import Header, read_header, read_labels
 from receipt_chroma.records import Record, add_digests, metadata_bytes, record_hash
-from receipt_chroma.shard_checks import Expected, check_directory
-from receipt_chroma.sqlite_files import compact_sqlite, read_sqlite, read_texts
-from receipt_dynamo_stream.plan import Plan
-from receipt_dynamo_stream.report import ShardReport
+from receipt_chroma.shard import checks as shard_checks
+from receipt_chroma.shard.checks import Expected, check_directory
+from receipt_chroma.shard.chroma_dir import ChromaDir
+from receipt_chroma.shard.hnsw_files import Header, read_header, read_labels
+from receipt_chroma.shard.sqlite_files import compact_sqlite, read_sqlite, read_texts
+from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.report import ShardReport
 from receipt_dynamo_stream.sharding import shard_of
 
 from .chroma_files import chroma_directory

@@ -16,11 +16,11 @@ from receipt_chroma import (
     write_arrow_delta_to,
     write_manifest,
 )
-from receipt_chroma.lineage import falls_back_to
+from receipt_chroma.snapshot.lineage import falls_back_to
+from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
-from receipt_dynamo_stream.head import Pointer, snapshot_id_of
-from receipt_dynamo_stream.plan import Plan, PlannedReceipt
-from receipt_dynamo_stream.report import ShardReport
+from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
+from receipt_dynamo_stream.round.report import ShardReport
 from receipt_dynamo_stream.sharding import shard_of
 
 

@@ -10,11 +10,11 @@ from receipt_dynamo_stream.errors import CompactionError
 from receipt_dynamo_stream.names import COLLECTIONS
 from werkzeug.exceptions import HTTPException
 
-from console.errors import ExecutionNotFound, SnapshotNotFound, VersionNotFound
 from console.web import words
 from console.web.guard import Guard
 from console.web.pages import actions, execution, executions, overview, search, snapshots, start, waiting
 from console.web.site import Site
+from operate.errors import ExecutionNotFound, SnapshotNotFound, VersionNotFound
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from receipt_dynamo_stream.versions import VersionRow
+from receipt_dynamo_stream.control.versions import VersionRow
 
-from console.models import parse_time
-from console.render import duration
+from operate.models import parse_time
+from operate.wording import duration
 
 WIDTH, HEIGHT = 480, 72
 _SMALLEST = 2.0

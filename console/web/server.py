@@ -10,13 +10,14 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
-from console.connection import Connection
-from console.contents import Contents
-from console.errors import UsageError
-from console.executions_api import ExecutionsApi
+from console.embedding import embedder_of
 from console.web.app import create_app
 from console.web.guard import Guard
 from console.web.site import Site
+from operate.connection import Connection
+from operate.contents.contents import Contents
+from operate.errors import UsageError
+from operate.executions_api import ExecutionsApi
 
 LOOPBACK = "127.0.0.1"
 PORT = 8765
@@ -67,7 +68,7 @@ class ConsoleServer:
         self._token = None if address.is_loopback and not names else secrets.token_urlsafe(24)
         self._shown = f"{names[0] if address.is_unspecified else shown}:{bound}"
         api = ExecutionsApi(connection)
-        self._contents = Contents(api)
+        self._contents = Contents(api, embed=embedder_of(connection))
         site = Site(api, self._contents, stack, read_only=read_only, logs=logs)
         app = create_app(site, Guard(hosts=own | others, token=self._token))
         self._server: Any = create_server(app, sockets=[listener], **_WAITRESS)

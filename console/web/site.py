@@ -7,10 +7,10 @@ from typing import TypeVar, cast
 
 from flask import abort, current_app, g
 
-from console.contents import Contents
-from console.executions_api import ExecutionsApi
-from console.listing import Listing
 from console.web.watch import Watch
+from operate.contents.contents import Contents
+from operate.execution_list import Listing
+from operate.executions_api import ExecutionsApi
 
 T = TypeVar("T")
 

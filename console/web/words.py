@@ -1,4 +1,4 @@
-"""How values read on a page: what `console.render` says in a terminal, as filters of the templates."""
+"""How values read on a page: what `console.cli.tables` says in a terminal, as filters of the templates."""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +8,9 @@ from typing import Any
 from flask import Flask
 from receipt_dynamo_stream.keys import ReceiptId
 
-from console import render, render_operator, timeline
-from console.models import FAILURES, FENCED, IDLE
+from operate import wording
+from operate.execution import timeline
+from operate.models import FAILURES, FENCED, IDLE
 
 GLYPHS = {
     "published": "✓",
@@ -49,7 +50,7 @@ def plain(word: str) -> str:
 
 def receipt(one: ReceiptId) -> str:
     """Enough of a receipt's image to tell it apart, and its number."""
-    return render.short_receipt(one.image_id, one.receipt_id)
+    return wording.short_receipt(one.image_id, one.receipt_id)
 
 
 def clock(moment: datetime) -> str:
@@ -86,16 +87,16 @@ def is_list(value: Any) -> bool:
 def attach(app: Flask) -> None:
     """Make them known to the templates."""
     app.jinja_env.filters |= {
-        "duration": render.duration,
+        "duration": wording.duration,
         "precise": timeline.duration,
-        "number": render.number,
-        "short": render.short_name,
-        "record": render.short_record,
+        "number": wording.number,
+        "short": wording.short_name,
+        "record": wording.short_record,
         "receipt": receipt,
-        "cause": render.cause_text,
+        "cause": wording.cause_text,
         "plain": plain,
         "kind": kind,
-        "size": render_operator.size,
+        "size": wording.size,
         "clock": clock,
         "parsed": parsed,
         "json": as_json,

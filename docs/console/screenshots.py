@@ -16,9 +16,9 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from console.web_command import serve
+from console.cli.web_command import serve
 from docs.console.story import Story, Told
-from local.memory import few_arenas
+from local.lambdas.memory import few_arenas
 from local.settings import StackSettings
 from local.stack import LocalStack
 from tests.browser.chromium import open_chromium

@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from receipt_dynamo_stream.pending import PendingReceipts
+from receipt_dynamo_stream.control.pending import PendingReceipts
 
-from console.api import utc_now
-from console.executions_api import ExecutionsApi
-from local.demo.catalog import MERCHANTS
-from local.demo.embedding import DIMENSION
-from local.demo.model import Receipt
-from local.demo.producer import COLLECTIONS, Producer
-from local.demo.receipts import sample_receipts
-from local.executions import wait_until
+from local.aws.executions import wait_until
+from local.demo.samples.catalog import MERCHANTS
+from local.demo.samples.embedding import DIMENSION
+from local.demo.samples.model import Receipt
+from local.demo.samples.producer import COLLECTIONS, Producer
+from local.demo.samples.receipts import sample_receipts
 from local.stack import LocalStack
+from operate.api import utc_now
+from operate.executions_api import ExecutionsApi
 from tests.browser.troubles import announce_broken, frozen, lost_shards
 
 SEED = 7

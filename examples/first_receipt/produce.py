@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from receipt_chroma.deltas import DeltaRecord, write_arrow_delta_to
+from receipt_chroma.delta.read import DeltaRecord, write_arrow_delta_to
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
 
 WORDS = ("organic", "milk", "2.99")
@@ -54,7 +54,7 @@ def _put(dynamodb: Any, table: str, receipt: ReceiptId, sort_key: str, **texts: 
 
 def main() -> None:
     """Produce one receipt in a stack, and say which."""
-    from console.connection import load_aws, load_local
+    from operate.connection import load_aws, load_local
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", help="a stack on AWS (default: the one that `compaction up` runs here)")

@@ -11,13 +11,13 @@ from local.demo.acts_burst import become_visible, write_a_burst
 from local.demo.acts_changes import change_what_is_there, refuse_a_corrupt_delta
 from local.demo.acts_closing import answer_queries, judge
 from local.demo.acts_takeover import take_over_from_a_frozen_merge
-from local.demo.producer import COLLECTIONS, Producer, utc_now
 from local.demo.progress import DemoProgress, QuietProgress
-from local.demo.receipts import sample_receipts
 from local.demo.result import DemoFailed, DemoResult, DemoSettings
+from local.demo.samples.producer import COLLECTIONS, Producer, utc_now
+from local.demo.samples.receipts import sample_receipts
 from local.demo.stage import Stage
 from local.demo.watcher import Watcher
-from local.memory import few_arenas
+from local.lambdas.memory import few_arenas
 from local.settings import StackSettings
 from local.stack import LocalStack
 

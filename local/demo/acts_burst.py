@@ -6,7 +6,7 @@ import statistics
 from collections import Counter
 
 from local.demo.probes import shows_receipt
-from local.demo.producer import COLLECTIONS
+from local.demo.samples.producer import COLLECTIONS
 from local.demo.stage import Stage
 from local.demo.tally import ENDINGS, count_endings
 

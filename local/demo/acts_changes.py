@@ -7,9 +7,6 @@ from typing import Any
 
 from receipt_chroma import SnapshotReader
 
-from local.demo.catalog import MERCHANTS
-from local.demo.delta_files import DeltaKind
-from local.demo.model import Label, Receipt
 from local.demo.probes import (
     merchant_name,
     record_of_word,
@@ -18,8 +15,11 @@ from local.demo.probes import (
     shows_new_content,
     shows_receipt,
 )
-from local.demo.producer import COLLECTIONS, Upload
-from local.demo.receipts import draw_uuid
+from local.demo.samples.catalog import MERCHANTS
+from local.demo.samples.delta_files import DeltaKind
+from local.demo.samples.model import Label, Receipt
+from local.demo.samples.producer import COLLECTIONS, Upload
+from local.demo.samples.receipts import draw_uuid
 from local.demo.stage import Stage
 from local.demo.tally import ending
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from local.demo.embedding import embed_text
-from local.demo.naive_model import Verdict, check_collection
-from local.demo.naive_table import scan_receipts
-from local.demo.producer import COLLECTIONS
+from local.demo.naive.model import Verdict, check_collection
+from local.demo.naive.table import scan_receipts
 from local.demo.result import CollectionResult, DemoResult
+from local.demo.samples.embedding import embed_text
+from local.demo.samples.producer import COLLECTIONS
 from local.demo.stage import Stage
 from local.demo.tally import ENDINGS, count_endings, ending, median_seconds
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from local.demo.acts_burst import BY_ITSELF
 from local.demo.acts_changes import relabel
-from local.demo.producer import COLLECTIONS
+from local.demo.samples.producer import COLLECTIONS
 from local.demo.stage import Stage
 from local.demo.tally import ending
-from local.workers import InFlight
+from local.lambdas.workers import InFlight
 
 MERGE = "MergeDeltas"
 _LABELS = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from local.demo.model import Label, Receipt
-from local.demo.producer import Written
-from local.demo.records import Record as DeltaRecord
-from local.demo.records import records_of
+from local.demo.samples.model import Label, Receipt
+from local.demo.samples.producer import Written
+from local.demo.samples.records import Record as DeltaRecord
+from local.demo.samples.records import records_of
 from local.demo.watcher import Awaited, Probe
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from receipt_dynamo_stream.errors import CompactionError
 
-from local.demo.embedding import DIMENSION
+from local.demo.samples.embedding import DIMENSION
 
 MIN_RECEIPTS = 4  # one to relabel, one to give another merchant, one to delete, one to delete and create again
 

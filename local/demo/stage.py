@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from receipt_chroma import SnapshotReader
-from receipt_dynamo_stream.head import Head, read_head
-from receipt_dynamo_stream.pending import PendingReceipts
-from receipt_dynamo_stream.quarantine import Quarantine, QuarantinedRun
+from receipt_dynamo_stream.control.head import Head, read_head
+from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.control.quarantine import Quarantine, QuarantinedRun
 
-from local.demo.model import Receipt
-from local.demo.producer import COLLECTIONS, Producer
+from local.aws.executions import Execution
 from local.demo.progress import DemoProgress
 from local.demo.result import DemoFailed, DemoSettings
+from local.demo.samples.model import Receipt
+from local.demo.samples.producer import COLLECTIONS, Producer
 from local.demo.watcher import Awaited, NotVisible, Watcher
-from local.executions import Execution
 from local.stack import LocalStack
 
 T = TypeVar("T")

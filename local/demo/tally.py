@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from local.executions import Execution
+from local.aws.executions import Execution
 
 ENDINGS = ("published", "nothing_pending", "coalesced", "failed", "fenced", "aborted")
 

@@ -44,7 +44,6 @@ from receipt_dynamo_stream.keys import (
 from receipt_dynamo_stream.messages import StreamMessage, build_message, message_schema
 from receipt_dynamo_stream.names import COLLECTIONS, ENTITY_TYPES
 from receipt_dynamo_stream.publisher import SqsPublisher
-from receipt_dynamo_stream.records import StreamRecord, parse_stream_record
 from receipt_dynamo_stream.retry import is_transient
 from receipt_dynamo_stream.runs import (
     CompactionRun,
@@ -56,6 +55,7 @@ from receipt_dynamo_stream.runs import (
     parse_compaction_run,
 )
 from receipt_dynamo_stream.sharding import shard_of
+from receipt_dynamo_stream.stream_record import StreamRecord, parse_stream_record
 
 __all__ = [  # noqa: RUF022 -- sorted as sorted() sorts
     "COLLECTIONS",

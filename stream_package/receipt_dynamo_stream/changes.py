@@ -7,7 +7,7 @@ from typing import Any, Final
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.facts import METADATA_FIELDS, PLACE_FIELDS
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.records import StreamRecord
+from receipt_dynamo_stream.stream_record import StreamRecord
 
 _BOTH = frozenset(names.COLLECTIONS)
 

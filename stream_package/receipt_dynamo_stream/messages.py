@@ -17,8 +17,8 @@ from typing import Any, Final
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.changes import COLLECTIONS_OF, Change, FieldChange
 from receipt_dynamo_stream.errors import MessageInvalid, SchemaUnsupported
-from receipt_dynamo_stream.records import StreamRecord
 from receipt_dynamo_stream.runs import CompactionRun
+from receipt_dynamo_stream.stream_record import StreamRecord
 
 SCHEMA_VERSION: Final = 2
 SOURCE: Final = "dynamodb_stream"

@@ -9,8 +9,8 @@ from typing import Any
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import string, text_of
+from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId, parse_item_key
-from receipt_dynamo_stream.pending import PendingReceipts
 from receipt_dynamo_stream.retry import transient_errors
 
 RECONCILE_REASON = "RECONCILE"

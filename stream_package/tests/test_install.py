@@ -30,7 +30,7 @@ def test_a_bare_environment_needs_boto3_alone(tmp_path: Path) -> None:
     assert installed - {"pip", "setuptools"} <= boto3_and_its_own | {"receipt-dynamo-stream"}
     code = (
         "from receipt_dynamo_stream import parse_stream_record, StreamMessage, message_schema;"
-        "import receipt_dynamo_stream.settle, receipt_dynamo_stream.reconcile; print(message_schema()['title'])"
+        "import receipt_dynamo_stream.round.settle, receipt_dynamo_stream.reconcile; print(message_schema()['title'])"
     )
     assert run(python, "-c", code, cwd=tmp_path).strip() == "StreamMessage"
     tools = ("pytest", "hypothesis", "jsonschema")

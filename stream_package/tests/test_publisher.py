@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from receipt_dynamo_stream import PublishFailed, SqsPublisher, StreamMessage, build_message, detect_change
 from receipt_dynamo_stream.publisher import BATCH_BYTES, MAX_ENTRIES, MESSAGE_BYTES, _Entry, batches
-from receipt_dynamo_stream.records import parse_stream_record
+from receipt_dynamo_stream.stream_record import parse_stream_record
 
 from .samples import SORT_KEYS, stream_record
 

@@ -13,7 +13,7 @@ from receipt_dynamo_stream.tables import change_table
 
 PACKAGE = Path(receipt_dynamo_stream.__file__).parent
 PROJECT = Path(__file__).parents[1]
-MODULES = sorted(PACKAGE.glob("*.py"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
 DOCUMENT = PROJECT.parent / "docs" / "message-format.md"
 
 
@@ -114,7 +114,8 @@ def test_the_readme_names_every_module_there_is_and_none_that_is_not() -> None:
         "times",
         "tables",
         "entities",
-        "records",
+        "stream_record",
+        "history",
         "changes",
         "messages",
         "publisher",

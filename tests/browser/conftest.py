@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from console.cli.web_command import serve
 from console.web.server import ConsoleServer
-from console.web_command import serve
 from local.settings import StackSettings
 from local.stack import LocalStack
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from console.executions_api import ExecutionsApi
+from console.cli.web_command import serve
 from console.web.server import ConsoleServer
-from console.web_command import serve
-from local.demo.model import Receipt
+from local.demo.samples.model import Receipt
 from local.stack import LocalStack
+from operate.executions_api import ExecutionsApi
 
 from ..operator.desk import Desk
 from .conftest import PATIENCE_MS

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.pending import PendingReceipts
 
 from ..operator.desk import Desk
 from .troubles import frozen

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from local.demo.model import Label, Receipt, Word
+from local.demo.samples.model import Label, Receipt, Word
 
 from ..operator.desk import Desk
 from .troubles import announce_broken

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from console.cli.web_command import serve
 from console.web.server import ConsoleServer
-from console.web_command import serve
 
 from ..operator.desk import Desk
 from .conftest import Open

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from playwright.sync_api import Dialog, Page
-from receipt_dynamo_stream.head import read_head
+from receipt_dynamo_stream.control.head import read_head
 
-from local.demo.model import Receipt
-from local.demo.producer import Producer
+from local.demo.samples.model import Receipt
+from local.demo.samples.producer import Producer
+from local.lambdas.workers import InFlight
 from local.stack import LocalStack
-from local.workers import InFlight
 
 from ..operator.desk import Desk
 

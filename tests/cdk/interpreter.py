@@ -20,13 +20,13 @@ from typing import Any
 import boto3
 
 from local.application import Application, Function
-from local.cloud import Cloud, join_interpreter
-from local.invoke_server import invoke_server
-from local.moto_executions import tell_nobody
+from local.aws.cloud import Cloud, join_interpreter
+from local.aws.moto_executions import tell_nobody
+from local.lambdas.invoke_server import invoke_server
+from local.lambdas.workers import WorkerPool
+from local.mapping.poller import Mapping as StreamMapping
+from local.mapping.poller import Poller
 from local.names import ACCOUNT, REGION, function_arn, function_name
-from local.poller import Mapping as StreamMapping
-from local.poller import Poller
-from local.workers import WorkerPool
 
 from .emulator import image_tree
 from .recorded import Call, recorded

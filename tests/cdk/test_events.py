@@ -185,7 +185,7 @@ def test_one_old_change_rings_at_once(dev: Template, prod: Template) -> None:
 
 
 def test_the_command_finds_everything_in_the_outputs(dev: Template) -> None:
-    from console.connection import OUTPUTS
+    from operate.connection import OUTPUTS
 
     assert set(OUTPUTS) <= set(dev.body["Outputs"])
 

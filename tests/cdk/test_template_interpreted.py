@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.head import read_head
+from receipt_dynamo_stream.control.head import read_head
 
 from . import interpreter
 from .conftest import Synthesise

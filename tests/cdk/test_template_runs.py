@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.head import read_head
+from receipt_dynamo_stream.control.head import read_head
 
 from . import emulator as emulators
 from .conftest import Synthesise

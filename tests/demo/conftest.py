@@ -15,17 +15,17 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.demo.model import Receipt
-from local.demo.printing import Sizes
-from local.demo.producer import Producer
-from local.demo.receipts import sample_receipts
+from local.demo.samples.model import Receipt
+from local.demo.samples.printing import Sizes
+from local.demo.samples.producer import Producer
+from local.demo.samples.receipts import sample_receipts
 
 TABLE, BUCKET, DIMENSION = "receipts", "deltas", 16
 MIDNIGHT = datetime(2026, 7, 28, tzinfo=UTC)
 _SERVER = """
 import sys
 from moto.server import ThreadedMotoServer
-from local.moto_patches import MotoPatches
+from local.aws.moto_patches import MotoPatches
 MotoPatches().apply()  # the tests are quick with them
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from local.demo.chroma_delta import write_chroma_directory
-from local.demo.naive_published import NaiveRecord
-from local.demo.records import Record
+from local.demo.naive.published import NaiveRecord
+from local.demo.samples.chroma_delta import write_chroma_directory
+from local.demo.samples.records import Record
 
 
 def publish(

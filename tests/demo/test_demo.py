@@ -10,7 +10,7 @@ import chromadb
 import pytest
 
 from local.demo.acts import ACTS
-from local.demo.producer import COLLECTIONS
+from local.demo.samples.producer import COLLECTIONS
 
 RUN = """
 import json, os, sys

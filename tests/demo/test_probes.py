@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from local.demo.model import Receipt
 from local.demo.probes import merchant_name, shows_deletion, shows_label, shows_new_content, shows_receipt
-from local.demo.producer import COLLECTIONS, Written
-from local.demo.records import records_of
+from local.demo.samples.model import Receipt
+from local.demo.samples.producer import COLLECTIONS, Written
+from local.demo.samples.records import records_of
 
 
 def written(receipt: Receipt) -> Written:

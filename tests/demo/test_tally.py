@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from local.aws.executions import Execution
 from local.demo.tally import ENDINGS, count_endings, ending, median_seconds
-from local.executions import Execution
 
 START = datetime(2026, 7, 28, tzinfo=UTC)
 

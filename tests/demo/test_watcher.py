@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from receipt_chroma import Record
 
-from local.demo.naive_published import NaiveRecord
+from local.demo.naive.published import NaiveRecord
 from local.demo.watcher import Awaited, NotVisible, Watcher
 from tests.demo.publishing import publish
 

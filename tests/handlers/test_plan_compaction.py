@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.control.quarantine import Quarantine
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.pending import PendingReceipts
-from receipt_dynamo_stream.plan import load_plan
-from receipt_dynamo_stream.quarantine import Quarantine
+from receipt_dynamo_stream.round.plan import load_plan
 
 from handlers.plan_compaction import plan_compaction
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.history import list_executions
+from receipt_dynamo_stream.control.history import list_executions
 
 from handlers.record_execution import record_execution
 

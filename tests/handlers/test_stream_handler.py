@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream import StreamMessage
+from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.pending import PendingReceipts
 
 from handlers.stream_handler import stream_handler
 

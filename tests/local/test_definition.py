@@ -5,9 +5,9 @@ import json
 import pytest
 
 from local.application import STEPS, compaction_application, snake_case
+from local.aws.resources import definition
 from local.definition import substitute
 from local.errors import ApplicationMissing, SubstitutionError
-from local.resources import definition
 
 
 def test_every_placeholder_is_replaced_wherever_it_stands() -> None:

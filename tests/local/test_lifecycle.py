@@ -15,8 +15,8 @@ import boto3
 import pytest
 
 from local.application import functions_of
+from local.aws.executions import wait_until
 from local.errors import ApplicationMissing, StackAlreadyRunning, StackNotStarted, SubstitutionError
-from local.executions import wait_until
 from local.stack import LocalStack
 
 from .tools import QUICK, TOY, freeze, gone, toy_application
@@ -99,7 +99,7 @@ def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
         toy_stack(tmp_path, root=tmp_path).start()
     with pytest.raises(SubstitutionError):
         toy_stack(tmp_path, steps=()).start()
-    monkeypatch.setattr("local.resources.create_bucket", lambda _s3: 1 / 0)
+    monkeypatch.setattr("local.aws.resources.create_bucket", lambda _s3: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         toy_stack(tmp_path).start()
     monkeypatch.undo()
@@ -137,7 +137,7 @@ import json, sys, threading
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.local.test_lifecycle import toy_stack
-from local.executions import wait_until
+from local.aws.executions import wait_until
 folder = Path(sys.argv[2])
 stack = toy_stack(folder)
 stack.start()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from local.executions import wait_until
+from local.aws.executions import wait_until
 from local.names import CONTROL_TABLE, RECEIPTS_TABLE
 from local.stack import LocalStack
 
@@ -124,7 +124,7 @@ def test_stopping_what_has_ended_changes_nothing(stack: LocalStack) -> None:
 def test_another_process_reaches_the_stack_by_its_connection(stack: LocalStack) -> None:
     stack.client("dynamodb").put_item(TableName=CONTROL_TABLE, Item={"PK": {"S": "a"}, "SK": {"S": "b"}})
     program = (
-        "import json, sys; from console.connection import Connection\n"
+        "import json, sys; from operate.connection import Connection\n"
         "there = Connection.from_json(json.loads(sys.argv[1]))\n"
         "items = there.client('dynamodb').scan(TableName=there.control_table)['Items']\n"
         "there.client('s3').put_object(Bucket=there.bucket, Key='k', Body=b'v')\n"

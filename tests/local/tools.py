@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from local.application import Application, functions_of
-from local.executions import wait_until
+from local.aws.executions import wait_until
 from local.settings import StackSettings
 
 TOY = Path(__file__).parent / "toy"

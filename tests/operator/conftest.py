@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from console.connection import save_local
 from local.settings import StackSettings
 from local.stack import LocalStack
+from operate.connection import save_local
 
 from .desk import Desk
 

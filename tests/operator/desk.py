@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 from receipt_chroma.reader import SnapshotReader
-from receipt_dynamo_stream.head import Head, read_head
-from receipt_dynamo_stream.pending import PendingReceipts
+from receipt_dynamo_stream.control.head import Head, read_head
+from receipt_dynamo_stream.control.pending import PendingReceipts
 
-from console.cli import main
-from local.demo.model import Receipt
-from local.demo.naive_model import Verdict, check_collection
-from local.demo.naive_table import scan_receipts
-from local.demo.printing import Sizes
-from local.demo.producer import COLLECTIONS, Producer
-from local.demo.receipts import sample_receipts
+from console.cli.main import main
+from local.demo.naive.model import Verdict, check_collection
+from local.demo.naive.table import scan_receipts
+from local.demo.samples.model import Receipt
+from local.demo.samples.printing import Sizes
+from local.demo.samples.producer import COLLECTIONS, Producer
+from local.demo.samples.receipts import sample_receipts
 from local.stack import LocalStack
 
 DIMENSION = 16

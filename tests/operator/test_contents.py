@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from receipt_dynamo_stream.keys import ReceiptId
 
-from console.contents import Contents
-from console.errors import VersionRefused
-from console.merged import what_came, what_merged
-from console.operator_api import OperatorApi
+from operate.contents.contents import Contents
+from operate.contents.merged import what_came, what_merged
+from operate.errors import VersionRefused
+from operate.operator_api import OperatorApi
 
 from .desk import Desk
 

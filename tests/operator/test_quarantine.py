@@ -1,6 +1,6 @@
 """A corrupt delta waits in quarantine until a person retries it or gives it up."""
 
-from local.demo.delta_files import delta_files
+from local.demo.samples.delta_files import delta_files
 
 from .desk import DIMENSION, Desk
 

@@ -5,9 +5,9 @@ import signal
 
 import pyarrow as pa
 import pytest
+from receipt_dynamo_stream.control.quarantine import Quarantine
+from receipt_dynamo_stream.control.versions import list_versions
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.quarantine import Quarantine
-from receipt_dynamo_stream.versions import list_versions
 
 from .faults import after_report
 from .world import World, word_ids

@@ -3,11 +3,11 @@
 import json
 import re
 
-from receipt_dynamo_stream.history import ExecutionRow, list_executions
+from receipt_dynamo_stream.control.history import ExecutionRow, list_executions
+from receipt_dynamo_stream.control.versions import list_version_range
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.versions import list_version_range
 
-from local.worker_logs import find_invocation
+from local.lambdas.worker_logs import find_invocation
 
 from .world import World
 

@@ -2,9 +2,9 @@
 
 import json
 
-from receipt_chroma.pointer import read_current
+from receipt_chroma.snapshot.pointer import read_current
+from receipt_dynamo_stream.control.versions import list_versions
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.versions import list_versions
 
 from .faults import after, at_update, lose_the_answer
 from .world import World, word_ids

@@ -13,14 +13,14 @@ from uuid import uuid4
 
 import boto3
 import numpy as np
-from receipt_chroma.deltas import DeltaRecord, write_arrow_delta_to
+from receipt_chroma.delta.read import DeltaRecord, write_arrow_delta_to
 from receipt_chroma.reader import SnapshotReader
-from receipt_dynamo_stream.head import Head, read_head
+from receipt_dynamo_stream.control.head import Head, read_head
+from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
-from receipt_dynamo_stream.pending import PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.runs import delta_location
 
-from local.executions import Execution
+from local.aws.executions import Execution
 from local.stack import LocalStack
 
 DIMENSION = 8

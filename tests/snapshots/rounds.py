@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 from receipt_chroma import DeltaRecord, ensure_snapshot, merge_shard, swap_pointer, validate_shard, write_manifest
-from receipt_chroma.deltas import write_arrow_delta_to
-from receipt_dynamo_stream.head import Pointer, head_key, snapshot_id_of
+from receipt_chroma.delta.read import write_arrow_delta_to
+from receipt_dynamo_stream.control.head import Pointer, head_key, snapshot_id_of
+from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
-from receipt_dynamo_stream.pending import PendingReceipt, PendingReceipts
-from receipt_dynamo_stream.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.read_facts import read_many_facts
-from receipt_dynamo_stream.settle import settle_changes
+from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
+from receipt_dynamo_stream.round.settle import settle_changes
 from receipt_dynamo_stream.sharding import shard_of
 
-from local.demo.naive_model import check_collection, expect
-from local.demo.naive_table import scan_receipts
+from local.demo.naive.model import check_collection, expect
+from local.demo.naive.table import scan_receipts
 
 COLLECTIONS = ("lines", "words")
 DIMENSION = 4

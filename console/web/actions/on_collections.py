@@ -2,10 +2,10 @@
 
 from flask import url_for
 
-from console.render import short_name
 from console.web.actions.action import Done, Given, Question, collection_of
 from console.web.actions.on_executions import name_of, page_of
 from console.web.site import site
+from operate.wording import short_name
 
 
 def snapshots_of(collection: str) -> str:

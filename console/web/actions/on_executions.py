@@ -2,10 +2,10 @@
 
 from flask import abort, url_for
 
-from console.models import Execution
-from console.render import short_name
 from console.web.actions.action import Done, Given, Question, collection_of, needed
 from console.web.site import site
+from operate.models import Execution
+from operate.wording import short_name
 
 ASKED_ELSEWHERE = ("rollback", "expire")
 """Modes whose own question says more than a re-run's would."""

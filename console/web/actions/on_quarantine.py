@@ -2,11 +2,11 @@
 
 from flask import url_for
 
-from console.operator_api import Waiting
-from console.render import short_name
 from console.web.actions.action import Done, Given, Question, collection_of, needed
 from console.web.actions.on_executions import name_of, page_of
 from console.web.site import site
+from operate.operator_api import Waiting
+from operate.wording import short_name
 
 
 def waiting_run(given: Given) -> Waiting:

@@ -2,11 +2,11 @@
 
 from flask import url_for
 
-from console.lineage import Version
-from console.render import short_name
 from console.web.actions.action import Done, Given, Question, collection_of, needed
 from console.web.actions.on_executions import name_of, page_of
 from console.web.site import site
+from operate.lineage import Version
+from operate.wording import short_name
 
 
 def page_of_version(collection: str, version: Version) -> str:

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from flask import Blueprint, abort, g, render_template, request, url_for
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from console.errors import ExecutionNotFound
-from console.executions_api import Described, Events
-from console.graph import Painted, compact, layout, paint
-from console.listing import Wanted
-from console.merged import what_merged
-from console.merged_models import MergedRound
-from console.models import Execution
-from console.steps import Step, Trace
-from console.timeline import Row, Tick, bars, ticks
-from console.trace import trace
 from console.web.site import seen, site
-from console.worker_logs import lines_about
+from console.web.worker_logs import lines_about
+from operate.contents.merged import what_merged
+from operate.contents.merged_models import MergedRound
+from operate.errors import ExecutionNotFound
+from operate.execution.graph import Painted, compact, layout, paint
+from operate.execution.read_steps import trace
+from operate.execution.steps import Step, Trace
+from operate.execution.timeline import Row, Tick, bars, ticks
+from operate.execution_list import Wanted
+from operate.executions_api import Described, Events
+from operate.models import Execution
 
 page = Blueprint("execution", __name__)
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from flask import Blueprint, abort, render_template, request, url_for
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from console.listing import Wanted
-from console.models import RESULTS, UNHEALED, parse_time
 from console.web.site import seen, site
+from operate.execution_list import Wanted
+from operate.models import RESULTS, UNHEALED, parse_time
 
 page = Blueprint("executions", __name__)
 

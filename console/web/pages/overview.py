@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from flask import Blueprint, g, render_template
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from console.health import Health, health, unhealed_failure
-from console.models import CollectionStatus, Execution
 from console.web.charts import Bar, Freshness, freshness
 from console.web.site import seen, site
+from operate.health import Health, health, unhealed_failure
+from operate.models import CollectionStatus, Execution
 
 page = Blueprint("overview", __name__)
 

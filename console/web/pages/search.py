@@ -3,9 +3,9 @@
 from flask import Blueprint, abort, render_template, request
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from console.errors import ConsoleError
-from console.query import read_where
 from console.web.site import site
+from operate.contents.query import read_where
+from operate.errors import ConsoleError
 
 page = Blueprint("search", __name__)
 
@@ -44,5 +44,5 @@ def show() -> str:
         answer=answer,
         problem=problem,
         versions=versions,
-        by_text=site().api.connection.efs_root is not None,
+        by_text=site().contents.embed is not None,
     )

@@ -1,14 +1,14 @@
 """The versions of a collection: their lineage, what each brought, what is in one, and what differs between two."""
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.names import COLLECTIONS
-from receipt_dynamo_stream.versions import VersionRow
 from werkzeug.wrappers import Response
 
-from console.errors import ConsoleError
-from console.lineage import Version, find_version
-from console.merged import what_came
 from console.web.site import seen, site
+from operate.contents.merged import what_came
+from operate.errors import ConsoleError
+from operate.lineage import Version, find_version
 
 page = Blueprint("snapshots", __name__, url_prefix="/snapshots")
 

@@ -4,8 +4,8 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from receipt_dynamo_stream.names import COLLECTIONS
 from werkzeug.wrappers import Response
 
-from console.render import short_name
 from console.web.site import refuse_when_reading_only, site
+from operate.wording import short_name
 
 page = Blueprint("start", __name__, url_prefix="/start")
 

@@ -3,8 +3,8 @@
 from flask import Blueprint, g, render_template
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from console.models import parse_time
 from console.web.site import seen, site
+from operate.models import parse_time
 
 page = Blueprint("waiting", __name__)
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream import ReceiptId, TransientServiceError
-from receipt_dynamo_stream.pending import PendingReceipts
+from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.reconcile import reconcile
 
 from ..samples import NOW, item

@@ -8,13 +8,14 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from console.contents import Contents
-from console.executions_api import ExecutionsApi
+from console.embedding import embedder_of
 from console.web.app import create_app
 from console.web.guard import Guard
 from console.web.site import Site
+from operate.contents.contents import Contents
+from operate.executions_api import ExecutionsApi
 
-from ..toy import ToyStack
+from ...toy_stack.toy import ToyStack
 
 HOST = "127.0.0.1:8765"
 
@@ -66,7 +67,7 @@ def visit(stack: ToyStack, tmp_path: Path) -> Iterator[Visit]:
 
     def visit(**site: object) -> Visitor:
         api = ExecutionsApi(stack.connection)
-        opened.append(Contents(api, cache=tmp_path / "cache"))
+        opened.append(Contents(api, cache=tmp_path / "cache", embed=embedder_of(api.connection)))
         guard = Guard(hosts={HOST})
         app = create_app(Site(api, opened[-1], "toy", **site), guard)  # type: ignore[arg-type]
         return Visitor(app.test_client(), guard)

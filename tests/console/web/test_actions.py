@@ -1,11 +1,11 @@
 """What a person can do: asked first, done once, refused when reading only."""
 
 import pytest
-from receipt_dynamo_stream.head import read_head
+from receipt_dynamo_stream.control.head import read_head
 
 from console.web.actions import ACTIONS
 
-from ..toy import ToyStack
+from ...toy_stack.toy import ToyStack
 from .conftest import Visit, Visitor
 
 RUN = "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11"

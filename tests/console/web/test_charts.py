@@ -4,7 +4,7 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
-from receipt_dynamo_stream.versions import VersionRow
+from receipt_dynamo_stream.control.versions import VersionRow
 
 from console.web.charts import HEIGHT, WIDTH, Freshness, freshness
 

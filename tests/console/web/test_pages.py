@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from receipt_dynamo_stream.history import ExecutionRow, put_execution
+from receipt_dynamo_stream.control.history import ExecutionRow, put_execution
+from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.pending import PendingReceipts
 
 import console.web
-from console.connection import Connection
+from operate.connection import Connection
 
-from ..toy import MACHINE, ToyStack
+from ...toy_stack.toy import MACHINE, ToyStack
 from .conftest import Visit, Visitor
 
 PAGES = ("/", "/executions", "/snapshots/words", "/snapshots/lines", "/pending", "/search", "/start")

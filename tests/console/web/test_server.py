@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from console.cli import main
-from console.connection import Connection
-from console.errors import UsageError
+from console.cli.main import main
 from console.web.server import PORT, ConsoleServer
+from operate.connection import Connection
+from operate.errors import UsageError
 
 
 @pytest.fixture

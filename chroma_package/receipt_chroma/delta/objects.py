@@ -1,0 +1,98 @@
+"""A delta's objects in S3: which format lies at a prefix, and its bytes.
+
+Only content is an answer here: a missing object is "not there", while denied access, throttling and timeouts raise.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from receipt_dynamo_stream.retry import transient_errors
+
+from receipt_chroma.delta.archive import MAX_MEMBERS, safe_name
+from receipt_chroma.errors import DeltaCorrupt, DeltaMissing, DeltaTooLarge
+from receipt_chroma.shard.sqlite_files import SQLITE_FILE
+
+MAX_DELTA_BYTES: Final = 256 << 20
+"""Largest delta object, and largest delta directory; a receipt's delta is about a megabyte."""
+
+_NOT_THERE = frozenset({"NoSuchKey", "404", "NoSuchBucket", "KeyTooLongError", "InvalidBucketName"})
+
+
+def read_object(s3: Any, bucket: str, key: str) -> bytes | None:
+    """The bytes of an object, or None when it is not there (a name that cannot exist included).
+
+    Raises DeltaTooLarge beyond MAX_DELTA_BYTES, TransientServiceError, and others as they are.
+    """
+    from botocore.exceptions import ClientError, ParamValidationError
+
+    with transient_errors():
+        try:
+            answer = s3.get_object(Bucket=bucket, Key=key)
+        except ParamValidationError:
+            return None
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _NOT_THERE:
+                return None
+            raise
+        with answer["Body"] as body:
+            if answer["ContentLength"] > MAX_DELTA_BYTES:
+                raise DeltaTooLarge(
+                    f"s3://{bucket}/{key} has {answer['ContentLength']} bytes, more than {MAX_DELTA_BYTES}"
+                )
+            content: bytes = body.read()
+    return content
+
+
+def fetch_loose_directory(s3: Any, bucket: str, prefix: str, target: Path) -> Path:
+    """Fetch a Chroma directory that lies as loose objects under a prefix; returns the folder with chroma.sqlite3.
+
+    Raises DeltaMissing when there is none, DeltaTooLarge, UnsafeTarMember for a name that would leave the folder.
+    """
+    names = _loose_names(s3, bucket, prefix)
+    if not any(name.rpartition("/")[2] == SQLITE_FILE for name in names):
+        raise DeltaMissing(f"s3://{bucket}/{prefix} has no delta.arrow, no delta.tar.gz and no {SQLITE_FILE}")
+    total = 0
+    for name in names:
+        content = read_object(s3, bucket, prefix + name)
+        if content is None:
+            raise DeltaMissing(f"s3://{bucket}/{prefix}{name} went away while the delta was read")
+        total += len(content)
+        if total > MAX_DELTA_BYTES:
+            raise DeltaTooLarge(f"s3://{bucket}/{prefix} has more than {MAX_DELTA_BYTES} bytes")
+        path = target / safe_name(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return chroma_folder(target)
+
+
+def chroma_folder(unpacked: Path) -> Path:
+    """The one folder below `unpacked` that has a chroma.sqlite3. Raises DeltaCorrupt for none or several."""
+    folders = [path.parent for path in unpacked.rglob(SQLITE_FILE) if path.is_file()]
+    if len(folders) != 1:
+        raise DeltaCorrupt(f"the delta holds {len(folders)} files named {SQLITE_FILE}, not one")
+    return folders[0]
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a private folder, if it is there."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _loose_names(s3: Any, bucket: str, prefix: str) -> list[str]:
+    from botocore.exceptions import ClientError, ParamValidationError
+
+    names: list[str] = []
+    with transient_errors():
+        try:
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                names += [entry["Key"].removeprefix(prefix) for entry in page.get("Contents", ())]
+                if len(names) > MAX_MEMBERS:
+                    raise DeltaTooLarge(f"s3://{bucket}/{prefix} has more than {MAX_MEMBERS} objects")
+        except ParamValidationError:
+            return []
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _NOT_THERE:
+                return []
+            raise
+    return [name for name in names if name and not name.endswith("/")]

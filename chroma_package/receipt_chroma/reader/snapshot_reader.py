@@ -1,0 +1,224 @@
+"""SnapshotReader: what is published, opened without writing to EFS.
+
+A generation is one manifest, opened: per shard a private folder with a *copy* of chroma.sqlite3 (opening writes to
+it) and a link to the HNSW files on EFS. Everything that a reader answers comes from one generation, and generations
+only get newer.
+"""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable, VersionNotServed
+from receipt_chroma.reader.generation import Generation
+from receipt_chroma.reader.opening import SnapshotOpener
+from receipt_chroma.reader.refresher import Refresher
+from receipt_chroma.records import Record
+from receipt_chroma.results import QueryHit
+from receipt_chroma.snapshot.lineage import newer_since
+from receipt_chroma.snapshot.pointer import Current, read_current
+from receipt_chroma.storage.tree import CURRENT, collection_folder
+
+WAIT: Final = timedelta(seconds=30)
+"""How long min_version is waited for, unless the caller says otherwise."""
+
+_POLL_SECONDS: Final = 0.2
+
+
+class SnapshotReader:
+    """Reads the current snapshot of a collection; threads may share it. A context manager.
+
+    root: the folder that holds the collections. cache_dir: where private copies go (default: the system's temp folder).
+    refresh_every: refresh in a background thread, this long after the last time; default: only when refresh() is
+    called, as it must be in a Lambda. min_version, timeout: wait until at least that version is there. now: the wall
+    clock, for behind_seconds alone.
+
+    Opens on creation. When the snapshot that CURRENT names cannot be opened, the newest earlier one that can is served
+    instead, and `fallback_reason` says so. Raises NoSnapshotYet, SnapshotUnavailable when none can be opened, and
+    VersionNotServed.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        collection: str,
+        *,
+        cache_dir: Path | str | None = None,
+        refresh_every: timedelta | None = None,
+        min_version: int | None = None,
+        timeout: timedelta = WAIT,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._root = Path(root)
+        self._collection = collection
+        self._now = now
+        self._refreshing = threading.Lock()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._generation: Generation | None = None
+        self._refresher: Refresher | None = None
+        if cache_dir is not None:
+            Path(cache_dir).mkdir(parents=True, exist_ok=True)
+        self._cache = Path(tempfile.mkdtemp(prefix=f"reader-{collection}-", dir=cache_dir))
+        self._opener = SnapshotOpener(self._root, collection, self._cache)
+        try:
+            self.refresh(min_version=min_version, timeout=timeout)
+            if refresh_every is not None:
+                self._refresher = Refresher(self.refresh, refresh_every, name=f"refresh-{collection}")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def version(self) -> int:
+        """The version that is read."""
+        with self._borrow() as generation:
+            return generation.current.version
+
+    @property
+    def snapshot_id(self) -> str:
+        """The id of the snapshot that is read."""
+        with self._borrow() as generation:
+            return generation.current.snapshot_id
+
+    @property
+    def fallback_reason(self) -> str | None:
+        """Why the last refresh could not serve what CURRENT names; None when it does, or when a newer one is served."""
+        return self._opener.reason
+
+    @property
+    def behind_seconds(self) -> float:
+        """How long there has been something newer than what is read: 0.0 while that is what CURRENT names, else the
+        age of the first snapshot after it (since its plan was made, by this machine's clock).
+
+        Reads CURRENT and, when behind, the manifests from there back. Raises NoSnapshotYet, SnapshotUnavailable,
+        StorageUnavailable.
+        """
+        with self._borrow() as generation:
+            served = generation.current
+        current = read_current(self._root, self._collection)
+        if current.place <= served.place:
+            return 0.0
+        folder = collection_folder(self._root, self._collection)
+        made = newer_since(folder, served, current)
+        if made is None:  # not even the newest manifest can be read: since when CURRENT names it
+            made = datetime.fromtimestamp((folder / CURRENT).stat().st_mtime, UTC)
+        return max(0.0, (self._now() - made).total_seconds())
+
+    def refresh(self, *, min_version: int | None = None, timeout: timedelta = WAIT) -> bool:
+        """Read CURRENT anew and switch when it moved on; True when this call did.
+
+        The new snapshot is opened and asked something before the switch; calls that run keep their generation until
+        they end. It never goes back, and while anything is served it raises nothing for a snapshot that cannot be
+        opened: see fallback_reason.
+
+        With min_version it looks again and again until at least that version is served. Raises VersionNotServed when
+        the timeout passes before (it bounds the waiting; an opening that has begun is ended).
+        """
+        deadline = time.monotonic() + timeout.total_seconds()
+        switched = False
+        while True:
+            problem: Exception | None = None
+            try:
+                switched = self._refresh_once() or switched
+            except (NoSnapshotYet, SnapshotUnavailable) as error:
+                if min_version is None or self._closing.is_set():
+                    raise
+                problem = error
+            served = self._served()
+            version = served.version if served else 0
+            if min_version is None or version >= min_version:
+                return switched
+            left = deadline - time.monotonic()
+            if left <= 0:
+                why = self.fallback_reason or str(problem or "it was not published yet")
+                raise VersionNotServed(
+                    f"{self._collection}: version {min_version} was not there in {timeout.total_seconds():g} s,"
+                    f" version {version} is served: {why}"
+                ) from problem
+            self._closing.wait(min(_POLL_SECONDS, left))
+
+    def get(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        where: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+    ) -> list[Record]:
+        """Records by id, or by a Chroma `where` filter, or all; sorted by id. Ids that are not there are left out."""
+        with self._borrow() as generation:
+            return generation.get(ids, where=where, limit=limit)
+
+    def query(
+        self, embedding: Sequence[float], n_results: int = 10, *, where: Mapping[str, Any] | None = None
+    ) -> list[QueryHit]:
+        """The nearest records, nearest first, equal distances by id; asked of every shard and merged."""
+        with self._borrow() as generation:
+            return generation.query(embedding, n_results, where=where)
+
+    def count(self) -> int:
+        """Number of records in the snapshot."""
+        with self._borrow() as generation:
+            return generation.count()
+
+    def close(self) -> None:
+        """End the background thread, close the snapshot when running calls have ended, and remove the private copies.
+
+        May be called twice.
+        """
+        self._closing.set()
+        if self._refresher is not None:
+            self._refresher.stop()
+        with self._refreshing, self._lock:
+            old, self._generation = self._generation, None
+        if old is not None:
+            old.retire()
+            old.closed.wait()
+        shutil.rmtree(self._cache, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _borrow(self) -> Iterator[Generation]:
+        with self._lock:
+            generation = self._generation
+            if generation is None:
+                raise self._closed()
+            generation.enter()
+        try:
+            yield generation
+        finally:
+            generation.leave()
+
+    def _served(self) -> Current | None:
+        with self._lock:
+            return self._generation.current if self._generation else None
+
+    def _closed(self) -> SnapshotUnavailable:
+        return SnapshotUnavailable(f"the reader of {self._collection} is closed")
+
+    def _refresh_once(self) -> bool:
+        with self._refreshing:
+            if self._closing.is_set():
+                raise self._closed()
+            opened = self._opener.open_newer(self._served())
+            if opened is None:
+                return False
+            with self._lock:
+                old, self._generation = self._generation, opened
+        if old is not None:
+            old.retire()
+        return True

@@ -1,0 +1,51 @@
+"""Which versions may go: pure rules over the VERSION rows and HEAD."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
+
+from receipt_chroma.derived import instant
+
+EXPIRED_FOR: Final = timedelta(hours=1)
+"""How long a version stays EXPIRED before its files are deleted: whoever chose it before has long seen the mark."""
+
+
+def parent_chain(head_snapshot: str, rows: Iterable[VersionRow]) -> list[str]:
+    """HEAD's snapshot and its ancestors, newest first, as far as rows are there."""
+    parents = {row.snapshot_id: row.parent for row in rows}
+    chain: list[str] = []
+    snapshot: str | None = head_snapshot
+    while snapshot is not None and snapshot not in chain:
+        chain.append(snapshot)
+        snapshot = parents.get(snapshot)
+    return chain
+
+
+def rows_to_expire(
+    rows: Sequence[VersionRow], head_snapshot: str, keep: int, grace: timedelta, now: datetime
+) -> list[VersionRow]:
+    """The rows to mark EXPIRED, in the order given.
+
+    Never HEAD's, the newest `keep` of its chain, pinned ones, those made within `grace`, or one without a readable
+    created_at.
+    """
+    kept = set(parent_chain(head_snapshot, rows)[: max(1, keep)])
+
+    def may_go(row: VersionRow) -> bool:
+        made = instant(row.created_at)
+        old = made is not None and now - made > grace
+        return row.state != EXPIRED and old and row.pinned is None and row.snapshot_id not in kept
+
+    return [row for row in rows if may_go(row)]
+
+
+def deletable(rows: Iterable[VersionRow], now: datetime) -> set[str]:
+    """Snapshots whose rows have been EXPIRED for long enough; a mark without a readable time does not count."""
+    gone = set()
+    for row in rows:
+        marked = instant(row.expired_at)
+        if row.state == EXPIRED and marked is not None and now - marked >= EXPIRED_FOR:
+            gone.add(row.snapshot_id)
+    return gone

@@ -1,0 +1,217 @@
+"""The commands that `compaction` has: what each is for, an example, and the function that does it."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from console.cli import options
+from operate.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command. `run` is the `module:function` that does it: it takes the arguments and returns the exit code.
+
+    A command with `actions` does nothing itself: the word after its name says which of them is meant.
+    """
+
+    name: str
+    group: str
+    summary: str
+    example: str
+    run: str = ""
+    options: Callable[[argparse.ArgumentParser], None] = options.none
+    on_stack: bool = True
+    actions: tuple["Command", ...] = ()
+
+    def __call__(self, arguments: argparse.Namespace) -> int:
+        if not self.on_stack and (arguments.stack or arguments.region):
+            raise UsageError(f"`{arguments.called}` works on this machine only: leave out --stack and --region")
+        if self.actions:
+            return next(action for action in self.actions if action.name == arguments.action)(arguments)
+        module, _, function = self.run.partition(":")
+        exit_code: int = getattr(import_module(module), function)(arguments)
+        return exit_code
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "demo",
+        "on this machine",
+        "show the whole machine at work on sample receipts; check it",
+        "compaction demo --receipts 40 --shards 4",
+        "console.cli.local_commands:demo",
+        options.demo,
+        on_stack=False,
+    ),
+    Command(
+        "up",
+        "on this machine",
+        "run the local stack until Ctrl-C; the other commands find it",
+        "compaction up --sample 20",
+        "console.cli.local_commands:up",
+        options.up,
+        on_stack=False,
+    ),
+    Command(
+        "console",
+        "look",
+        "all of this as pages: what ran, why, what is in a version",
+        "compaction console --read-only",
+        "console.cli.web_command:console",
+        options.console,
+    ),
+    Command(
+        "status",
+        "look",
+        "versions, records, backlog, lease, quarantine of both collections",
+        "compaction status --json",
+        "console.cli.commands:status",
+        options.none,
+    ),
+    Command(
+        "history",
+        "look",
+        "executions, newest first: what each came to, and why some failed",
+        "compaction history words --status failed --limit 5",
+        "console.cli.commands:history",
+        options.history,
+    ),
+    Command(
+        "query",
+        "look",
+        "the records of a version that are nearest to a text",
+        'compaction query words "organic milk" -n 3',
+        "console.cli.commands:query",
+        options.query,
+    ),
+    Command(
+        "start",
+        "act",
+        "start an execution by hand, or preview what one would do",
+        "compaction start lines --mode plan",
+        "console.cli.commands:start",
+        options.start,
+    ),
+    Command(
+        "rerun",
+        "act",
+        "start a new execution with the input of an old one; always safe",
+        "compaction rerun words-stream-1b0f2c3d --wait",
+        "console.cli.commands:rerun",
+        options.rerun,
+    ),
+    Command(
+        "reconcile",
+        "act",
+        "mark every receipt pending, so that its records are derived again",
+        "compaction reconcile words",
+        "console.cli.commands:reconcile",
+        options.reconcile,
+    ),
+    Command(
+        "quarantine",
+        "act",
+        "runs that were refused: list them, retry one, drop one",
+        "compaction quarantine list",
+        actions=(
+            Command(
+                "list",
+                "",
+                "the runs that were refused, since when, and why",
+                "compaction quarantine list words --json",
+                "console.cli.operator_commands:quarantine_list",
+                options.quarantine_list,
+            ),
+            Command(
+                "retry",
+                "",
+                "make a run PENDING again and start an execution",
+                "compaction quarantine retry 7b1f7c1e",
+                "console.cli.operator_commands:quarantine_retry",
+                options.quarantine_retry,
+            ),
+            Command(
+                "drop",
+                "",
+                "give a run up: it stays FAILED, its error says why",
+                'compaction quarantine drop 7b1f7c1e --why "the upload was cut off"',
+                "console.cli.operator_commands:quarantine_drop",
+                options.quarantine_drop,
+            ),
+        ),
+    ),
+    Command(
+        "versions",
+        "snapshots",
+        "what was published, from the current version back",
+        "compaction versions words --limit 5",
+        "console.cli.snapshot_commands:versions",
+        options.versions,
+    ),
+    Command(
+        "compare",
+        "snapshots",
+        "what differs between two versions: records, metadata, vectors",
+        "compaction compare words 41 42",
+        "console.cli.snapshot_commands:compare",
+        options.compare,
+    ),
+    Command(
+        "verify",
+        "snapshots",
+        "prove a version again: all files, all records; waits",
+        "compaction verify words 41",
+        "console.cli.snapshot_commands:verify",
+        options.verify,
+    ),
+    Command(
+        "rollback",
+        "snapshots",
+        "publish an older version again, and pause; asks, waits",
+        "compaction rollback words 41",
+        "console.cli.snapshot_commands:rollback",
+        options.rollback,
+    ),
+    Command(
+        "pause",
+        "snapshots",
+        "publish nothing until resume; changes keep collecting",
+        'compaction pause words --why "a bad import"',
+        "console.cli.operator_commands:pause",
+        options.pause,
+    ),
+    Command(
+        "resume",
+        "snapshots",
+        "mark every receipt pending, unpause, start an execution",
+        "compaction resume words --wait",
+        "console.cli.operator_commands:resume",
+        options.resume,
+    ),
+    Command(
+        "pin",
+        "snapshots",
+        "keep a version whatever its age, until unpin",
+        'compaction pin words 41 --why "the audit of July"',
+        "console.cli.snapshot_commands:pin",
+        options.pin,
+    ),
+    Command(
+        "unpin",
+        "snapshots",
+        "leave a pinned version to expiry again",
+        "compaction unpin words 41",
+        "console.cli.snapshot_commands:unpin",
+        options.unpin,
+    ),
+    Command(
+        "expire",
+        "snapshots",
+        "what no retained version needs: say it, or delete it; waits",
+        "compaction expire words --apply",
+        "console.cli.snapshot_commands:expire",
+        options.expire,
+    ),
+)

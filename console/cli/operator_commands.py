@@ -1,0 +1,119 @@
+"""The commands that hold a collection back and let it go, and those about its quarantine."""
+
+from argparse import Namespace
+from dataclasses import asdict
+from typing import Any
+
+from receipt_dynamo_stream.names import COLLECTIONS
+from rich.text import Text
+
+from console.cli import render_operator
+from console.cli.commands import connect, follow, print_json, report, waiting
+from console.cli.confirm import confirm, require_answer
+from console.cli.progress import stdout_console
+from operate.operator_api import OperatorApi, Waiting
+
+
+def pause(arguments: Namespace) -> int:
+    """Raises NothingToPause."""
+    api = OperatorApi(connect(arguments))
+    collection = arguments.collection
+    standing = api.pause(collection, arguments.why)
+    if arguments.json:
+        print_json({"collection": collection, "paused": api.paused(collection), "was_paused": standing is not None})
+        return 0
+    stdout = stdout_console()
+    if standing is not None:
+        stdout.print(Text(f"{collection} is paused already, and stays so: {standing}"))
+        return 0
+    stdout.print(f"{collection} is paused: changes keep collecting, nothing is published.")
+    stdout.print(f"`compaction resume {collection}` goes on.")
+    return 0
+
+
+def resume(arguments: Namespace) -> int:
+    """Raises ResumeRefused, and ExecutionFailed when the execution that was waited for failed."""
+    api = OperatorApi(connect(arguments))
+    collection = arguments.collection
+    with waiting("marking every receipt pending"):
+        resumed = api.resume(collection)
+    more = {"collection": collection, "was_paused": resumed.was_paused, "receipts": resumed.receipts}
+    if resumed.arn is None:
+        if arguments.json:
+            print_json({**more, "execution": None})
+        else:
+            stdout_console().print(f"{collection} is not paused: nothing was done.")
+        return 0
+    if not arguments.json:
+        stdout = stdout_console()
+        stdout.print(Text(f"{collection} is no longer paused; it was: {resumed.was_paused}"))
+        stdout.print(f"{resumed.receipts:,} receipts were marked pending.")
+    return report(api, follow(api, resumed.arn, wait=arguments.wait), as_json=arguments.json, more=more)
+
+
+def quarantine_list(arguments: Namespace) -> int:
+    api = OperatorApi(connect(arguments))
+    with waiting("asking for quarantined runs"):
+        found = api.quarantined(_collections(arguments))
+    if arguments.json:
+        print_json({"runs": [_run_json(one) for one in found]})
+        return 0
+    stdout = stdout_console()
+    for collection in _collections(arguments):
+        if runs := [run for name, run in found if name == collection]:
+            stdout.print(render_operator.quarantine_table(collection, runs, api.now(), width=stdout.width))
+    stdout.print(
+        "`compaction quarantine retry RUN` gives a run another chance, `drop RUN` gives it up."
+        if found
+        else "No run is in quarantine."
+    )
+    return 0
+
+
+def quarantine_retry(arguments: Namespace) -> int:
+    """Raises RunNotFound or RunAmbiguous."""
+    api = OperatorApi(connect(arguments))
+    found = api.find_quarantined(arguments.run, _collections(arguments))
+    executions = {one[0]: api.describe(api.retry(one)) for one in found}
+    if arguments.json:
+        print_json(
+            {
+                "runs": [_run_json(one) for one in found],
+                "executions": {collection: execution.to_json() for collection, execution in executions.items()},
+            }
+        )
+        return 0
+    for collection, run in found:
+        stdout_console().print(
+            Text(f"Run {run.run_id} of {collection} is PENDING again; started {executions[collection].name}")
+        )
+    return 0
+
+
+def quarantine_drop(arguments: Namespace) -> int:
+    """Raises RunNotFound, RunAmbiguous or Declined."""
+    require_answer(arguments)
+    api = OperatorApi(connect(arguments))
+    found = api.find_quarantined(arguments.run, _collections(arguments))
+    run_id = found[0][1].run_id
+    if not arguments.json:
+        for collection, run in found:
+            stdout_console().print(Text(f"{collection}: run {run_id} of {run.receipt.key}: {run.error}: {run.message}"))
+    confirm(arguments, "Give it up for good?")
+    states = {one[0]: api.drop(one, arguments.why) for one in found}
+    if arguments.json:
+        print_json({"runs": [_run_json(one) for one in found], "states": states})
+        return 0
+    for collection, state in states.items():
+        now = "its item is gone" if state is None else f"it is {state}"
+        stdout_console().print(Text(f"Run {run_id} left the quarantine of {collection}; {now}."))
+    return 0
+
+
+def _collections(arguments: Namespace) -> list[str]:
+    return [arguments.collection] if arguments.collection else list(COLLECTIONS)
+
+
+def _run_json(quarantined: Waiting) -> dict[str, Any]:
+    collection, run = quarantined
+    return {**asdict(run), "collection": collection, "receipt": run.receipt.key}

@@ -1,0 +1,168 @@
+"""The options of each command: positional arguments, flags, defaults, and a line of help for each."""
+
+import argparse
+
+from receipt_dynamo_stream.names import COLLECTIONS
+
+from operate.models import RESULTS, UNHEALED
+
+_VERSION = "a version number or a snapshot id, from `compaction versions`"
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1; argparse says what it refuses."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """A TCP port, 0 for any free one."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number up to 65535")
+    return int(text)
+
+
+def demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--receipts", type=positive, default=40, metavar="N", help="sample receipts (default: 40)")
+    parser.add_argument("--shards", type=positive, default=1, metavar="K", help="shards per collection (default: 1)")
+    parser.add_argument("--seed", type=int, default=7, metavar="S", help="another seed, other receipts (default: 7)")
+
+
+def up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--shards", type=positive, default=1, metavar="K", help="shards per collection (default: 1)")
+    parser.add_argument("--sample", type=positive, metavar="N", help="begin with N sample receipts")
+    parser.add_argument("--port", type=port, metavar="PORT", help="of the console (default: 8765, or a free one)")
+    parser.add_argument("--no-console", action="store_true", help="do not serve the console")
+
+
+def console(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=port, metavar="PORT", help="where to serve (default: 8765, or a free one)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="another address than loopback; visitors need a token"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name that browsers may call it by, such as a proxy's; may be repeated",
+    )
+    parser.add_argument("--read-only", action="store_true", help="nothing can be started, stopped or changed")
+
+
+def none(parser: argparse.ArgumentParser) -> None:
+    """Only what every command takes."""
+
+
+def history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
+    parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
+    parser.add_argument("--all", action="store_true", help="also those that had nothing pending or coalesced")
+    results = (UNHEALED, *RESULTS)
+    parser.add_argument("--status", choices=results, metavar="RESULT", help=f"only these: {', '.join(results)}")
+
+
+def start(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument(
+        "--mode",
+        choices=("compact", "plan"),
+        default="compact",
+        help="compact merges what is pending (default); plan waits and shows what it would merge, changing nothing",
+    )
+    parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
+
+
+def rerun(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("execution", metavar="EXECUTION", help="name, beginning of a name, or ARN, from the history")
+    parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
+
+
+def reconcile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    parser.add_argument("--image", metavar="ID", help="only the receipts of this image")
+
+
+def query(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument("text", nargs="?", metavar="TEXT", help="what to look for (on a local stack)")
+    parser.add_argument("--vector", metavar="FILE", help="a JSON array of floats to look for instead of a text")
+    parser.add_argument("-n", type=positive, default=5, metavar="N", help="how many records to show (default: 5)")
+    parser.add_argument("--version", metavar="VERSION", help=f"{_VERSION} (default: the current one)")
+    parser.add_argument("--where", metavar="JSON", help="only records that match this Chroma filter of metadata")
+
+
+def versions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
+    parser.add_argument("--all", action="store_true", help="also what lost attempts left, which was never published")
+
+
+def compare(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    for name in ("older", "newer"):
+        parser.add_argument(name, metavar=name.upper(), help=_VERSION)
+    parser.add_argument("--limit", type=positive, default=10, metavar="N", help="how many of each kind (default: 10)")
+
+
+def verify(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument("version", nargs="?", metavar="VERSION", help=f"{_VERSION} (default: the current one)")
+
+
+def rollback(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument("version", metavar="VERSION", help=_VERSION)
+    _yes(parser)
+
+
+def pin(parser: argparse.ArgumentParser) -> None:
+    unpin(parser)
+    parser.add_argument("--why", default="pinned by an operator", metavar="TEXT", help="shown beside the version")
+
+
+def unpin(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument("version", metavar="VERSION", help=_VERSION)
+
+
+def expire(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument("--apply", action="store_true", help="mark and delete; without it only say what would be")
+    _yes(parser)
+
+
+def pause(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument("--why", default="paused by an operator", metavar="TEXT", help="shown by `status`")
+
+
+def resume(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
+
+
+def quarantine_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+
+
+def quarantine_retry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="id, or beginning of an id, from `compaction quarantine list`")
+    parser.add_argument(
+        "--collection", choices=COLLECTIONS, metavar="COLLECTION", help="only there (default: wherever it is)"
+    )
+
+
+def quarantine_drop(parser: argparse.ArgumentParser) -> None:
+    quarantine_retry(parser)
+    parser.add_argument("--why", default="by an operator", metavar="TEXT", help="written into the run's error")
+    _yes(parser)
+
+
+def _collection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("collection", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
+
+
+def _yes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal")

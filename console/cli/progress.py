@@ -1,0 +1,56 @@
+"""How a long piece of work tells a person what it does, on stderr: rich where a terminal is, plain lines elsewhere."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from rich.console import Console
+from rich.text import Text
+
+from console.cli.tables import fitting_table
+from operate.wording import short_record
+
+
+def stdout_console() -> Console:
+    """The answer goes here."""
+    return Console(highlight=False)
+
+
+def stderr_console() -> Console:
+    """Everything that is not the answer goes here, so that `--json` leaves stdout to scripts."""
+    return Console(stderr=True, highlight=False)
+
+
+def spinner(console: Console, text: str) -> AbstractContextManager[object]:
+    """Shown while something is waited for, on a terminal only: errors stay the only line elsewhere."""
+    return console.status(Text(text)) if console.is_terminal else nullcontext()
+
+
+class Progress:
+    """Tells acts, sentences and tables, and shows a spinner while something is waited for."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._acts = 0
+
+    def act(self, title: str) -> None:
+        """Begin the next act."""
+        self._acts += 1
+        self._console.print()
+        self._console.print(Text(f"{self._acts}. {title}", style="bold"))
+
+    def say(self, text: str) -> None:
+        """One sentence."""
+        self._console.print(Text(text))
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Values of any kind, a row each. Record ids are shortened; a table that is too wide is shown on its side."""
+        short = [[short_record(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        self._console.print(fitting_table(title, columns, short, width=self._console.width))
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """A spinner, gone when the work is done; elsewhere a line that stays."""
+        if not self._console.is_terminal:
+            self._console.print(Text(f"{text} …"))
+        with spinner(self._console, text):
+            yield

@@ -1,0 +1,110 @@
+"""Versions, rollbacks, expiry and quarantine as tables, readable at 80 columns."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from receipt_dynamo_stream.control.quarantine import QuarantinedRun
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from console.cli.tables import WIDE, failure_line, new_table, plain_table
+from operate.lineage import Version
+from operate.models import Execution, parse_time
+from operate.operator_api import Expiry
+from operate.wording import age, cause_text, number, short_name, short_receipt, size
+
+_COUNTS = (("added", "+"), ("replaced", "="), ("updated", "~"), ("removed", "-"))
+_SHORT_ID = 8
+
+
+def changed(counts: Mapping[str, int]) -> str:
+    """What a merge did to records: `+120 =3 ~7 -2` added, replaced, updated, removed; `-` when nothing is known."""
+    return " ".join(f"{sign}{counts[name]:,}" for name, sign in _COUNTS if counts.get(name)) or "-"
+
+
+def versions_table(
+    collection: str, versions: Sequence[Version], now: datetime, *, width: int, ids: bool = False
+) -> Table:
+    """From HEAD back. A narrow terminal gets either the executions or, with `ids`, the snapshot ids; a wide one all."""
+    wide = width >= WIDE
+    table = new_table(collection)
+    table.add_column("Version", justify="right", no_wrap=True)
+    table.add_column("State", overflow="fold")
+    for name in ("Records", "Size", "Made"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("Changed", overflow="fold")
+    if wide or not ids:
+        table.add_column("By", no_wrap=True, overflow="fold")
+    if wide or ids:
+        table.add_column("Snapshot", no_wrap=True)
+    for version in versions:
+        cells: list[RenderableType] = [str(version.version), _state(version, wide=wide), number(version.records)]
+        cells += [size(version.bytes), age(version.made_at, now)]
+        cells += [changed(version.counts)] if wide else []
+        cells += [Text(short_name(version.execution) or "-")] if wide or not ids else []
+        cells += [version.snapshot_id] if wide or ids else []
+        table.add_row(*cells)
+    return table
+
+
+def _state(version: Version, *, wide: bool) -> Text:
+    text = Text(version.state, style="green" if version.state == "current" else "")
+    if version.state == "current" and not version.readers:
+        text.append(", not yet with readers")
+    if version.state != "current" and version.readers:
+        text.append(", readers see it")
+    if version.pinned is not None:
+        text.append(f", pinned: {version.pinned}" if wide else ", pinned")
+    return text
+
+
+def rollback_table(collection: str, current: Version, target: Version, now: datetime) -> Table:
+    """What a rollback will do."""
+    difference = target.records - current.records
+    facts: list[tuple[str, object]] = [
+        ("From", f"version {current.version}, {current.records:,} records, {age(current.made_at, now)}"),
+        ("To what was", f"version {target.version}, {target.records:,} records, {age(target.made_at, now)}"),
+        ("Records", f"{difference:+,}"),
+        ("Published as", f"version {current.version + 1}"),
+        ("Afterwards", "paused, until it is resumed"),
+    ]
+    return plain_table(f"A rollback of {collection}", ("", ""), facts)
+
+
+def expiry_table(collection: str, expiry: Expiry) -> Table:
+    """What expiry did, or would do."""
+    would = "would " if expiry.dry_run else ""
+    facts = [
+        (f"Versions {would + 'be ' if would else ''}marked EXPIRED", number(expiry.expired)),
+        (f"Manifests {would + 'be ' if would else ''}deleted", number(expiry.manifests)),
+        (f"Shard directories {would + 'be ' if would else ''}deleted", number(expiry.shards)),
+        (f"Staging folders {would + 'be ' if would else ''}deleted", number(expiry.staging)),
+        ("Bytes on EFS and S3", size(expiry.bytes)),
+    ]
+    return plain_table(f"Expiry of {collection}{' (dry run)' if expiry.dry_run else ''}", ("", ""), facts)
+
+
+def no_expiry_line(execution: Execution) -> str:
+    """Why an execution of mode expire has no answer."""
+    if execution.status != "succeeded":
+        return failure_line(execution)
+    return f"{short_name(execution.name)} did not get to expiry: it ended {execution.result}"
+
+
+def quarantine_table(collection: str, runs: Sequence[QuarantinedRun], now: datetime, *, width: int) -> Table:
+    """The runs that wait for a person. A narrow terminal gets enough of their ids to give them back."""
+    table = new_table(collection)
+    table.add_column("Run", no_wrap=True)
+    table.add_column("Receipt", no_wrap=True)
+    table.add_column("Since", justify="right", no_wrap=True)
+    table.add_column("Why", overflow="fold")
+    for run in runs:
+        table.add_row(
+            Text(run.run_id if width >= WIDE else run.run_id[:_SHORT_ID]),
+            Text(short_receipt(run.receipt.image_id, run.receipt.receipt_id)),
+            age(parse_time(run.quarantined_at), now),
+            Text(f"{run.error}: {cause_text(run.message)}"),
+        )
+    return table

@@ -1,0 +1,234 @@
+"""Values as text and tables, readable at 80 columns; what a colour says, a word says too.
+
+Texts that come from a stack (names, errors, documents) are wrapped in `Text`: brackets in them are never markup.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from operate.models import FENCED, CollectionStatus, Execution, PlanPreview
+from operate.wording import age, cause_text, duration, number, short_name, short_record
+
+if TYPE_CHECKING:
+    from operate.contents.query import Answer
+    from operate.execution_list import Listed
+
+WIDE = 100
+"""From this many columns on, tables show what can be left out."""
+
+STYLES = {
+    "published": "green",
+    "current": "green",
+    "rolled_back": "green",
+    "verified": "green",
+    "running": "cyan",
+    "behind": "yellow",
+    "paused": "yellow",
+    FENCED: "yellow",
+    "aborted": "yellow",
+    "failed": "bold red",
+    "timed_out": "bold red",
+}
+_WORD_WIDTH = 24  # a longer word, an id or a path, may be broken
+
+
+def word(text: str) -> Text:
+    """A status word: `timed_out` reads `timed out`."""
+    return Text(text.replace("_", " "), style=STYLES.get(text, ""))
+
+
+def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table of any values; columns of numbers only are aligned right."""
+    body = [[cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row] for row in rows]
+    table = new_table(title)
+    table.show_header = any(columns)
+    for index, column in enumerate(columns):
+        numeric = bool(body) and all(_is_number(row[index].plain) for row in body)
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in body:
+        table.add_row(*row)
+    return table
+
+
+def fitting_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, width: int) -> Table:
+    """The table, or the table on its side when its columns would have to break words: few rows with many values."""
+    lines = [columns, *([_cell(cell) for cell in row] for row in rows)]
+    needed = sum(max(map(_longest_word, column)) for column in zip(*lines, strict=True)) + 3 * len(columns)
+    if needed <= width or len(rows) >= len(columns):
+        return plain_table(title, columns, rows)
+    first, *others = zip(*([columns, *rows]), strict=True)
+    return plain_table(title, [str(cell) for cell in first], others)
+
+
+def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
+    """One column per collection, one row per fact: readable in any width. Rare facts are said only when true."""
+    facts: list[tuple[str, Callable[[CollectionStatus], Text | str], bool]] = [  # name, how to say it, whether to
+        (
+            "Problem",
+            lambda s: Text(s.problem or "none", style="bold red" if s.problem else ""),
+            any(s.problem for s in statuses),
+        ),
+        ("State", lambda s: word(s.state), True),
+        ("Paused", lambda s: s.paused or "no", any(s.paused is not None for s in statuses)),
+        ("Version", lambda s: f"{s.version} ({age(s.committed_at, now)})" if s.version else "none yet", True),
+        (
+            "Readers see",
+            lambda s: f"version {s.projected_version}",
+            any(s.projected_version < s.version for s in statuses),
+        ),
+        ("Records", lambda s: number(s.records), True),
+        ("Pending receipts", lambda s: number(s.pending), True),
+        ("Behind by", lambda s: duration(s.behind_seconds) if s.pending else "nothing", True),
+        ("Quarantined runs", lambda s: number(s.quarantined), True),
+        ("Lease", lambda s: _lease(s, now), True),
+        (
+            "Another round",
+            lambda s: "asked for" if s.rerun is not None else "no",
+            any(s.rerun is not None for s in statuses),
+        ),
+        ("Fencing token", lambda s: number(s.fence), True),
+        ("Shards", lambda s: number(s.shards), True),
+        ("Last execution", lambda s: _last(s.last_execution, now), True),
+    ]
+    table = new_table("")
+    table.add_column("")
+    for status in statuses:
+        table.add_column(Text(status.collection), overflow="fold")
+    for name, say, worth_saying in facts:
+        if worth_saying:
+            table.add_row(name, *(_text(say(status)) for status in statuses))
+    return table
+
+
+def history_table(rows: Sequence["Listed"], now: datetime, *, width: int) -> Table:
+    """Newest first. The name tells collection and trigger; a wide terminal gets the modes and the causes too."""
+    wide = width >= WIDE
+    table = new_table("")
+    table.add_column("Execution", no_wrap=True)
+    table.add_column("Result", overflow="fold")
+    if wide:
+        table.add_column("Mode", no_wrap=True)
+    for name in ("Version", "Started", "Took"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("Cause", overflow="fold")
+    for row in rows:
+        execution, result = row.execution, _result(row.execution)
+        if row.healed_by is not None:
+            result.append(" (healed)", style="default not bold")
+        cells: list[RenderableType] = [Text(short_name(execution.name)), result]
+        cells += [Text(execution.mode or "-")] if wide else []
+        cells += [number(execution.version), age(execution.started_at, now), duration(execution.seconds(now))]
+        cells += [Text(cause_text(execution.cause))] if wide else []
+        table.add_row(*cells)
+    return table
+
+
+def execution_line(execution: Execution, now: datetime) -> Text:
+    """What became of one execution, in a line."""
+    line = Text.assemble(f"{short_name(execution.name)}: ", word(execution.result))
+    if execution.version is not None:
+        line.append(f" version {execution.version}")
+    return line.append(f" after {duration(execution.seconds(now))}")
+
+
+def failure_line(execution: Execution) -> str:
+    """One line of an execution that did not succeed: its error and cause, newlines folded."""
+    why = ": ".join(part for part in (execution.error, cause_text(execution.cause)) if part)
+    return f"{short_name(execution.name)} {execution.result.replace('_', ' ')}{': ' + why if why else ''}"
+
+
+def preview_table(preview: PlanPreview) -> Table:
+    """What a compaction would do now, without doing it."""
+    facts: list[tuple[str, object]] = [
+        ("Base version", preview.base_version or "none yet"),
+        ("Next version", preview.version if preview.version is not None else "none: nothing is pending"),
+        ("Receipts", len(preview.receipts)),
+        ("Runs", preview.runs),
+        ("Shards touched", len(preview.shards)),
+        ("More in later rounds", preview.more),
+    ]
+    if preview.wait_seconds > 0:
+        facts.append(("Waits for the interval", duration(preview.wait_seconds)))
+    return plain_table(f"A compaction of {preview.collection} would merge", ("", ""), facts)
+
+
+def answer_table(answer: "Answer", *, width: int) -> Table:
+    """The nearest records, best first. A narrow terminal gets short ids and no shards; `--json` has all."""
+    table = new_table(f"{answer.collection}, version {answer.version}")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("Distance", justify="right", no_wrap=True)
+    table.add_column("Document", overflow="fold")
+    table.add_column("Merchant", overflow="fold")
+    table.add_column("Labels", overflow="fold")
+    if width >= WIDE:
+        table.add_column("Shard", justify="right", no_wrap=True)
+    table.add_column("Record", overflow="fold", no_wrap=width < WIDE)
+    for hit in answer.hits:
+        table.add_row(
+            str(hit.rank),
+            f"{hit.distance:.3f}",
+            Text(hit.document or "-"),
+            Text(hit.merchant or "-"),
+            Text(", ".join(hit.labels) or "-"),
+            *([str(hit.shard), Text(hit.id)] if width >= WIDE else [Text(short_record(hit.id))]),
+        )
+    return table
+
+
+def new_table(title: str) -> Table:
+    """An empty table in the style of all."""
+    table = Table(title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    if title:
+        table.title = Text(title, style="bold")
+        table.min_width = cell_len(title) + 2  # or the title would be folded to the width of a small table
+    return table
+
+
+def _lease(status: CollectionStatus, now: datetime) -> str:
+    if status.holder is None:
+        return "free"
+    since = status.holder_since or now
+    return f"{short_name(status.holder.rpartition(':')[2])} (for {duration(round((now - since).total_seconds()))})"
+
+
+def _last(execution: Execution | None, now: datetime) -> Text:
+    if execution is None:
+        return Text("none yet")
+    return Text.assemble(word(execution.result), f" ({age(execution.started_at, now)})")
+
+
+def _result(execution: Execution) -> Text:
+    result = word(execution.result)
+    if execution.error and execution.result != FENCED:
+        result.append(f": {execution.error}", style="default not bold")
+    return result
+
+
+def _text(value: Text | str) -> Text:
+    return value if isinstance(value, Text) else Text(value)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _longest_word(text: str) -> int:
+    return max((min(cell_len(part), _WORD_WIDTH) for part in text.split()), default=1)
+
+
+def _is_number(text: str) -> bool:
+    return text == "-" or text.replace(",", "").replace(".", "", 1).removeprefix("-").isdigit()

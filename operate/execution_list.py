@@ -1,0 +1,218 @@
+"""The list of executions: what was recorded and what Step Functions knows by now, newest first, filtered and paged.
+
+The recorded rows outlive Step Functions' own list and can be paged by time; but they are written by events, so the
+newest of them may lack or lag. The first page therefore asks Step Functions too, and believes it.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from receipt_dynamo_stream.control.versions import VersionRow
+from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.round.report import MergeCounts
+
+from operate.errors import ExecutionNotFound
+from operate.executions_api import ExecutionsApi
+from operate.models import FAILURES, IDLE, UNHEALED, Execution, heals, recorded_execution
+
+PAGE = 50
+LOOKED_AT = 2_000
+"""How many executions one page looks at before it stops looking for more that fit."""
+_ROWS = 100
+_PAGES_TO_HEALING = 5
+_LEEWAY = timedelta(seconds=1)  # a row's start is written in milliseconds
+_PARTITIONS = (*COLLECTIONS, "unknown")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which executions are asked for. `result` is one of `operate.models.RESULTS` or UNHEALED; times are aware UTC;
+    `text` is looked for in names, errors and causes; `idle` shows those that had nothing to do too."""
+
+    collection: str | None = None
+    result: str | None = None
+    trigger: str | None = None
+    mode: str | None = None
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    idle: bool = False
+
+    def fits(self, one: Execution) -> bool:
+        """Whether an execution is asked for, but for UNHEALED, which takes looking at later ones."""
+        unhealed = self.result == UNHEALED and one.result in FAILURES
+        return (
+            self.collection in (None, one.collection)
+            and (self.result in (None, one.result) or self.result == one.status == "succeeded" or unhealed)
+            and self.trigger in (None, one.trigger)
+            and self.mode in (None, one.mode)
+            and (self.since is None or one.started_at >= self.since)
+            and (self.until is None or one.started_at <= self.until)
+            and self.text.casefold() in " ".join(filter(None, (one.name, one.error, one.cause))).casefold()
+        )
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What an execution's versions brought, all of its rounds together."""
+
+    versions: tuple[int, ...] = ()
+    receipts: int = 0
+    counts: MergeCounts = field(default_factory=MergeCounts)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of the list. `healed_by` did later what this one failed to do."""
+
+    execution: Execution
+    merged: Merged | None = None
+    healed_by: Execution | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The execution as plain values, and the name of the one that healed it."""
+        return {**self.execution.to_json(), "healed_by": self.healed_by.name if self.healed_by else None}
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """`folded` executions had nothing to do and are not shown. `older` begins the next page, None at the end."""
+
+    rows: tuple[Listed, ...]
+    folded: int
+    looked_at: int
+    older: str | None
+
+
+class Listing:
+    """Pages of executions."""
+
+    def __init__(self, api: ExecutionsApi) -> None:
+        self._api = api
+
+    def page(self, wanted: Wanted, before: str | None = None, limit: int = PAGE, *, live: bool = True) -> ListPage:
+        """At most `limit` executions that fit, older than the sort key `before`.
+
+        `live` asks Step Functions for the newest too, on the first page.
+        """
+        shown: list[Listed] = []
+        folded = looked_at = 0
+        older = None
+        for one in self._newest_first(wanted, before, live=live):
+            looked_at += 1
+            if wanted.fits(one):
+                if one.result in IDLE and not wanted.idle and wanted.result is None:
+                    folded += 1
+                elif (healed_by := self.healed_by(one)) is None or wanted.result != UNHEALED:
+                    shown.append(Listed(one, healed_by=healed_by))
+            if len(shown) == limit or looked_at == LOOKED_AT:
+                older = sort_key(one)
+                break
+        return ListPage(self._with_merged(shown), folded, looked_at, older)
+
+    def healed_by(self, failed: Execution) -> Execution | None:
+        """The first later execution that did what this one failed to do."""
+        if failed.result not in FAILURES or failed.collection is None:
+            return None
+        after: str | None = sort_key(failed)
+        for _ in range(_PAGES_TO_HEALING):
+            page = self._api.recorded(failed.collection, after=after, newest_first=False, limit=_ROWS)
+            for row in page.rows:
+                if heals(later := recorded_execution(row), failed):
+                    return later
+            if (after := page.next_key) is None:
+                break
+        return None
+
+    def recent(self, collection: str, count: int) -> list[Execution]:
+        """The newest executions of a collection, idle ones too."""
+        wanted = Wanted(collection=collection, idle=True)
+        fitting = (one for one in self._newest_first(wanted, None, live=True) if wanted.fits(one))
+        return [one for one, _ in zip(fitting, range(count), strict=False)]
+
+    def _newest_first(self, wanted: Wanted, before: str | None, *, live: bool) -> Iterator[Execution]:
+        listed = self._live(wanted.collection) if live and before is None else {}
+        if before is None and wanted.until is not None:
+            before = f"{wanted.until.isoformat()}~"
+        after = wanted.since.isoformat() if wanted.since is not None else None
+        partitions = [wanted.collection] if wanted.collection else _PARTITIONS
+        streams = [self._recorded(partition, before, after) for partition in partitions]
+        unrecorded = self._unrecorded(listed, partitions)
+        for one in heapq.merge(*streams, unrecorded, key=sort_key, reverse=True):
+            yield self._believe(one, listed)
+
+    def _recorded(self, collection: str, before: str | None, after: str | None) -> Iterator[Execution]:
+        while True:
+            page = self._api.recorded(collection, before=before, after=after, limit=_ROWS)
+            yield from map(recorded_execution, page.rows)
+            if (before := page.next_key) is None:
+                return
+
+    def _live(self, collection: str | None) -> dict[str, Execution]:
+        """By name: what Step Functions lists last, and all that runs, but what its name says to be of another
+        collection."""
+        listed = (*self._api.newest(), *self._api.running())
+        return {one.name: one for one in listed if collection is None or one.collection in (None, collection)}
+
+    def _unrecorded(self, live: dict[str, Execution], partitions: Sequence[str]) -> Iterator[Execution]:
+        """What Step Functions lists and no row tells yet, newest first; each is described when it is reached."""
+        if not live:
+            return
+        oldest = min(one.started_at for one in live.values()) - _LEEWAY
+        recorded = {one.name for partition in partitions for one in self._recorded(partition, None, oldest.isoformat())}
+        missing = [one for one in live.values() if one.name not in recorded]
+        for one in sorted(missing, key=sort_key, reverse=True):
+            with suppress(ExecutionNotFound):
+                yield self._api.describe(one.arn)
+
+    def _believe(self, one: Execution, live: dict[str, Execution]) -> Execution:
+        """The execution as Step Functions knows it, if its row lags: the event of its end may never have come."""
+        now = live.get(one.name)
+        if (now.status if now else "not running") != one.status and (now is not None or one.status == "running"):
+            with suppress(ExecutionNotFound):
+                return self._api.describe(one.arn)
+        return one
+
+    def _with_merged(self, rows: list[Listed]) -> tuple[Listed, ...]:
+        """Add what each merged, by one query per collection for all of them together."""
+        merged: dict[str, Merged] = {}
+        for collection in COLLECTIONS:
+            numbers = [
+                row.execution.version
+                for row in rows
+                if (row.execution.collection, row.execution.outcome) == (collection, "published")
+                and row.execution.version is not None
+            ]
+            if numbers:
+                first = max(1, min(numbers) - _ROWS)  # an execution has at most that many rounds
+                merged |= merged_by(self._api.version_rows(collection, first, max(numbers)))
+        return tuple(replace(row, merged=merged.get(row.execution.name)) for row in rows)
+
+
+def merged_by(rows: list[VersionRow]) -> dict[str, Merged]:
+    """What each execution, by its name, brought with the versions of these rows."""
+    merged: dict[str, Merged] = {}
+    for row in sorted(rows, key=lambda row: row.snapshot_id):
+        if row.committed_at is None:
+            continue
+        name = row.execution.rpartition(":")[2]
+        known = merged.get(name, Merged())
+        merged[name] = Merged(
+            (*known.versions, row.version), known.receipts + (row.receipts or 0), known.counts + counts_of(row)
+        )
+    return merged
+
+
+def counts_of(row: VersionRow) -> MergeCounts:
+    """The counts of a row as numbers by name; a rollback has none."""
+    names = MergeCounts.__dataclass_fields__
+    return MergeCounts(**{name: count for name, count in row.counts.items() if name in names})
+
+
+def sort_key(one: Execution) -> str:
+    """The execution's key among the recorded rows."""
+    return f"{one.started_at.isoformat()}#{one.name}"

@@ -1,0 +1,71 @@
+"""How values read, in a terminal and on a page: durations, numbers, sizes, short names. Plain text, no terminal."""
+
+import json
+import re
+from contextlib import suppress
+from datetime import datetime
+
+from operate.models import EXECUTION_NAME
+
+_RECORD_ID = re.compile(r"IMAGE#(?P<image>[^#\s]+)#RECEIPT#(?P<receipt>\d+)#LINE#(?P<line>\d+)(?:#WORD#(?P<word>\d+))?")
+_REPORTED = re.compile(r'\{\s*"errorMessage":\s*"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)')
+_UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0))
+_SIZES = ("B", "KB", "MB", "GB", "TB")
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`."""
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds / size)} {unit}"
+    return f"{seconds:.1f} s" if 0 < seconds < 9.95 else f"{max(seconds, 0):.0f} s"
+
+
+def age(moment: datetime | None, now: datetime) -> str:
+    """How long ago; `-` when it never was. A clock that runs a little ahead of ours is `0 s ago`."""
+    if moment is None:
+        return "-"
+    seconds = (now - moment).total_seconds()
+    return f"{seconds:.0f} s ago" if 0 <= seconds < 59.5 else f"{duration(max(seconds, 0))} ago"
+
+
+def number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def size(count: int) -> str:
+    """`0 B`, `12 KB`, `1.4 MB`, in steps of 1,000."""
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(_SIZES) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.1f} {_SIZES[unit]}" if unit and value < 9.95 else f"{value:.0f} {_SIZES[unit]}"
+
+
+def short_name(name: str) -> str:
+    """Enough of an execution's name to tell it apart and to give it back to `rerun`."""
+    named = EXECUTION_NAME.fullmatch(name)
+    return f"{named['collection']}-{named['trigger']}-{named['unique'][:8]}" if named else name
+
+
+def short_record(record_id: str) -> str:
+    """`IMAGE#3f52804b-…#RECEIPT#00001#LINE#00004#WORD#00002` as `3f52804b 1/4/2`: image, receipt, line, word."""
+    parts = _RECORD_ID.fullmatch(record_id)
+    if parts is None:
+        return record_id
+    numbers = [int(part) for part in parts.group("receipt", "line", "word") if part is not None]
+    return short_receipt(parts["image"], *numbers)
+
+
+def short_receipt(image_id: str, *numbers: int) -> str:
+    """`3f52804b 1`: enough of the image's id, then the receipt, and line and word if given."""
+    return f"{image_id[:8]} {'/'.join(map(str, numbers))}"
+
+
+def cause_text(cause: str | None) -> str:
+    """A cause in one line. A Lambda's is JSON with its stack trace in it: its message is enough. Rows of the history
+    keep the beginning of that only."""
+    text = cause or ""
+    if reported := _REPORTED.match(text):
+        with suppress(ValueError):
+            text = json.loads(f'"{reported[1]}"')
+    return " ".join(text.split())

@@ -1,0 +1,160 @@
+"""EXECUTIONS rows of the control table: how executions began and ended, which outlives Step Functions' own 90 days.
+
+Best effort: the protocol never reads these rows. Who writes and who reads them finds the attributes' names here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
+from receipt_dynamo_stream.conditions import update_if
+
+RUNNING: Final = "RUNNING"
+UNKNOWN_COLLECTION: Final = "unknown"
+"""Where executions are whose input names no collection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionRow:
+    """One execution, as its latest status event told it.
+
+    status is Step Functions' own. outcome and version (of the snapshot that it published) are from its output;
+    snapshot_id is what its input named, for modes verify and rollback. It has an outcome or an error, never both.
+    """
+
+    collection: str
+    name: str
+    arn: str
+    status: str
+    started_at: str
+    ended_at: str | None = None
+    mode: str = "compact"
+    trigger: str = "operator"
+    outcome: str | None = None
+    version: int | None = None
+    snapshot_id: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The sort key: rows of a collection sort by their start."""
+        return f"{self.started_at}#{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows in the order that was asked for. next_key goes on from here: as `before` when the newest came first, else as
+    `after`; None at the end."""
+
+    rows: tuple[ExecutionRow, ...]
+    next_key: str | None
+
+
+def put_execution(client: Any, table: str, row: ExecutionRow) -> bool:
+    """Write a row as it is now; attributes that it does not have any more go (a redriven execution failed first).
+
+    False, and nothing written, for what is older than the row: events come twice and in any order, so a start never
+    overwrites an end, nor an end a later one.
+    """
+    attributes = _attributes(row)
+    gone = [name for name in _ATTRIBUTES if name not in attributes]
+    condition = "attribute_not_exists(PK)"
+    if row.status != RUNNING:
+        condition = "attribute_not_exists(ended_at)" + (" OR ended_at <= :ended_at" if row.ended_at else "")
+    update = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes)
+    if gone:
+        update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+    applied, _ = update_if(
+        client,
+        table=table,
+        key={"PK": string(_partition(row.collection)), "SK": string(row.key)},
+        condition=condition,
+        UpdateExpression=update,
+        ExpressionAttributeNames={f"#{name}": name for name in _ATTRIBUTES},
+        ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
+    )
+    return applied
+
+
+def list_executions(
+    client: Any,
+    table: str,
+    collection: str,
+    *,
+    after: str | None = None,
+    before: str | None = None,
+    newest_first: bool = True,
+    limit: int,
+) -> Page:
+    """At most `limit` rows between two sort keys, both left out themselves, by one Query that reads little more.
+
+    A time, or the beginning of one, is a bound too. A page may be shorter than `limit` where DynamoDB's own bound of
+    1 MB cuts it; only next_key tells the end. Not a consistent read: a row of this moment may be missing.
+    """
+    if limit < 1:
+        raise ValueError(f"a page of {limit} rows")
+    if after is not None and before is not None and after >= before:
+        return Page((), None)
+    condition, bounds = _between(after, before)
+    answer = client.query(
+        TableName=table,
+        KeyConditionExpression="PK = :pk" + condition,
+        ExpressionAttributeValues={":pk": string(_partition(collection)), **bounds},
+        ScanIndexForward=not newest_first,
+        Limit=limit + 3,  # one tells whether there are more, two may be the bounds themselves
+    )
+    rows = [_row(collection, item) for item in answer["Items"] if text_of(item, "SK") not in (after, before)]
+    shown = tuple(rows[:limit])
+    if len(rows) > limit:
+        return Page(shown, shown[-1].key)
+    last = answer.get("LastEvaluatedKey")
+    return Page(shown, last["SK"]["S"] if last else None)
+
+
+_ATTRIBUTES: Final = tuple(field.name for field in fields(ExecutionRow) if field.name != "collection")
+
+
+def _partition(collection: str) -> str:
+    return f"EXECUTIONS#{collection}"
+
+
+def _attributes(row: ExecutionRow) -> dict[str, Item]:
+    values = {name: getattr(row, name) for name in _ATTRIBUTES}
+    return {
+        name: number(value) if isinstance(value, int) else string(value)
+        for name, value in values.items()
+        if value not in (None, "")
+    }
+
+
+def _row(collection: str, item: Item) -> ExecutionRow:
+    values: Mapping[str, Any] = {name: text_of(item, name) for name in _ATTRIBUTES}
+    started_at, _, name = (text_of(item, "SK") or "").partition("#")
+    defaults = {
+        "name": name,
+        "started_at": started_at,
+        "arn": "",
+        "status": RUNNING,
+        "mode": "compact",
+        "trigger": "operator",
+    }
+    return ExecutionRow(
+        **{
+            "collection": collection,
+            **values,
+            **{key: value for key, value in defaults.items() if values[key] is None},
+            "version": int_of(item, "version") if "version" in item else None,
+        }
+    )
+
+
+def _between(after: str | None, before: str | None) -> tuple[str, dict[str, Any]]:
+    """The condition on the sort key. DynamoDB takes one only: two bounds are a BETWEEN, which includes both."""
+    bounds = {name: string(value) for name, value in ((":after", after), (":before", before)) if value is not None}
+    if len(bounds) == 2:
+        return " AND SK BETWEEN :after AND :before", bounds
+    if after is not None:
+        return " AND SK > :after", bounds
+    return (" AND SK < :before", bounds) if before is not None else ("", bounds)

@@ -1,0 +1,121 @@
+"""Quarantine: where a bad run waits for a person, per run: it must not hide a good one of the same receipt.
+
+A run that left, because a person retried or dropped it, keeps its item: the item carries the order of the round that
+refused the run (see runs), so that a late duplicate of that round does not bring back what a person decided.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from receipt_dynamo_stream.attributes import Item, string, text_of
+from receipt_dynamo_stream.conditions import query_all, update_if
+from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.runs import MESSAGE_LENGTH, reset_run
+
+MERGE_KEEPS_FAILING = "MergeKeepsFailing"
+"""Error name of runs whose receipt was planned alone again and again and never settled."""
+
+RETRY_REASON = "RETRY COMPACTION_RUN"
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRun:
+    """A run that was refused: error is the name of the error class, message says what was wrong."""
+
+    run_id: str
+    receipt: ReceiptId
+    error: str
+    message: str
+    quarantined_at: str
+
+
+class Quarantine:
+    """The quarantined runs of one collection, `QUARANTINE#{collection}` in the control table."""
+
+    def __init__(self, client: Any, control_table: str, collection: str) -> None:
+        self._client = client
+        self._table = control_table
+        self._pk = f"QUARANTINE#{collection}"
+        self.collection = collection
+
+    def put(self, run_id: str, receipt: ReceiptId, error: str, message: str, now: str, *, order: str) -> bool:
+        """Quarantine a run; order is the settle_order of the round that refuses it, and the newest round has the say.
+
+        False when this round or a newer one quarantined the run before, whether it is still there or has left.
+        """
+        applied, _ = update_if(
+            self._client,
+            table=self._table,
+            key=self._key(run_id),
+            condition="attribute_not_exists(settle_order) OR settle_order < :order",
+            UpdateExpression="SET receipt = :receipt, #error = :error, message = :message, quarantined_at = :now,"
+            " settle_order = :order REMOVE left_at",
+            ExpressionAttributeNames={"#error": "error"},
+            ExpressionAttributeValues={
+                ":receipt": string(receipt.key),
+                ":error": string(error),
+                ":message": string(message[:MESSAGE_LENGTH]),
+                ":now": string(now),
+                ":order": string(order),
+            },
+        )
+        return applied
+
+    def list(self) -> list[QuarantinedRun]:
+        """Every quarantined run by a consistent read, the oldest first."""
+        items = query_all(
+            self._client,
+            TableName=self._table,
+            KeyConditionExpression="PK = :pk",
+            FilterExpression="attribute_not_exists(left_at)",
+            ExpressionAttributeValues={":pk": string(self._pk)},
+        )
+        return sorted(map(_parse, items), key=lambda run: (run.quarantined_at, run.run_id))
+
+    def get(self, run_id: str) -> QuarantinedRun | None:
+        """One quarantined run by a consistent read; None when it is not in quarantine."""
+        answer = self._client.get_item(TableName=self._table, Key=self._key(run_id), ConsistentRead=True)
+        item = answer.get("Item")
+        return _parse(item) if item and "left_at" not in item else None
+
+    def remove(self, run_id: str, *, now: str) -> None:
+        """Take a run out; nothing happens when it is not in quarantine."""
+        update_if(
+            self._client,
+            table=self._table,
+            key=self._key(run_id),
+            condition="attribute_exists(PK) AND attribute_not_exists(left_at)",
+            UpdateExpression="SET left_at = :now",
+            ExpressionAttributeValues={":now": string(now)},
+        )
+
+    def retry(self, run_id: str, *, receipts_table: str, now: str, new_token: Callable[[], str]) -> bool:
+        """Give a run another chance: its state back to PENDING, its receipt marked pending, then out of quarantine.
+
+        In that order, so that a crash in between is mended by doing it again. False when the run is not in
+        quarantine. Raises what the mark raised, with the run still in quarantine.
+        """
+        run = self.get(run_id)
+        if run is None:
+            return False
+        reset_run(self._client, receipts_table, run.receipt, run_id, self.collection, now=now)
+        pending = PendingReceipts(self._client, self._table, self.collection)
+        for error in pending.mark({run.receipt: [RETRY_REASON]}, now=now, new_token=new_token).values():
+            raise error
+        self.remove(run_id, now=now)
+        return True
+
+    def _key(self, run_id: str) -> Item:
+        return {"PK": string(self._pk), "SK": string(run_id)}
+
+
+def _parse(item: Item) -> QuarantinedRun:
+    return QuarantinedRun(
+        run_id=text_of(item, "SK") or "",
+        receipt=ReceiptId.parse(text_of(item, "receipt") or ""),
+        error=text_of(item, "error") or "",
+        message=text_of(item, "message") or "",
+        quarantined_at=text_of(item, "quarantined_at") or "",
+    )

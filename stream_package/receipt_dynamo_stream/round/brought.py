@@ -1,0 +1,65 @@
+"""What a version brought: the part of its VERSION row that plan and reports tell, so that nobody needs to read S3."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from receipt_dynamo_stream import names
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.report import MergeCounts, ShardReport
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """receipts: those of the plan. runs: merged ones that were not COMPLETED before. refused: runs whose delta is bad.
+
+    first_changed_at is the oldest unsettled change of the plan's receipts: since when the version was waited for. It is
+    too old for a receipt that changed again during its last merge, since its mark was kept. seconds are durations by
+    part of the merge, of the slowest shard each.
+    """
+
+    counts: MergeCounts
+    receipts: int
+    runs: int
+    refused: int
+    first_changed_at: str | None
+    seconds: dict[str, float]
+
+
+def brought_by(plan: Plan, reports: Sequence[ShardReport]) -> Brought:
+    """The same for every try of a step, since it is made from the plan and the reports alone."""
+    completed = {
+        (one.facts.receipt, run.run_id)
+        for one in plan.receipts
+        for run in one.facts.runs
+        if run.state == names.COMPLETED
+    }
+    return Brought(
+        counts=sum((report.counts for report in reports), MergeCounts()),
+        receipts=len(plan.receipts),
+        runs=sum((receipt, run_id) not in completed for receipt, run_id, _ in merged_runs(reports)),
+        refused=sum(len(report.refusals) for report in reports),
+        first_changed_at=min((one.first_changed_at for one in plan.receipts if one.first_changed_at), default=None),
+        seconds=_slowest(reports),
+    )
+
+
+def merged_runs(reports: Sequence[ShardReport]) -> list[tuple[ReceiptId, str, int]]:
+    """Receipt, run id and merged vectors of every run that was not refused."""
+    refused = {(refusal.receipt, refusal.run_id) for report in reports for refusal in report.refusals}
+    return [
+        (one.receipt, run_id, vectors)
+        for report in reports
+        for one in report.receipts
+        for run_id, vectors in one.runs.items()
+        if (one.receipt, run_id) not in refused
+    ]
+
+
+def _slowest(reports: Sequence[ShardReport]) -> dict[str, float]:
+    # Shards are merged side by side, so the slowest one is what the step took.
+    seconds: dict[str, float] = {}
+    for report in reports:
+        for step, duration in report.seconds.items():
+            seconds[step] = max(duration, seconds.get(step, 0.0))
+    return seconds

@@ -1,0 +1,116 @@
+"""Settle what a round merged: tell the producers, then forget the pending receipts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from receipt_dynamo_stream import names
+from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.control.pending import WORKERS, PendingReceipts
+from receipt_dynamo_stream.control.quarantine import Quarantine
+from receipt_dynamo_stream.control.versions import mark_committed
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.retry import transient_errors
+from receipt_dynamo_stream.round.brought import brought_by, merged_runs
+from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.report import Refusal, ShardReport
+from receipt_dynamo_stream.runs import complete_run, fail_run, settle_order
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Receipts settled and kept (marked again since, or settled before); runs COMPLETED now, and quarantined by it."""
+
+    settled: int
+    kept: int
+    completed_runs: int
+    failed_runs: int
+
+
+def settle_changes(
+    client: Any,
+    *,
+    receipts_table: str,
+    control_table: str,
+    plan: Plan,
+    reports: Sequence[ShardReport],
+    pointer: Pointer | None,
+    now: str,
+) -> Settled:
+    """Write back what the reports of a plan say, and settle the plan's receipts; may run twice, and late.
+
+    Runs and quarantine come first and pending receipts last: after a crash in between, the receipts are still pending
+    and everything is done again. Every write carries a condition that a late duplicate fails: the token of the plan
+    for a receipt, the order of the round for a run and for its place in quarantine, the candidate state for the VERSION
+    row (written when pointer is given: the snapshot that this round published). Receipts of a shard that has no report
+    stay pending.
+
+    Raises TransientServiceError, and other errors of AWS as they are.
+    """
+    order = settle_order(plan.fence, plan.round)
+    quarantine = Quarantine(client, control_table, plan.collection)
+    pending = PendingReceipts(client, control_table, plan.collection)
+
+    def complete(merged: tuple[ReceiptId, str, int]) -> bool:
+        receipt, run_id, vectors = merged
+        state = complete_run(
+            client,
+            receipts_table,
+            receipt,
+            run_id,
+            plan.collection,
+            merged_vectors=vectors,
+            now=now,
+            order=order,
+        )
+        return state == names.COMPLETED
+
+    def refuse(refusal: Refusal) -> bool:
+        state = fail_run(
+            client,
+            receipts_table,
+            refusal.receipt,
+            refusal.run_id,
+            plan.collection,
+            error=f"{refusal.error}: {refusal.message}",
+            now=now,
+            order=order,
+        )
+        if state != names.FAILED:  # the run is deleted, or a newer round or a retry has the say
+            return False
+        return quarantine.put(refusal.run_id, refusal.receipt, refusal.error, refusal.message, now, order=order)
+
+    refusals = [refusal for report in reports for refusal in report.refusals]
+    reported = {report.shard for report in reports}
+    planned = [one for one in plan.receipts if one.shard in reported]
+    with transient_errors():
+        completed_runs = sum(_parallel(complete, merged_runs(reports)))
+        failed_runs = sum(_parallel(refuse, refusals))
+        if pointer is not None:
+            brought = brought_by(plan, reports)
+            mark_committed(
+                client,
+                control_table,
+                plan.collection,
+                pointer.snapshot_id,
+                committed_at=now,
+                counts=brought.counts.to_json(),
+                seconds=brought.seconds,
+                receipts=brought.receipts,
+                runs=brought.runs,
+                refused=brought.refused,
+                first_changed_at=brought.first_changed_at,
+            )
+        settled = sum(_parallel(lambda one: pending.settle(one.facts.receipt, one.change), planned))
+    return Settled(settled, len(plan.receipts) - settled, completed_runs, failed_runs)
+
+
+def _parallel(work: Callable[[T], R], values: Sequence[T]) -> Iterable[R]:
+    if len(values) <= 1:
+        return [work(value) for value in values]
+    with ThreadPoolExecutor(min(WORKERS, len(values)), thread_name_prefix="settle") as pool:
+        return list(pool.map(work, values))

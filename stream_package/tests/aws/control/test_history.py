@@ -1,0 +1,174 @@
+"""EXECUTIONS rows: written in any order, read page by page."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from receipt_dynamo_stream.control.history import ExecutionRow, Page, list_executions, put_execution
+
+from ...samples import text
+from ..conftest import Tables, make_tables
+
+COUNT = 230
+
+
+def started(number: int) -> str:
+    return f"2026-07-28T12:{number // 60:02d}:{number % 60:02d}+00:00"
+
+
+def row(number: int = 0, **changes: Any) -> ExecutionRow:
+    values: dict[str, Any] = {
+        "collection": "words",
+        "name": f"words-stream-{number}",
+        "arn": f"arn:aws:states:us-east-1:123456789012:execution:compaction:words-stream-{number}",
+        "status": "RUNNING",
+        "started_at": started(number),
+    }
+    return ExecutionRow(**{**values, **changes})
+
+
+FAILED = {"status": "FAILED", "ended_at": started(500), "error": "ShardInvalid", "cause": "a page"}
+SUCCEEDED = {"status": "SUCCEEDED", "ended_at": started(600), "outcome": "published", "version": 7}
+
+
+class Counting:
+    """The real client, with the number of its calls."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            self.calls.append(name)
+            return getattr(self._client, name)(**request)
+
+        return call
+
+
+def read(tables: Tables, **more: Any) -> Page:
+    return list_executions(tables.client, tables.control, "words", **{"limit": 9, **more})
+
+
+@pytest.fixture(scope="module")
+def many(aws: dict[str, Any]) -> Tables:
+    """Tables with some hundred rows, for tests that only read."""
+    tables = make_tables(aws)
+    for number in range(COUNT):
+        assert put_execution(tables.client, tables.control, row(number))
+    put_execution(tables.client, tables.control, row(collection="lines"))
+    return tables
+
+
+def test_a_row_is_read_back_whole(tables: Tables) -> None:
+    whole = row(mode="rollback", trigger="stream", snapshot_id="0000000003-0000000005-0", **SUCCEEDED)
+    assert put_execution(tables.client, tables.control, whole) is True
+    assert read(tables) == Page((whole,), None)
+    assert whole.key == f"{started(0)}#words-stream-0"
+
+
+def test_a_start_has_no_attribute_that_it_does_not_know(tables: Tables) -> None:
+    put_execution(tables.client, tables.control, row())
+    item = tables.control_item("EXECUTIONS#words", row().key)
+    assert item is not None
+    assert set(item) == {"PK", "SK", "name", "arn", "status", "started_at", "mode", "trigger"}
+    assert read(tables).rows == (row(),)
+
+
+def test_a_late_start_or_an_older_end_writes_nothing(tables: Tables) -> None:
+    assert put_execution(tables.client, tables.control, row(**SUCCEEDED)) is True
+    assert put_execution(tables.client, tables.control, row()) is False
+    assert put_execution(tables.client, tables.control, row(**FAILED)) is False
+    assert read(tables).rows == (row(**SUCCEEDED),)
+
+
+def test_a_redriven_execution_that_succeeds_has_no_error_left(tables: Tables) -> None:
+    put_execution(tables.client, tables.control, row(**FAILED))
+    assert put_execution(tables.client, tables.control, row(**SUCCEEDED)) is True
+    assert read(tables).rows == (row(**SUCCEEDED),)
+
+
+def test_the_same_end_twice_is_written_twice_alike(tables: Tables) -> None:
+    for _ in range(2):
+        assert put_execution(tables.client, tables.control, row(**FAILED)) is True
+    assert read(tables).rows == (row(**FAILED),)
+
+
+def test_an_end_without_its_time_is_an_end(tables: Tables) -> None:
+    put_execution(tables.client, tables.control, row())
+    assert put_execution(tables.client, tables.control, row(status="ABORTED")) is True
+    assert read(tables).rows[0].status == "ABORTED"
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_pages_go_through_every_row_once_at_one_query_each(many: Tables, newest_first: bool) -> None:
+    client = Counting(many.client)
+    names: list[str] = []
+    sizes: list[int] = []
+    bound: dict[str, str] = {}
+    while True:
+        page = list_executions(client, many.control, "words", newest_first=newest_first, limit=50, **bound)  # type: ignore[arg-type]
+        names += [each.name for each in page.rows]
+        sizes.append(len(page.rows))
+        if page.next_key is None:
+            break
+        bound = {"before" if newest_first else "after": page.next_key}
+    expected = [f"words-stream-{number}" for number in range(COUNT)]
+    assert names == (expected[::-1] if newest_first else expected)
+    assert sizes == [50, 50, 50, 50, 30]
+    assert client.calls == ["query"] * 5
+
+
+def test_a_page_reads_little_more_than_it_shows(many: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    scanned: list[int] = []
+    original = many.client.query
+
+    def query(**request: Any) -> Any:
+        answer = original(**request)
+        scanned.append(answer["ScannedCount"])
+        return answer
+
+    monkeypatch.setattr(many.client, "query", query)
+    read(many, limit=20)
+    assert scanned == [23]
+
+
+def test_the_last_page_says_that_it_is_the_last(many: Tables) -> None:
+    assert read(many, limit=COUNT).next_key is None
+    assert read(many, limit=COUNT - 1).next_key == row(1).key
+
+
+def test_bounds_are_left_out_themselves_and_may_be_times(many: Tables) -> None:
+    def numbers(**bounds: Any) -> list[int]:
+        return [int(each.name.rpartition("-")[2]) for each in read(many, newest_first=False, **bounds).rows]
+
+    assert numbers(after=row(3).key, before=row(6).key) == [4, 5]
+    assert numbers(after=row(COUNT - 2).key) == [COUNT - 1]
+    assert numbers(before=row(2).key) == [0, 1]
+    assert numbers(after=started(3), before=started(5)) == [3, 4]
+    assert numbers(after="2026-07-28T12:03:45", before="2026-07-28T12:03:48") == [225, 226, 227]
+    assert numbers(after=row(6).key, before=row(3).key) == []
+    assert numbers(after="2027") == []
+
+
+def test_where_dynamodb_cuts_a_page_at_a_megabyte_the_next_one_goes_on(tables: Tables) -> None:
+    for number in range(12):
+        put_execution(tables.client, tables.control, row(number, status="FAILED", cause="x" * 200_000))
+    names: list[str] = []
+    page = read(tables, limit=12)
+    assert 0 < len(page.rows) < 12
+    while page.next_key is not None:
+        names += [each.name for each in page.rows]
+        page = read(tables, limit=12, before=page.next_key)
+    names += [each.name for each in page.rows]
+    assert names == [f"words-stream-{number}" for number in range(11, -1, -1)]
+
+
+def test_a_page_of_no_rows_is_refused(tables: Tables) -> None:
+    with pytest.raises(ValueError, match="a page of 0 rows"):
+        read(tables, limit=0)
+
+
+def test_a_row_with_its_key_only_is_read_with_defaults(tables: Tables) -> None:
+    tables.put_control("EXECUTIONS#words", row().key, status=text("ABORTED"))
+    assert read(tables).rows == (row(status="ABORTED", arn=""),)

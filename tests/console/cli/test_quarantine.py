@@ -1,0 +1,102 @@
+"""`compaction quarantine`: look at refused runs, give them another chance, or give them up."""
+
+import pytest
+
+from ...toy_stack.toy import ToyStack
+
+RUN, OTHER = "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11", "7b1f0000-6f0a-4a3b-9a53-0d2b8f6a1c11"
+
+
+def test_an_empty_quarantine_says_so(run, stack: ToyStack) -> None:
+    assert run("quarantine", "list").out == "No run is in quarantine.\n"
+    assert run("quarantine", "list", "--json").json == {"runs": []}
+
+
+def test_the_list_tells_receipt_and_reason_per_collection(run, stack: ToyStack) -> None:
+    stack.quarantine("words", RUN)
+    stack.quarantine("lines", OTHER, "bbbb")
+    said = run("quarantine", "list")
+    assert said.code == 0
+    text = " ".join(said.out.split())
+    assert "7b1f7c1e aaaa 1" in text
+    assert "DeltaCorrupt: the footer is cut off" in text
+    assert text.index("lines") < text.index("words")
+    assert run("quarantine", "list", "words", "--json").json["runs"] == [
+        {
+            "run_id": RUN,
+            "receipt": "IMAGE#aaaa#RECEIPT#00001",
+            "error": "DeltaCorrupt",
+            "message": "the footer is cut off",
+            "quarantined_at": "2026-07-28T12:00:00+00:00",
+            "collection": "words",
+        }
+    ]
+
+
+def test_retry_marks_the_receipt_resets_the_run_and_starts(run, stack: ToyStack) -> None:
+    stack.quarantine("words", RUN)
+    said = run("quarantine", "retry", RUN)
+    assert said.code == 0
+    assert f"Run {RUN} of words is PENDING again" in " ".join(said.out.split())
+    assert stack.run(RUN, "words") == ("PENDING", None)
+    assert stack.pending("words") == ["aaaa"]
+    assert stack.quarantine_of("words").list() == []
+    assert stack.executions() == [{"collection": "words", "mode": "compact", "trigger": "operator"}]
+
+
+def test_a_run_that_both_collections_refused_is_retried_in_both_unless_told(run, stack: ToyStack) -> None:
+    for collection in ("lines", "words"):
+        stack.quarantine(collection, RUN)
+    assert list(run("quarantine", "retry", RUN, "--collection", "lines", "--json").json["executions"]) == ["lines"]
+    assert [one.run_id for one in stack.quarantine_of("words").list()] == [RUN]
+    stack.quarantine("lines", RUN)
+    assert list(run("quarantine", "retry", RUN, "--json").json["executions"]) == ["lines", "words"]
+
+
+def test_the_beginning_of_an_id_is_enough_when_it_fits_one(run, stack: ToyStack) -> None:
+    stack.quarantine("words", RUN)
+    stack.quarantine("words", OTHER, "bbbb")
+    said = run("quarantine", "retry", "7b1f")
+    assert said.code == 2
+    assert said.error_line.endswith("give more of the id")
+    assert run("quarantine", "retry", "7b1f7").code == 0
+    said = run("quarantine", "retry", "7b1f7")
+    assert said.code == 2
+    assert said.error_line == "compaction: no run 7b1f7 in quarantine: `compaction quarantine list` shows them"
+
+
+def test_drop_leaves_the_run_failed_with_the_reason_in_its_error(run, stack: ToyStack) -> None:
+    stack.quarantine("words", RUN)
+    said = run("quarantine", "drop", RUN, "--why", "the upload was cut off", "--yes")
+    assert said.code == 0
+    assert "it is FAILED" in " ".join(said.out.split())
+    error = "Dropped: the upload was cut off; it was refused as DeltaCorrupt: the footer is cut off"
+    assert stack.run(RUN, "words") == ("FAILED", error)
+    assert stack.quarantine_of("words").list() == []
+    assert (stack.pending("words"), stack.executions()) == ([], [])
+
+
+def test_dropping_a_run_whose_item_is_gone_creates_no_ghost(run, stack: ToyStack) -> None:
+    stack.quarantine("words", RUN)
+    key = {"PK": {"S": "IMAGE#aaaa"}, "SK": {"S": f"RECEIPT#00001#COMPACTION_RUN#{RUN}"}}
+    stack.dynamodb.delete_item(TableName=stack.connection.receipts_table, Key=key)
+    answer = run("quarantine", "drop", RUN, "--yes", "--json").json
+    assert answer["states"] == {"words": None}
+    assert "Item" not in stack.dynamodb.get_item(TableName=stack.connection.receipts_table, Key=key)
+    assert stack.quarantine_of("words").list() == []
+
+
+@pytest.mark.parametrize("state", ["COMPLETED", "PENDING"])
+def test_a_run_that_was_retried_meanwhile_is_dropped_only_while_it_is_not_merged(
+    run, stack: ToyStack, state: str
+) -> None:
+    """A retry that ended half-way leaves a PENDING run in quarantine; a round may have merged it since."""
+    stack.quarantine("words", RUN)
+    stack.dynamodb.update_item(
+        TableName=stack.connection.receipts_table,
+        Key={"PK": {"S": "IMAGE#aaaa"}, "SK": {"S": f"RECEIPT#00001#COMPACTION_RUN#{RUN}"}},
+        UpdateExpression="SET words_state = :state, words_error = :none",
+        ExpressionAttributeValues={":state": {"S": state}, ":none": {"NULL": True}},
+    )
+    answer = run("quarantine", "drop", RUN, "--yes", "--json").json
+    assert answer["states"] == {"words": "COMPLETED" if state == "COMPLETED" else "FAILED"}

@@ -1,0 +1,237 @@
+"""What values look like on a terminal."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from console.cli import tables
+from operate import wording
+from operate.contents.query import Answer, Hit
+from operate.execution_list import Listed
+from operate.models import CollectionStatus, Execution, PlanPreview, execution_name
+
+NOW = datetime(2026, 7, 28, 12, tzinfo=UTC)
+IMAGE = "3f52804b-2fad-4e00-92c8-b593da3a8ed3"
+EXECUTION = Execution(
+    arn="arn:aws:states:us-east-1:123456789012:execution:compaction:x",
+    name=execution_name("words", "schedule", "1b0f2c3d" * 4),
+    status="succeeded",
+    started_at=NOW - timedelta(seconds=75),
+    ended_at=NOW - timedelta(seconds=71.5),
+    collection="words",
+    trigger="schedule",
+    mode="compact",
+    outcome="published",
+    version=1234,
+)
+FAILED = replace(
+    EXECUTION,
+    status="failed",
+    outcome=None,
+    version=None,
+    error="CommitStateUnknown",
+    cause="No answer.\n[red]Look[/red].",
+)
+STATUS = CollectionStatus(
+    collection="words",
+    state="behind",
+    version=1234,
+    projected_version=1233,
+    snapshot_id="0000001234-0000001300-0",
+    records=7_012_345,
+    dimension=1536,
+    shards=4,
+    committed_at=NOW - timedelta(hours=5),
+    pending=12_345,
+    behind_seconds=86_400 * 3.5,
+    holder=f"arn:aws:states:us-east-1:123456789012:execution:compaction:{EXECUTION.name}",
+    holder_since=NOW - timedelta(minutes=7),
+    fence=1300,
+    paused="",
+    rerun="2026-07-28T12:00:00+00:00",
+    quarantined=2,
+    last_execution=FAILED,
+    problem=None,
+)
+
+
+def shown(part: RenderableType, width: int = 80) -> str:
+    console = Console(file=StringIO(), width=width, highlight=False)
+    console.print(part)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert isinstance(text, str)
+    assert all(len(line) <= width for line in text.splitlines())
+    assert "…" not in text, "something was cut off"
+    return text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *[
+            (0, "0 s"),
+            (0.04, "0.0 s"),
+            (0.44, "0.4 s"),
+            (9.949, "9.9 s"),
+            (9.95, "10 s"),
+            (59.4, "59 s"),
+            (60, "1 min"),
+        ],
+        *[(3599, "59 min"), (3600, "1 h"), (86_399, "23 h"), (200_000, "2 d"), (-3, "0 s")],
+    ],
+)
+def test_a_duration_has_one_unit(seconds: float, text: str) -> None:
+    assert wording.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.3, "0 s ago"), (7, "7 s ago"), (-2, "0 s ago"), (59.7, "1 min ago"), (90, "1 min ago")]
+)
+def test_an_age_is_in_whole_units_and_never_negative(seconds: float, text: str) -> None:
+    assert wording.age(NOW - timedelta(seconds=seconds), NOW).replace("60 s", "1 min") == text
+    assert wording.age(None, NOW) == "-"
+
+
+def test_status_says_everything_in_words_at_80_columns() -> None:
+    text = shown(tables.status_table([replace(STATUS, collection="lines"), STATUS], NOW))
+    for fact in (
+        "behind",
+        "1234 (5 h ago)",
+        "version 1233",
+        "7,012,345",
+        "12,345",
+        "3 d",
+        "asked for",
+        "1,300",
+        "failed",
+    ):
+        assert fact in text
+    assert "words-schedule-1b0f2c3d" in text
+
+
+def test_status_leaves_out_what_is_rarely_true() -> None:
+    calm = replace(STATUS, projected_version=1234, paused=None, rerun=None, pending=0, holder=None)
+    text = shown(tables.status_table([calm], NOW))
+    for fact in ("Paused", "Readers see", "Another round", "Problem"):
+        assert fact not in text
+    assert "nothing" in text
+    assert "free" in text
+
+
+def test_a_problem_is_the_first_thing_that_status_says() -> None:
+    text = shown(tables.status_table([replace(STATUS, problem="the manifest is gone")], NOW))
+    first = text.splitlines()[3]
+    assert first.split() == ["Problem", "the", "manifest", "is", "gone"]
+
+
+def test_history_fits_80_columns_and_names_the_error() -> None:
+    text = shown(tables.history_table([Listed(EXECUTION), Listed(FAILED, healed_by=EXECUTION)], NOW, width=80))
+    published, failed = [line for line in text.splitlines() if "words-schedule" in line]
+    assert published.split() == ["words-schedule-1b0f2c3d", "published", "1,234", "1", "min", "ago", "3.5", "s"]
+    assert failed.split()[1] == "failed:"
+    assert "CommitStateUnknown" in text
+
+
+def test_a_wide_history_shows_modes_and_causes_and_no_markup_of_theirs() -> None:
+    text = shown(
+        tables.history_table([Listed(EXECUTION), Listed(FAILED, healed_by=EXECUTION)], NOW, width=120), width=120
+    )
+    assert "compact" in text
+    assert "[red]Look[/red]." in text
+
+
+def test_a_running_execution_took_as_long_as_it_runs() -> None:
+    running = replace(EXECUTION, status="running", outcome=None, ended_at=None)
+    assert "1 min" in shown(tables.execution_line(running, NOW))
+    assert running.to_json()["seconds"] is None
+
+
+def test_a_failure_is_one_line_with_error_and_cause() -> None:
+    assert (
+        tables.failure_line(FAILED) == "words-schedule-1b0f2c3d failed: CommitStateUnknown: No answer. [red]Look[/red]."
+    )
+    assert tables.failure_line(replace(FAILED, status="timed_out", error=None, cause=None)).endswith(" timed out")
+
+
+def test_the_cause_of_a_lambda_is_its_message() -> None:
+    cause = '{"errorMessage": "no such\\nplan", "errorType": "PlanMissing", "stackTrace": ["a", "b"]}'
+    assert tables.failure_line(replace(FAILED, error="PlanMissing", cause=cause)).endswith(
+        ": PlanMissing: no such plan"
+    )
+    for other in ("[1]", '{"a": 1}', "{broken", "7"):
+        assert wording.cause_text(other) == other
+
+
+def test_the_message_is_found_in_the_beginning_of_a_cause_that_was_cut_off() -> None:
+    reported = json.dumps({"errorMessage": 'labels: "3"\nare missing', "errorType": "ShardInvalid"})
+    assert wording.cause_text(reported) == 'labels: "3" are missing'
+    beginnings = {wording.cause_text(reported[:length]) for length in range(24, len(reported))}
+    assert all('labels: "3" are missing'.startswith(beginning) for beginning in beginnings)
+
+
+@pytest.mark.parametrize("rest", ["", '"', '", "errorType": "P', "\\", "\\u00"])
+def test_of_a_cause_that_was_cut_off_the_message_is_still_read(rest: str) -> None:
+    assert wording.cause_text('{"errorMessage":"no \\"such\\"\\nplan' + rest) == 'no "such" plan'
+
+
+def test_a_preview_says_what_would_be_merged() -> None:
+    preview = PlanPreview("words", 3, 4, ("a", "b"), 5, (0, 2), True, 42.0, "plans/x")
+    text = shown(tables.preview_table(preview))
+    assert [line.split()[-1] for line in text.splitlines() if line.strip()] == [
+        "merge",
+        "3",
+        "4",
+        "2",
+        "5",
+        "2",
+        "yes",
+        "s",
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_an_answer_shows_short_ids_or_whole_ones_with_their_shards(width: int) -> None:
+    record = f"IMAGE#{IMAGE}#RECEIPT#00001#LINE#00040#WORD#00002"
+    hit = Hit(1, record, 39, 0.25, "ORGANIC [b]MILK[/b]", "Trader Joe's", ("PRODUCT_NAME", "LINE_TOTAL"))
+    text = shown(tables.answer_table(Answer("words", 7, "0000000007-0000000007-0", (hit,)), width=width), width)
+    assert "0.250" in text
+    assert "[b]MILK[/b]" in text
+    assert ("3f52804b 1/40/2" in text) == (width == 80)
+    assert ("Shard" in text and " 39 " in text) == (width == 120)
+
+
+@pytest.mark.parametrize(
+    ("record", "short"),
+    [
+        (f"IMAGE#{IMAGE}#RECEIPT#00012#LINE#00003", "3f52804b 12/3"),
+        ("odd", "odd"),
+        ("a#b", "a#b"),
+        (f"IMAGE#{IMAGE}#RECEIPT#00001#LINE#00002 has", f"IMAGE#{IMAGE}#RECEIPT#00001#LINE#00002 has"),
+    ],
+)
+def test_a_record_id_is_shortened_only_when_it_is_one(record: str, short: str) -> None:
+    assert wording.short_record(record) == short
+
+
+def test_a_table_that_is_too_wide_is_shown_on_its_side() -> None:
+    columns = ["collection", *(f"measurement{n}" for n in range(9))]
+    rows = [["lines", *range(1000, 1009)], ["words", *range(2000, 2009)]]
+    upright = shown(tables.fitting_table("Sizes", columns, rows, width=160), width=160)
+    assert any(line.split() == columns for line in upright.splitlines())
+    lying = [line.split() for line in shown(tables.fitting_table("Sizes", columns, rows, width=80)).splitlines()]
+    assert ["collection", "lines", "words"] in lying
+    assert ["measurement8", "1,008", "2,008"] in lying
+
+
+def test_any_values_make_a_table() -> None:
+    rows: list[tuple[Any, ...]] = [("lines", 12345, 1.5, None, True), ("[words]", 7, 22.25, None, False)]
+    text = shown(tables.plain_table("Sizes", ("collection", "records", "seconds", "none", "ok"), rows))
+    assert "12,345" in text
+    assert "[words]" in text
+    assert "22.25" in text
+    assert "yes" in text

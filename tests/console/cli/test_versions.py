@@ -1,0 +1,293 @@
+"""Versions: which are listed and found, and the commands that pin, verify, roll back and expire."""
+
+import sys
+from collections.abc import Sequence
+from io import StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
+from receipt_dynamo_stream.control.versions import VersionRow, mark_expired, read_version
+
+from operate.errors import VersionNotFound, VersionRefused
+from operate.lineage import find_version, lineage
+
+from ...toy_stack.toy import ToyStack
+
+
+def row(version: int, parent: int | None = None, *, fence: int = 0, state: str = "committed") -> VersionRow:
+    parent_id = snapshot_id_of(parent, parent, 0) if parent is not None else None
+    return VersionRow(snapshot_id_of(version, fence or version, 0), state=state, parent=parent_id)
+
+
+def head(version: int, *, projected: int | None = None) -> Head:
+    pointer = Pointer(version, snapshot_id_of(version, version, 0), "manifest", "sha")
+    return Head(
+        "words", pointer=pointer, version=version, projected_version=version if projected is None else projected
+    )
+
+
+def seen(rows: Sequence[VersionRow], at: Head | None) -> list[tuple[int, str]]:
+    return [(version.version, version.state) for version in lineage(at, rows)]
+
+
+def test_the_chain_goes_from_head_back_and_lost_attempts_come_after_it() -> None:
+    rows = [row(1), row(2, 1), row(2, 1, fence=9, state="candidate"), row(3, 2), row(4, 3, state="candidate")]
+    assert seen(rows, head(3)) == [
+        (3, "current"),
+        (2, "committed"),
+        (1, "committed"),
+        (4, "candidate"),
+        (2, "candidate"),
+    ]
+
+
+def test_a_published_version_whose_row_was_never_settled_is_published_all_the_same() -> None:
+    assert seen([row(1, state="candidate"), row(2, 1, state="candidate")], head(2)) == [
+        (2, "current"),
+        (1, "committed"),
+    ]
+
+
+def test_before_the_first_version_nothing_is_published() -> None:
+    assert seen([row(1, state="candidate")], None) == [(1, "candidate")]
+    assert seen([], Head("words")) == []
+
+
+def test_readers_see_the_projected_version_until_the_newest_is_swapped_in() -> None:
+    versions = lineage(head(2, projected=1), [row(1), row(2, 1)])
+    assert [(version.version, version.readers) for version in versions] == [(2, False), (1, True)]
+
+
+@given(st.data())
+def test_every_row_is_listed_once_and_the_published_ones_are_heads_ancestors(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 8))
+    parents = {1: None} | {n: data.draw(st.integers(1, n - 1)) for n in range(2, count + 1)}
+    rows = data.draw(st.permutations([row(n, parent) for n, parent in parents.items()]))
+    current = data.draw(st.integers(1, count))
+    ancestors, at = [], current
+    while at is not None:
+        ancestors.append(at)
+        at = parents[at]
+    versions = lineage(head(current), rows)
+    assert sorted(version.version for version in versions) == sorted(parents)
+    assert [version.version for version in versions if version.published] == ancestors
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, 3), ("2", 2), ("0002", 2), (snapshot_id_of(2, 2, 0), 2), ("3", 3)])
+def test_a_version_is_found_by_number_by_snapshot_id_and_as_the_current_one(given: str | None, found: int) -> None:
+    versions = lineage(head(3), [row(1, state="EXPIRED"), row(2, 1), row(2, 1, fence=9), row(3, 2)])
+    assert find_version("words", versions, given).snapshot_id == snapshot_id_of(found, found, 0)
+
+
+@pytest.mark.parametrize("given", ["4", "", "x", "²", snapshot_id_of(2, 9, 0), "-1"])
+def test_what_was_never_published_is_not_found(given: str) -> None:
+    versions = lineage(head(3), [row(1), row(2, 1), row(2, 1, fence=9, state="EXPIRED"), row(3, 2)])
+    with pytest.raises(VersionNotFound, match="compaction versions words"):
+        find_version("words", versions, given)
+
+
+def test_an_expired_version_is_refused() -> None:
+    with pytest.raises(VersionRefused, match="EXPIRED for ever"):
+        find_version("words", lineage(head(2), [row(1, state="EXPIRED"), row(2, 1)]), "1")
+
+
+def test_versions_lists_both_collections_and_hides_what_was_never_published(run, stack: ToyStack) -> None:
+    stack.published("words", 3)
+    stack.version("words", 3, parent=2, fence=8, committed=False)
+    said = run("versions")
+    assert (said.code, said.err) == (0, "")
+    assert "No version of lines yet." in said.out
+    assert "Not shown: 1 of attempts that were never published (--all)." in said.out
+    (first, *_) = [line.split() for line in said.out.splitlines() if "words-stream" in line]
+    assert first[:5] == ["3", "current", "30", "1.0", "MB"]
+    assert "0000000003-0000000008-0" in run("versions", "words", "--all").out
+
+
+def test_versions_in_json_has_everything_and_counts_what_is_hidden(run, stack: ToyStack) -> None:
+    ids = stack.published("words", 4)
+    stack.version("words", 5, parent=4, committed=False)
+    words = run("versions", "words", "--limit", "3", "--json").json["collections"]["words"]
+    assert [version["snapshot_id"] for version in words["versions"]] == ids[:0:-1]
+    assert words["hidden"] == 2
+    newest = words["versions"][0]
+    assert (newest["state"], newest["readers"], newest["trigger"]) == ("current", True, "stream")
+    assert newest["counts"] == {"added": 12, "removed": 2, "replaced": 0, "updated": 0, "unchanged": 5}
+    assert newest["made_at"] == "2026-07-28T12:01:00+00:00"
+    assert "Not shown: 1 older (--limit)." in run("versions", "words", "--limit", "3").out
+
+
+def test_a_pin_is_kept_shown_and_taken_away(run, stack: ToyStack) -> None:
+    first, _ = stack.published("words", 2)
+    said = run("pin", "words", "1", "--why", "the audit")
+    assert (said.code, said.out) == (0, "Version 1 of words is kept until it is unpinned.\n")
+    assert "pinned" in run("versions", "words").out
+    table = stack.connection.control_table
+    assert not mark_expired(stack.dynamodb, table, "words", first)
+    pinned = read_version(stack.dynamodb, table, "words", first)
+    assert pinned is not None
+    assert (pinned.pinned or "").endswith("+00:00 the audit")
+    assert run("unpin", "words", first, "--json").json == {
+        "collection": "words",
+        "version": 1,
+        "snapshot_id": first,
+        "pinned": False,
+    }
+    assert mark_expired(stack.dynamodb, table, "words", first)
+    said = run("pin", "words", "1")
+    assert said.code == 2
+    assert "EXPIRED for ever" in said.error_line
+
+
+def test_verify_takes_the_current_version_unless_told_and_says_what_was_checked(run, stack: ToyStack) -> None:
+    ids = stack.published("words", 3)
+    said = run("verify", "words")
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "Version 3 of words is whole: 1,812 records in 4 shards.",
+        "Checked: sha256, labels.",
+    ]
+    answer = run("verify", "words", "1", "--json").json
+    assert (answer["result"], answer["records"], answer["checks"]) == ("verified", 1812, ["sha256", "labels"])
+    assert [given["snapshot_id"] for given in stack.executions()] == [ids[2], ids[0]]
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_a_damaged_version_is_exit_code_1_with_what_did_not_hold(run, stack: ToyStack, as_json: bool) -> None:
+    stack.published("lines", 1)
+    said = run("verify", "lines", *(["--json"] if as_json else []))
+    assert said.code == 1
+    assert said.err.endswith(" failed: ShardInvalid: labels: 3 are missing\n")
+
+
+def test_a_rollback_says_what_it_will_do_does_it_and_says_how_to_go_on(run, stack: ToyStack) -> None:
+    ids = stack.published("words", 3)
+    said = run("rollback", "words", "2", "--yes")
+    assert said.code == 0
+    text = " ".join(said.out.split())
+    for fact in ("version 3, 30 records", "version 2, 20 records", "-10", "version 4", "rolled back version 4"):
+        assert fact in text
+    assert "`compaction resume words`" in text
+    (given,) = stack.executions()
+    assert given == {"collection": "words", "mode": "rollback", "trigger": "operator", "snapshot_id": ids[1]}
+
+
+def test_a_rollback_in_json_names_both_versions(run, stack: ToyStack) -> None:
+    stack.published("words", 3)
+    answer = run("rollback", "words", "1", "--yes", "--json").json
+    assert (answer["result"], answer["version"]) == ("rolled_back", 4)
+    assert (answer["from"]["version"], answer["to"]["version"]) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["rollback", "words", "2"],
+        ["rollback", "words", "2", "--json"],
+        ["expire", "words", "--apply"],
+        ["quarantine", "drop", "r"],
+    ],
+    ids=" ".join,
+)
+def test_without_a_terminal_what_is_hard_to_take_back_needs_yes(run, stack: ToyStack, argv: list[str]) -> None:
+    stack.published("words", 3)
+    stack.quarantine("words", "r")
+    said = run(*argv)
+    assert said.code == 2
+    assert "needs --yes" in said.error_line
+    assert stack.executions() == []
+    assert len(stack.quarantine_of("words").list()) == 1
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "", "perhaps\n"], ids=["no", "nothing", "end", "perhaps"])
+def test_on_a_terminal_it_asks_and_anything_but_yes_does_nothing(
+    run, stack: ToyStack, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    stack.published("words", 3)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    said = run("rollback", "words", "2")
+    assert said.code == 1
+    assert "version 2, 20 records" in said.out
+    assert said.err == "Roll words back to version 2? [y/N] compaction: nothing was done\n"
+    assert stack.executions() == []
+
+
+def test_on_a_terminal_yes_does_it(run, stack: ToyStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.published("words", 3)
+    monkeypatch.setattr(sys, "stdin", Terminal("Yes\n"))
+    assert run("rollback", "words", "2").code == 0
+    assert len(stack.executions()) == 1
+
+
+def test_a_rollback_to_the_current_version_is_refused(run, stack: ToyStack) -> None:
+    stack.published("words", 3)
+    said = run("rollback", "words", "3", "--yes")
+    assert said.code == 2
+    assert said.error_line.endswith("version 3 of words is the current one: name an older version")
+
+
+def test_a_rollback_that_the_machine_refuses_is_exit_code_1(run, stack: ToyStack) -> None:
+    stack.published("lines", 2)
+    said = run("rollback", "lines", "1", "--yes")
+    assert said.code == 1
+    assert said.err.endswith(" failed: RollbackRefused: It is EXPIRED.\n")
+    assert "paused: changes wait" not in said.out
+
+
+def test_expire_is_a_dry_run_and_says_so(run, stack: ToyStack) -> None:
+    said = run("expire", "words")
+    assert said.code == 0
+    assert "Expiry of words (dry run)" in said.out
+    assert "12 MB" in said.out
+    assert "--apply" in said.out
+    assert [given["apply"] for given in stack.executions()] == [False]
+
+
+def test_expire_apply_deletes_and_says_how_much(run, stack: ToyStack) -> None:
+    said = run("expire", "words", "--apply", "--yes")
+    assert said.code == 0
+    assert "dry run" not in said.out
+    assert "--apply" not in said.out
+    assert [given["apply"] for given in stack.executions()] == [True]
+    answer = run("expire", "words", "--apply", "--yes", "--json").json
+    assert answer["expired"] == {
+        **{"dry_run": False, "fenced": False, "expired": 2, "manifests": 1},
+        **{"shards": 3, "staging": 0, "bytes": 12_345_678},
+    }
+
+
+def test_on_a_terminal_expire_apply_shows_a_dry_run_before_it_asks(
+    run, stack: ToyStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
+    said = run("expire", "words", "--apply")
+    assert said.code == 1
+    assert "(dry run)" in said.out
+    assert [given["apply"] for given in stack.executions()] == [False]
+
+
+def test_expiry_that_lost_the_lease_is_exit_code_1(run, stack: ToyStack) -> None:
+    said = run("expire", "lines", "--apply", "--yes")
+    assert said.code == 1
+    assert "another execution took the lease" in said.err
+
+
+def test_an_execution_that_never_got_to_expiry_is_exit_code_1(run, stack: ToyStack) -> None:
+    said = run("expire", "lines")
+    assert said.code == 1
+    assert said.error_line.endswith(" did not get to expiry: it ended paused")
+
+
+def test_a_rollback_is_not_re_run_without_being_asked_for(run, stack: ToyStack) -> None:
+    stack.published("words", 2)
+    name = run("rollback", "words", "1", "--yes", "--json").json["name"]
+    said = run("rerun", str(name))
+    assert said.code == 2
+    assert said.error_line.endswith("`compaction rollback` does that, and asks first")
+    assert len(stack.executions()) == 1

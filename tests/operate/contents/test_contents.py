@@ -1,0 +1,273 @@
+"""What is inside a version: its records and receipts, and where its files come from."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from receipt_chroma.shard.sqlite_files import SQLITE_FILE
+from receipt_dynamo_stream.control.versions import mark_expired
+
+from operate.contents import shard_files
+from operate.contents.contents import Contents
+from operate.contents.shard_files import ShardFiles
+from operate.errors import SnapshotNotFound, UsageError, VersionNotFound, VersionRefused, VersionUnreadable
+from operate.operator_api import OperatorApi
+
+from ...snapshots.test_rows_conserved import WORDS
+from ...toy_stack.version_histories import A, B, History, NewHistory, contents_of, three_versions
+
+COLLECTIONS = ("words", "lines")
+
+
+@pytest.mark.parametrize("local", [True, False], ids=["EFS", "S3"])
+def test_records_of_every_version_come_in_order_of_id_with_what_chromadb_says_of_them(
+    history: History, local: bool
+) -> None:
+    with contents_of(history, local=local) as contents:
+        for collection in COLLECTIONS:
+            for pointer in history.versions[collection][:3]:
+                expected = history.content(collection, pointer)
+                page = contents.records(collection, pointer.snapshot_id, limit=1_000)
+                assert (page.version, page.snapshot_id, page.total) == (
+                    *(pointer.version, pointer.snapshot_id, len(expected)),
+                )
+                found = [(record.id, record.document, record.metadata) for record in page.records]
+                assert found == [(one, *expected[one][:2]) for one in sorted(expected)]
+
+
+def test_pages_are_the_whole_in_parts_and_say_its_size(history: History) -> None:
+    with contents_of(history) as contents:
+        whole = contents.records("words", "3").records
+        pages = [contents.records("words", "3", offset=offset, limit=4) for offset in range(0, 16, 4)]
+        assert [record for page in pages for record in page.records] == list(whole)
+        assert [len(page.records) for page in pages] == [4, 4, 3, 0]
+        assert {page.total for page in pages} == {len(whole)}
+        assert contents.records("words", "3", limit=0).records == ()
+
+
+def test_records_are_found_by_receipt_and_by_a_text_in_id_or_document_in_any_case(history: History) -> None:
+    with contents_of(history) as contents:
+        page = contents.records("words", "3", receipt=A.key, offset=2, limit=2)
+        assert (page.total, [record.id for record in page.records]) == (
+            *(5, [f"{A.key}#LINE#00002#WORD#00002", f"{A.key}#LINE#00003#WORD#00001"]),
+        )
+        assert len({record.shard for record in contents.records("words", "3", receipt=A.key).records}) == 1
+        page = contents.records("words", "3", containing="line#00002#word")
+        assert (page.total, len(page.records)) == (4, 4)
+        assert contents.records("words", "3", containing="TEXT 1").total == 11
+        assert contents.records("words", "3", containing="text 1", offset=20).total == 11
+        assert contents.records("words", "3", containing="text 1", receipt=B.key).total == 6
+        for nowhere in ("%", "_", "'", "Sprouts"):
+            assert contents.records("words", "3", containing=nowhere).total == 0
+        assert contents.records("words", "3", receipt="IMAGE#image-a#RECEIPT#00002").total == 0
+
+
+def test_a_letter_that_is_no_ascii_is_found_in_any_case(new_history: NewHistory) -> None:
+    history = new_history(1)
+    history.create(A, WORDS)
+    history.announce(A, WORDS, seed=1, document="CRÈME BRÛLÉE")
+    history.merge_all()
+    with contents_of(history) as contents:
+        assert contents.records("words", None, containing="crème brûlée").total == len(WORDS)
+
+
+def test_receipts_are_those_of_the_shards_lists_with_their_records(history: History) -> None:
+    with contents_of(history) as contents:
+        assert [(one.receipt, one.records) for one in contents.receipts("words", "3")] == [(A.key, 5), (B.key, 6)]
+        assert [(one.receipt, one.records) for one in contents.receipts("words", "1")] == [(A.key, 6)]
+        for shard in history.manifest(history.versions["words"][2]).shards:
+            lists = (
+                [] if shard.path is None else (history.efs / "words" / shard.path / "receipts.txt").read_text().split()
+            )
+            assert lists == [one.receipt for one in contents.receipts("words", "3") if one.shard == shard.shard]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"offset": -1}, {"limit": -1}, {"limit": 1_001}, {"receipt": "image-a"}, {"receipt": ""}],
+    ids=str,
+)
+def test_what_cannot_be_listed_is_refused(history: History, wrong: dict[str, int | str]) -> None:
+    with contents_of(history) as contents, pytest.raises(UsageError):
+        contents.records("words", "3", **wrong)
+
+
+def test_a_version_that_is_not_there_or_not_any_more_is_named(new_history: NewHistory, history: History) -> None:
+    with contents_of(new_history(1)) as contents, pytest.raises(SnapshotNotFound, match="no snapshot of words yet"):
+        contents.records("words", None)
+    history.rollback("words", 0)
+    again = history.versions["words"][-1].snapshot_id
+    mark_expired(history.dynamodb, history.control_table, "words", again)
+    with contents_of(history) as contents:
+        for given, error in (("999", VersionNotFound), ("", VersionNotFound), (again, VersionRefused)):
+            for ask in (contents.records, contents.receipts, contents.manifest):
+                with pytest.raises(error):
+                    ask("words", given)
+
+
+def test_chromadb_is_loaded_by_the_first_search_and_by_nothing_before() -> None:
+    code = "from operate.contents import contents, merged; import sys; print({'chromadb', 'boto3'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+# Where the files come from
+
+
+def test_nothing_is_written_to_the_file_system(history: History) -> None:
+    def state() -> dict[Path, tuple[int, int]]:
+        paths = history.efs.rglob("*")
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in paths}
+
+    before = state()
+    for folder in [history.efs, *history.efs.rglob("*")]:
+        folder.chmod(0o555 if folder.is_dir() else 0o444)
+    try:
+        with contents_of(history) as contents:
+            contents.records("words", "3", containing="1")
+            contents.receipts("words", "3")
+            contents.compare("words", "1", "3")
+            contents.search("words", "3", text="total")
+    finally:
+        for folder in [history.efs, *history.efs.rglob("*")]:
+            folder.chmod(0o755 if folder.is_dir() else 0o644)
+    assert state() == before
+
+
+def test_only_what_is_asked_for_comes_from_s3_once(history: History) -> None:
+    cache = history.folder / "only"
+
+    def kept() -> set[str]:
+        return {path.name for path in cache.rglob("*") if path.is_file()}
+
+    asked: list[int] = []
+
+    class Counting(OperatorApi):
+        def bring_files(self, root, collection, shards) -> None:
+            asked.append(len(shards))
+            super().bring_files(root, collection, shards)
+
+    with Contents(Counting(history.connection(local=False)), cache=cache) as contents:
+        contents.records("words", "3", receipt=A.key)
+        assert kept() == {SQLITE_FILE}
+        assert len(list(cache.rglob(SQLITE_FILE))) == 1
+        contents.records("words", "3")
+        contents.receipts("words", "2")
+        assert len(list(cache.rglob(SQLITE_FILE))) == 3
+        assert kept() == {SQLITE_FILE}
+        contents.search("words", "3", vector="[1, 0, 0, 0]")
+        assert "data_level0.bin" in kept()
+        assert asked == [1, 1, 1, 2]
+    with Contents(Counting(history.connection(local=False)), cache=cache) as contents:
+        contents.search("words", "3", vector="[0, 1, 0, 0]")
+    assert len(asked) == 4
+    assert not list(cache.glob("*/*/staging/*"))
+
+
+@contextmanager
+def away(path: Path) -> Iterator[None]:
+    """A folder is somewhere else for a moment."""
+    elsewhere = path.with_name(f"{path.name}-elsewhere")
+    path.rename(elsewhere)
+    try:
+        yield
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        elsewhere.rename(path)
+
+
+def test_what_the_file_system_lost_comes_from_s3_and_what_both_lost_is_named(history: History) -> None:
+    manifest = history.manifest(history.versions["lines"][0])
+    (path,) = {str(shard.path) for shard in manifest.shards if shard.path}
+    key = f"snapshots/lines/{path}/{SQLITE_FILE}"
+    content = history.s3.get_object(Bucket=history.bucket, Key=key)["Body"].read()
+    with away(history.efs / "lines" / path):
+        with contents_of(history) as contents:
+            assert contents.records("lines", "1").total == 3
+            assert len(contents.search("lines", "1", text="total").hits) == 3
+        shutil.rmtree(history.folder / "cache")
+        try:
+            for body in (None, content[:-1] + b"x"):
+                history.s3.delete_object(Bucket=history.bucket, Key=key)
+                if body is not None:
+                    history.s3.put_object(Bucket=history.bucket, Key=key, Body=body)
+                with contents_of(history) as contents:
+                    for ask in (contents.records, contents.receipts):
+                        with pytest.raises(VersionUnreadable, match=SQLITE_FILE):
+                            ask("lines", "1")
+                    with pytest.raises(VersionUnreadable):
+                        contents.compare("lines", "1", "3")
+                    with pytest.raises(VersionUnreadable):
+                        contents.search("lines", "1", text="total")
+        finally:
+            history.s3.put_object(Bucket=history.bucket, Key=key, Body=content)
+
+
+def test_a_damaged_file_is_named_and_a_lost_manifest_too(new_history: NewHistory) -> None:
+    history = three_versions(new_history(1))
+    for name in (SQLITE_FILE, "data_level0.bin", "index_metadata.pickle"):
+        (file,) = (history.efs / "words" / "shards").glob(
+            f"0000/0000000001-*/{'' if name == SQLITE_FILE else '*/'}{name}"
+        )
+        good = file.read_bytes()
+        file.write_bytes(b"\0" * len(good))
+        with contents_of(history) as contents:
+            if name == SQLITE_FILE:
+                with pytest.raises(VersionUnreadable, match="version 1 of words cannot be read"):
+                    contents.records("words", "1")
+            if name != "data_level0.bin":
+                with pytest.raises(VersionUnreadable, match="version 1 or 2 of words cannot be read"):
+                    contents.compare("words", "1", "2")
+        file.write_bytes(good)
+    history.s3.delete_object(Bucket=history.bucket, Key=history.versions["words"][0].manifest_key)
+    with contents_of(history) as contents, pytest.raises(VersionUnreadable, match="the manifest of version 1"):
+        contents.records("words", "1")
+
+
+def test_the_shards_used_least_lately_leave_the_cache_and_those_in_use_never(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = history.folder / "small"
+    monkeypatch.setattr(shard_files, "_ABANDONED_SECONDS", 100.0)
+    abandoned, fresh = (cache / history.bucket / "words" / "staging" / name for name in ("download-x", "download-y"))
+    for folder in (abandoned, fresh):
+        folder.mkdir(parents=True)
+    os.utime(abandoned, (0, 0))
+    files = ShardFiles(OperatorApi(history.connection(local=False)), cache, cache_bytes=0)
+    old, new = (history.manifest(history.versions["words"][n]).shards for n in (0, 2))
+    with files.folders("words", old) as held:
+        with files.folders("words", new, {SQLITE_FILE}) as others:
+            assert all((folder / SQLITE_FILE).is_file() for folder in (*held.values(), *others.values()))
+        with files.folders("lines", history.manifest(history.versions["lines"][0]).shards):
+            assert [folder.exists() for folder in held.values()] == [True]
+            assert not any(folder.exists() for number, folder in others.items() if folder not in held.values())
+    with files.folders("lines", history.manifest(history.versions["lines"][2]).shards):
+        assert not any(folder.exists() for folder in held.values())
+    assert not abandoned.exists()
+    assert fresh.exists()
+
+
+def test_a_shard_that_leaves_the_cache_while_it_is_wanted_is_brought_again(history: History) -> None:
+    """Threads that each bring and sweep: whoever has a folder has all its files."""
+    files = ShardFiles(OperatorApi(history.connection(local=False)), history.folder / "busy", cache_bytes=0)
+    manifests = [history.manifest(pointer) for pointer in history.versions["words"][:3]]
+    together = threading.Barrier(6)
+
+    def use(number: int) -> None:
+        together.wait()
+        for turn in range(8):
+            manifest = manifests[(number + turn) % len(manifests)]
+            with files.folders("words", manifest.shards) as folders:
+                for shard in manifest.shards:
+                    for entry in shard.files:
+                        assert (folders[shard.shard] / entry.name).stat().st_size == entry.size
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(use, range(6)))

@@ -1,0 +1,132 @@
+"""Fixtures of a toy stack for every test that asks for one, in a process of its own: moto is one per process, and other
+tests have theirs in this one."""
+
+import itertools
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from console.cli.main import main
+from operate.api import Api
+from operate.connection import Connection, save_local
+
+from .toy import ToyStack, toy_connection
+from .version_histories import History, NewHistory, three_versions
+
+SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(*server.get_host_and_port(), flush=True)
+sys.stdin.read()  # until the tests are over, however they end
+"""
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        host, port = server.stdout.readline().split()
+        yield f"http://{host}:{port}"
+        server.stdin.close()
+
+
+@pytest.fixture
+def connection(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """The connection of a stack that was just created, in the current directory's stack file too."""
+    _reset(endpoint)
+    monkeypatch.chdir(tmp_path)
+    connection = toy_connection(endpoint)
+    save_local(connection)
+    return connection
+
+
+@pytest.fixture
+def stack(connection: Connection) -> ToyStack:
+    stack = ToyStack(connection)
+    stack.create()
+    return stack
+
+
+@pytest.fixture
+def api(stack: ToyStack) -> Api:
+    return Api(stack.connection)
+
+
+@pytest.fixture(scope="module")
+def new_history(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> NewHistory:
+    """Makes empty tables, a bucket and a folder as EFS for collections with some shards; the module keeps them all."""
+    _reset(endpoint)
+    stack = ToyStack(toy_connection(endpoint))
+    numbers = itertools.count()
+
+    def make(shards: int) -> History:
+        name = f"history-{next(numbers)}"
+        stack.s3.create_bucket(Bucket=name)
+        for table in ("receipts", "control"):
+            stack.create_table(f"{name}-{table}")
+        folder = tmp_path_factory.mktemp(name)
+        return History(stack.dynamodb, stack.s3, name, folder, shards, like=stack.connection)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def history(new_history: NewHistory) -> History:
+    """Three versions of four shards that a module's tests read, see `three_versions`."""
+    return three_versions(new_history(4))
+
+
+class Said:
+    """The exit code of a command, and what it said where."""
+
+    def __init__(self, code: int, captured: "pytest.CaptureResult[str]") -> None:
+        self.code, self.out, self.err = code, captured.out, captured.err
+
+    @property
+    def json(self) -> dict[str, object]:
+        (line,) = self.out.splitlines()
+        value = json.loads(line)
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def error_line(self) -> str:
+        """What it said on stderr: one line, and nothing on stdout."""
+        assert self.out == ""
+        (line,) = self.err.splitlines()
+        return line
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Runs one command at 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*argv: str) -> Said:
+        return Said(main(argv), capsys.readouterr())
+
+    return run
+
+
+def _reset(endpoint: str) -> None:
+    _post(f"{endpoint}/moto-api/reset", b"")
+    _post(f"{endpoint}/moto-api/config", b'{"stepfunctions": {"execute_state_machine": true}}')
+
+
+def _post(url: str, body: bytes) -> None:
+    with urllib.request.urlopen(urllib.request.Request(url, data=body, method="POST")) as answer:
+        assert answer.status in (200, 201)
