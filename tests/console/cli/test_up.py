@@ -14,6 +14,7 @@ import pytest
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.cli.main import main
+from console.embedding import embedder_of
 from local.demo.samples.embedding import embed_text
 from operate.api import Api
 from operate.connection import STACK_FILE, Connection, load_local
@@ -95,7 +96,7 @@ def test_every_command_works_on_it(published: Connection, capsys: pytest.Capture
 
 
 def ask(connection: Connection, cache: Path, **question: Any) -> Answer:
-    with Contents(OperatorApi(connection), cache=cache) as contents:
+    with Contents(OperatorApi(connection), cache=cache, embed=embedder_of(connection)) as contents:
         return contents.search("words", None, **question)
 
 

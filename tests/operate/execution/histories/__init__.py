@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-DEFINITION: dict[str, Any] = json.loads((FOLDER.parents[2] / "state_machines/compaction.asl.json").read_text())
+DEFINITION: dict[str, Any] = json.loads((FOLDER.parents[3] / "state_machines/compaction.asl.json").read_text())
 RECORDED = sorted(file.stem for file in FOLDER.glob("*.json"))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
