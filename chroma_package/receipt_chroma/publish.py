@@ -128,6 +128,8 @@ def _manifest_shard(shard: int, staged: StagedShard) -> ManifestShard:
         records=staged.records,
         tombstones=staged.tombstones,
         digest=staged.digest,
+        base_records=staged.records,
+        base_digest=staged.digest,
     )
 
 

@@ -11,7 +11,7 @@ from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 from receipt_chroma.errors import RollbackRefused
 from receipt_chroma.publish import put_manifest
 from receipt_chroma.snapshot.download import ensure_snapshot
-from receipt_chroma.snapshot.manifest import Manifest, load_manifest
+from receipt_chroma.snapshot.manifest import ROLLBACK, SCHEMA_VERSION, Manifest, load_manifest
 from receipt_chroma.snapshot.retention import parent_chain
 from receipt_chroma.storage.tree import collection_folder
 
@@ -47,6 +47,8 @@ def write_rollback(
     ensure_snapshot(s3, bucket, efs_root, head.collection, older)
     manifest = replace(
         older,
+        schema_version=SCHEMA_VERSION,
+        kind=ROLLBACK,
         version=head.version + 1,
         snapshot_id=snapshot_id_of(head.version + 1, head.fence, 0),
         parent=head.pointer,

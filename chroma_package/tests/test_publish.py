@@ -160,7 +160,7 @@ def test_a_manifest_of_another_schema_or_shape_is_not_read(world: World, merged:
     manifest = load_manifest(world.s3, world.bucket, world.write_manifest(merged[0], [merged[1]]))
     assert Manifest.decode(manifest.encode()) == manifest
     with pytest.raises(SchemaUnsupported):
-        Manifest.decode(manifest.encode().replace(b'"schema_version": 1', b'"schema_version": 2'))
+        Manifest.decode(manifest.encode().replace(b'"schema_version": 2', b'"schema_version": 3'))
     for content in (b"", b"[]", b"{}", manifest.encode().replace(b'"records"', b'"rows"')):
         with pytest.raises(SnapshotDamaged):
             Manifest.decode(content)

@@ -15,7 +15,7 @@ from receipt_dynamo_stream.errors import KeyMalformed, SchemaUnsupported
 
 from receipt_chroma.derived import instant
 from receipt_chroma.errors import SnapshotDamaged, StorageUnavailable
-from receipt_chroma.snapshot.manifest import Manifest, check_manifest
+from receipt_chroma.snapshot.manifest import ROLLBACK, Manifest, check_manifest
 from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.storage.files import storage_errors
 from receipt_chroma.storage.tree import MANIFESTS, SHARDS, manifest_path
@@ -70,8 +70,10 @@ def newer_since(folder: Path, served: Current, current: Current) -> datetime | N
 def falls_back_to(folder: Path, manifest: Manifest) -> Pointer | None:
     """What readers fall back to from here: the parent, or for a rollback the version whose shards it took up again."""
     pointer = manifest.parent
+    if manifest.kind not in (None, ROLLBACK):
+        return pointer
     if any(shard.path and f"/{manifest.snapshot_id}-" in shard.path for shard in manifest.shards):
-        return pointer  # it wrote a shard itself; a rollback writes none
+        return pointer  # of schema version 1, and it wrote a shard itself; a rollback writes none
     while pointer is not None and (ancestor := _readable(folder, Current.of(pointer))):
         if ancestor.shards == manifest.shards:
             return pointer

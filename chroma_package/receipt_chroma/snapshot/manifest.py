@@ -13,19 +13,43 @@ from typing import Any, Final, Self
 
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.errors import SchemaUnsupported
-from receipt_dynamo_stream.round.report import FileEntry
+from receipt_dynamo_stream.round.report import FileEntry, ReceiptContent
 
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.records import EMPTY_DIGEST
 from receipt_chroma.storage.objects import read_whole
 from receipt_chroma.storage.tree import manifest_path, object_key
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Of what is written. 1 knows no segments and no kind; it is read, and written again as it was."""
+
+MERGE: Final = "merge"
+FOLD: Final = "fold"
+ROLLBACK: Final = "rollback"
+
+
+@dataclass(frozen=True)
+class ManifestSegment:
+    """One segment of a shard: a file relative to the collection's folder, and the receipts that it covers, by key."""
+
+    path: str
+    size: int
+    sha256: str
+    receipts: tuple[ReceiptContent, ...]
+
+    @property
+    def records(self) -> int:
+        """How many records it holds."""
+        return sum(receipt.records for receipt in self.receipts)
 
 
 @dataclass(frozen=True)
 class ManifestShard:
-    """One shard of a snapshot. path is relative to the collection's folder, None while nothing was ever written."""
+    """One shard of a snapshot: a base directory, and the segments over it, oldest first.
+
+    path is relative to the collection's folder, None while no base was ever written; files, tombstones, base_records
+    and base_digest are the base's. records and digest are what base and segments come to together.
+    """
 
     shard: int
     path: str | None = None
@@ -33,16 +57,27 @@ class ManifestShard:
     records: int = 0
     tombstones: int = 0
     digest: str = EMPTY_DIGEST
+    base_records: int = 0
+    base_digest: str = EMPTY_DIGEST
+    segments: tuple[ManifestSegment, ...] = ()
 
     @property
     def total_bytes(self) -> int:
-        """Size of the shard's files."""
-        return sum(entry.size for entry in self.files)
+        """Size of the base's files and of the segments."""
+        return sum(entry.size for entry in self.files) + sum(segment.size for segment in self.segments)
+
+    @property
+    def fresh_records(self) -> int:
+        """Records in segments, those that a newer segment covers again too."""
+        return sum(segment.records for segment in self.segments)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One snapshot. dimension is None while no vector was ever seen; digest is the sum of the shards' digests."""
+    """One snapshot. dimension is None while no vector was ever seen; digest is the sum of the shards' digests.
+
+    kind: what made it, MERGE, FOLD (the same records as its parent's) or ROLLBACK; None in schema version 1.
+    """
 
     collection: str
     version: int
@@ -59,6 +94,8 @@ class Manifest:
     execution: str
     trigger: str
     created_at: str
+    kind: str | None = MERGE
+    schema_version: int = SCHEMA_VERSION
 
     @property
     def total_bytes(self) -> int:
@@ -73,8 +110,11 @@ class Manifest:
 
     def encode(self) -> bytes:
         """The stored form: JSON, the same bytes for equal manifests."""
-        value = {"schema_version": SCHEMA_VERSION, **asdict(self)}
+        value = {"schema_version": self.schema_version, **asdict(self)}
         value["parent"] = self.parent.to_json() if self.parent else None
+        if self.schema_version == 1:
+            del value["kind"]
+            value["shards"] = [{name: shard[name] for name in _SHARD_1} for shard in value["shards"]]
         return (json.dumps(value, indent=1) + "\n").encode()
 
     @classmethod
@@ -82,9 +122,8 @@ class Manifest:
         """What encode gave. Raises SchemaUnsupported, SnapshotDamaged."""
         try:
             value = json.loads(content)
-            found = value.pop("schema_version")
-            if found != SCHEMA_VERSION:
-                raise SchemaUnsupported("the manifest", found, (SCHEMA_VERSION,))
+            if value["schema_version"] not in (1, SCHEMA_VERSION):
+                raise SchemaUnsupported("the manifest", value["schema_version"], (1, SCHEMA_VERSION))
             return cls._from_json(value)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SnapshotDamaged(f"the manifest cannot be read: {error!r}") from error
@@ -93,14 +132,25 @@ class Manifest:
     def _from_json(cls, value: dict[str, Any]) -> Self:
         parent, shards = value.pop("parent"), value.pop("shards")
         return cls(
-            **value,
+            **{"kind": None, **value},
             parent=Pointer.from_json(parent) if parent else None,
             shards=tuple(_shard_from_json(shard) for shard in shards),
         )
 
 
+_SHARD_1: Final = ("shard", "path", "files", "records", "tombstones", "digest")
+
+
 def _shard_from_json(value: Mapping[str, Any]) -> ManifestShard:
-    return ManifestShard(**{**value, "files": tuple(FileEntry(**entry) for entry in value["files"])})
+    base = {"base_records": value["records"], "base_digest": value["digest"], "segments": ()}
+    known = {**base, **value}
+    known["files"] = tuple(FileEntry(**entry) for entry in value["files"])
+    known["segments"] = tuple(_segment_from_json(segment) for segment in known["segments"])
+    return ManifestShard(**known)
+
+
+def _segment_from_json(value: Mapping[str, Any]) -> ManifestSegment:
+    return ManifestSegment(**{**value, "receipts": tuple(ReceiptContent(**one) for one in value["receipts"])})
 
 
 def manifest_schema() -> dict[str, Any]:

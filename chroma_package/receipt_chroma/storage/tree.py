@@ -2,8 +2,9 @@
 
     CURRENT, CURRENT.lock                          EFS only: the pointer, projected
     manifests/{snapshot_id}.json                   immutable
-    shards/{shard:04d}/{shard_version}/<files>     immutable Chroma directory
-    staging/{execution}/{round}/{shard:04d}/{attempt}/<files>     EFS only, until it is renamed into shards/
+    shards/{shard:04d}/{shard_version}/<files>     a base: an immutable Chroma directory
+    segments/{shard:04d}/{segment_version}.arrow   immutable
+    staging/{execution}/{round}/{shard:04d}/{attempt}/<files>     EFS only, until it is renamed into its place
 
 Paths here are relative to the collection's folder, with forward slashes.
 """
@@ -14,9 +15,16 @@ CURRENT = "CURRENT"
 CURRENT_LOCK = "CURRENT.lock"
 MANIFESTS = "manifests"
 SHARDS = "shards"
+SEGMENTS = "segments"
 STAGING = "staging"
 RECEIPTS_FILE = "receipts.txt"
-"""In every shard directory: the sorted keys of the receipts it has, one a line."""
+"""In a base of schema version 1: the sorted keys of the receipts it has, one a line."""
+INDEX_FILE = "receipts.tsv"
+"""In every other base: what it has of each receipt, see shard.index."""
+ROWS_FILE = "vector_rows.bin"
+"""Beside it: where in the index file the vectors of a receipt's records are."""
+SEGMENT_FILE = "segment.arrow"
+"""Name of a segment in its staging folder."""
 
 
 def collection_folder(efs_root: Path, collection: str) -> Path:
@@ -42,6 +50,11 @@ def shard_version_of(snapshot_id: str, attempt: str) -> str:
 def shard_path(shard: int, shard_version: str) -> str:
     """Relative path of a published shard directory."""
     return f"{SHARDS}/{shard:04d}/{shard_version}"
+
+
+def segment_path(shard: int, segment_version: str) -> str:
+    """Relative path of a published segment."""
+    return f"{SEGMENTS}/{shard:04d}/{segment_version}.arrow"
 
 
 def staging_path(execution: str, round_number: int, shard: int, attempt: str) -> str:

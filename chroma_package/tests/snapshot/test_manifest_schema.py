@@ -32,6 +32,32 @@ def test_every_manifest_that_is_written_satisfies_it(published_history: tuple[Wo
         VALIDATOR.validate(json.loads(on_efs))
 
 
+def as_version_1(manifest: Manifest) -> bytes:
+    """The bytes that releases before segments wrote."""
+    value = stored(manifest) | {"schema_version": 1}
+    del value["kind"]
+    for shard in value["shards"]:
+        for name in ("base_records", "base_digest", "segments"):
+            del shard[name]
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def test_a_manifest_of_schema_version_1_is_read_and_keeps_its_bytes(
+    published_history: tuple[World, list[Manifest]],
+) -> None:
+    for manifest in published_history[1]:
+        older = as_version_1(manifest)
+        VALIDATOR.validate(json.loads(older))
+        read = Manifest.decode(older)
+        assert read.encode() == older
+        assert read.pointer.manifest_sha256 == sha256(older).hexdigest()
+        assert [(one.base_records, one.base_digest) for one in read.shards] == [
+            (one.records, one.digest) for one in manifest.shards
+        ]
+        assert not VALIDATOR.is_valid(json.loads(older) | {"kind": "merge"})
+        assert not VALIDATOR.is_valid(stored(manifest) | {"schema_version": 1})
+
+
 def test_one_with_shards_that_were_never_written_satisfies_it(world: World) -> None:
     world.shards = 3
     runs = [run(1)]
@@ -63,7 +89,7 @@ def database(manifest: Any) -> Any:
 
 
 BROKEN: dict[str, Callable[[Any], Any]] = {
-    "another schema": lambda one: one.update(schema_version=2),
+    "another schema": lambda one: one.update(schema_version=3),
     "a version as text": lambda one: one.update(version="1"),
     "version 0": lambda one: one.update(version=0),
     "another space": lambda one: one.update(space="cosine"),

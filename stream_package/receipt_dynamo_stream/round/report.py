@@ -61,6 +61,32 @@ class StagedShard:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptContent:
+    """What a receipt comes to in one place: its key, how many records, and their content digest (64 hex digits)."""
+
+    key: str
+    records: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagedSegment:
+    """A segment's file where no reader looks; path is relative to `{root}/{collection}`.
+
+    receipts: what it covers, by key. shard_records and shard_digest: what the whole shard comes to with it.
+    """
+
+    path: str
+    segment_version: str
+    size: int
+    sha256: str
+    receipts: tuple[ReceiptContent, ...]
+    shard_records: int
+    shard_digest: str
+    dimension: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptReport:
     """What the merge did for one receipt; runs: vectors merged by run id."""
 
@@ -81,7 +107,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ShardReport:
-    """What MergeDeltas did to one shard. staged is None when nothing changed; seconds are durations by step."""
+    """What MergeDeltas did to one shard: it staged a new base, or a segment, or nothing when nothing changed.
+
+    seconds are durations by step.
+    """
 
     collection: str
     execution: str
@@ -95,6 +124,7 @@ class ShardReport:
     receipts: tuple[ReceiptReport, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    segment: StagedSegment | None = None
 
     @property
     def report_key(self) -> str:
@@ -113,6 +143,7 @@ class ShardReport:
                 "plan_key": self.plan_key,
                 "changed": self.changed,
                 "staged": asdict(self.staged) if self.staged else None,
+                "segment": asdict(self.segment) if self.segment else None,
                 "counts": self.counts.to_json(),
                 "receipts": [
                     {
@@ -145,6 +176,10 @@ class ShardReport:
         if staged is not None:
             files = tuple(FileEntry(**entry) for entry in staged.pop("files"))
             staged = StagedShard(**staged, files=files)
+        segment = value.pop("segment", None)  # reports of earlier releases have none
+        if segment is not None:
+            covered = tuple(ReceiptContent(**one) for one in segment.pop("receipts"))
+            segment = StagedSegment(**segment, receipts=covered)
         receipts = tuple(
             ReceiptReport(ReceiptId.parse(one["receipt"]), one["runs"], MergeCounts(**one["counts"]))
             for one in value.pop("receipts")
@@ -153,7 +188,7 @@ class ShardReport:
             Refusal(**{**one, "receipt": ReceiptId.parse(one["receipt"])}) for one in value.pop("refusals")
         )
         counts = MergeCounts(**value.pop("counts"))
-        return cls(**value, staged=staged, counts=counts, receipts=receipts, refusals=refusals)
+        return cls(**value, staged=staged, segment=segment, counts=counts, receipts=receipts, refusals=refusals)
 
 
 def load_report(s3: Any, bucket: str, key: str) -> ShardReport:
