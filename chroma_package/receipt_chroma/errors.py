@@ -19,6 +19,8 @@ The class says what the caller may do, the message what happened and what to do 
     │   └── RunTimeInvalid           the run's created_at cannot be read, so it has no place in the order
     ├── SnapshotDamaged              look first: a published file is wrong on EFS and on S3
     ├── ShardInvalid                 look first: a staged shard failed validation and was not published
+    ├── SegmentInvalid               look first: a segment is not what it must be; it was not published, or is damaged
+    ├── RegexUnsupported             choose another pattern: fresh records cannot be searched with this one as Chroma would
     ├── StagingMissing               stop: a shard that was staged is neither staged nor in place any more
     ├── ManifestConflict             stop: another manifest has this snapshot id already
     ├── RollbackRefused              choose another version: this one is unknown, EXPIRED, or has other shards
@@ -100,6 +102,18 @@ class ShardInvalid(CompactionError):
     def __init__(self, problem: str, message: str) -> None:
         super().__init__(f"{problem}: {message}")
         self.problem = problem
+
+
+class SegmentInvalid(CompactionError):
+    """A segment failed a check. `problem` is the check's short name, for logs and tests."""
+
+    def __init__(self, problem: str, message: str) -> None:
+        super().__init__(f"{problem}: {message}")
+        self.problem = problem
+
+
+class RegexUnsupported(CompactionError):
+    """Chroma accepts the pattern, and what it means to Rust cannot be said in Python's patterns."""
 
 
 class StagingMissing(CompactionError):
