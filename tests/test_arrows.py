@@ -43,11 +43,12 @@ ROOMS = {
         "round": {"control"},
     },
     "receipt_chroma": {
-        "": {"delta", "reader", "shard", "snapshot", "storage"},
+        "": {"delta", "reader", "segment", "shard", "snapshot", "storage"},
         "delta": {"shard"},
-        "reader": {"shard", "snapshot", "storage"},
+        "reader": {"segment", "shard", "snapshot", "storage"},
+        "segment": set(),
         "shard": {"storage"},
-        "snapshot": {"shard", "storage"},
+        "snapshot": {"segment", "shard", "storage"},
         "storage": set(),
     },
     "operate": {

@@ -8,12 +8,13 @@ normal form that does survive before anything compares, hashes or writes them: f
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
+from receipt_dynamo_stream.round.report import ReceiptContent
 
 from receipt_chroma.errors import DeltaMetadataInvalid
 
@@ -133,3 +134,14 @@ def add_digests(*digests: str | int) -> str:
     """Sum of content digests modulo 2^256, as 64 hex digits; negative integers take records away."""
     total = sum(int(digest, 16) if isinstance(digest, str) else digest for digest in digests)
     return f"{total % DIGEST_MODULUS:064x}"
+
+
+def content_of(key: str, records: Iterable[Record]) -> ReceiptContent:
+    """What these records of a receipt come to; their order does not matter."""
+    hashes = [record_hash(record) for record in records]
+    return ReceiptContent(key, len(hashes), add_digests(*hashes))
+
+
+def nothing_of(key: str) -> ReceiptContent:
+    """A receipt without records."""
+    return ReceiptContent(key, 0, EMPTY_DIGEST)

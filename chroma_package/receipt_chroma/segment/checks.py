@@ -23,11 +23,12 @@ from typing import Final
 import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
+from receipt_dynamo_stream.round.report import ReceiptContent
 from receipt_dynamo_stream.sharding import shard_of
 
 from receipt_chroma.errors import DeltaMetadataInvalid, SegmentInvalid
-from receipt_chroma.records import Record, metadata_bytes, normal_metadata
-from receipt_chroma.segment.content import ReceiptContent, Segment, Vectors
+from receipt_chroma.records import Record, content_of, metadata_bytes, normal_metadata
+from receipt_chroma.segment.content import Segment, Vectors
 from receipt_chroma.segment.file import read_segment
 
 SEGMENT_CHECKS: Final = (
@@ -102,7 +103,7 @@ def _check_content(receipt: ReceiptContent, records: Sequence[Record]) -> None:
             raise SegmentInvalid("metadata", f"{record.id}: {error}") from error
         if metadata_bytes(normal) != metadata_bytes(record.metadata):
             raise SegmentInvalid("metadata", f"the metadata of {record.id} is not in normal form")
-    found = ReceiptContent.of(receipt.key, records)
+    found = content_of(receipt.key, records)
     if found != receipt:
         raise SegmentInvalid(
             "digest", f"the records of {receipt.key} have the digest {found.digest}, its index says {receipt.digest}"

@@ -6,25 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from receipt_dynamo_stream.round.report import ReceiptContent
 
-from receipt_chroma.records import Record, add_digests, record_hash
+from receipt_chroma.records import Record, content_of
 
 Vectors = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptContent:
-    """What one receipt comes to in one place: its key, how many records, and their content digest (64 hex digits)."""
-
-    key: str
-    records: int
-    digest: str
-
-    @classmethod
-    def of(cls, key: str, records: Iterable[Record]) -> Self:
-        """What these records come to; their order does not matter."""
-        hashes = [record_hash(record) for record in records]
-        return cls(key, len(hashes), add_digests(*hashes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +33,7 @@ class Segment:
         Raises ValueError unless all vectors have one length.
         """
         by_key = {key: sorted(records, key=lambda record: record.id) for key, records in sorted(receipts.items())}
-        content = tuple(ReceiptContent.of(key, records) for key, records in by_key.items())
+        content = tuple(content_of(key, records) for key, records in by_key.items())
         flat = [record for records in by_key.values() for record in records]
         dimension = len(flat[0].embedding) if flat else 0
         if any(record.embedding.shape != (dimension,) for record in flat):

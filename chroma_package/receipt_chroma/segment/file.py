@@ -28,10 +28,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from receipt_dynamo_stream.round.report import ReceiptContent
 
 from receipt_chroma.errors import SegmentInvalid
 from receipt_chroma.records import Metadata, metadata_bytes
-from receipt_chroma.segment.content import ReceiptContent, Segment, Vectors, with_vectors
+from receipt_chroma.segment.content import Segment, Vectors, with_vectors
 
 FORMAT: Final = b"segment 1"
 """Under the key `format` of the schema's metadata. A reader refuses a file that says something else."""

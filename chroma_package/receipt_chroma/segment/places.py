@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
+from receipt_dynamo_stream.round.report import ReceiptContent
+
 from receipt_chroma.records import EMPTY_DIGEST, add_digests
-from receipt_chroma.segment.content import ReceiptContent
 
 BASE: Final = -1
 """The place of a receipt that no segment covers; segments are 0, 1, … from the oldest."""

@@ -132,9 +132,14 @@ class ShardRows:
             counts[key] = counts.get(key, 0) + 1
         return counts
 
+    @property
+    def vector_folder(self) -> Path:
+        """The folder of the index files."""
+        return self._folder / self._vector_segment
+
     def vectors(self) -> ShardVectors:
         """The vectors; memory for an id and a number each. The files must stay while they are in use."""
-        segment = self._folder / self._vector_segment
+        segment = self.vector_folder
         if not segment.is_dir():
             return ShardVectors(np.empty((0, 0), np.float32), {})
         try:

@@ -18,7 +18,7 @@ from receipt_dynamo_stream.round.report import FileEntry, ReceiptContent
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.records import EMPTY_DIGEST
 from receipt_chroma.storage.objects import read_whole
-from receipt_chroma.storage.tree import manifest_path, object_key
+from receipt_chroma.storage.tree import INDEX_FILE, manifest_path, object_key
 
 SCHEMA_VERSION: Final = 2
 """Of what is written. 1 knows no segments and no kind; it is read, and written again as it was."""
@@ -65,6 +65,11 @@ class ManifestShard:
     def total_bytes(self) -> int:
         """Size of the base's files and of the segments."""
         return sum(entry.size for entry in self.files) + sum(segment.size for segment in self.segments)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the base has no index of its receipts: those of schema version 1 have none."""
+        return all(entry.name != INDEX_FILE for entry in self.files)
 
     @property
     def fresh_records(self) -> int:

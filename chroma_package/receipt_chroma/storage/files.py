@@ -42,6 +42,11 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def sha256_of(content: bytes) -> str:
+    """Hex sha256 of some bytes."""
+    return sha256(content).hexdigest()
+
+
 def copy_in(source: Path, target: Path) -> tuple[int, str]:
     """Copy a file to a private one and hash what arrived there; returns (bytes, hex sha256)."""
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,43 @@
+"""When a shard is folded: its segments hold much beside its base. Pure rules."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
+
+LEAST_RECORDS: Final = 2_000
+MOST_RECORDS: Final = 20_000
+SHARE_OF_BASE: Final = 0.2
+MOST_SEGMENTS: Final = 256
+OVERDUE: Final = 4
+"""At so many times the bound folding has failed for long: publications go on, and an alarm rings."""
+
+
+@dataclass(frozen=True)
+class FoldBound:
+    """How much may lie in the segments of a shard before it is folded.
+
+    Between `least` and `most` records, `share` of the base in between, and at most `segments` segments. A round that
+    changes more records than the bound at once writes a new base in place of a segment. `most` 0: every round does.
+    """
+
+    least: int = LEAST_RECORDS
+    most: int = MOST_RECORDS
+    share: float = SHARE_OF_BASE
+    segments: int = MOST_SEGMENTS
+
+    def records(self, base_records: int) -> int:
+        """The bound in records for a base of this size."""
+        return min(self.most, max(self.least, int(self.share * base_records)))
+
+    def passed(self, shard: ManifestShard, times: int = 1) -> bool:
+        """Whether the shard's segments hold more than `times` the bound."""
+        return (
+            shard.fresh_records > times * self.records(shard.base_records)
+            or len(shard.segments) > times * self.segments
+        )
+
+
+def shards_to_fold(manifest: Manifest, bound: FoldBound) -> tuple[int, ...]:
+    """The shards whose bound is passed."""
+    return tuple(shard.shard for shard in manifest.shards if bound.passed(shard))
