@@ -21,6 +21,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── ShardInvalid                 look first: a staged shard failed validation and was not published
     ├── SegmentInvalid               look first: a segment is not what it must be; it was not published, or is damaged
     ├── RegexUnsupported             choose another pattern: fresh records cannot be searched with it as Chroma would
+    ├── FoldChangedContent           look first: a fold would have published other records than lie there
     ├── StagingMissing               stop: a shard that was staged is neither staged nor in place any more
     ├── ManifestConflict             stop: another manifest has this snapshot id already
     ├── RollbackRefused              choose another version: this one is unknown, EXPIRED, or has other shards
@@ -114,6 +115,10 @@ class SegmentInvalid(CompactionError):
 
 class RegexUnsupported(CompactionError):
     """Chroma accepts the pattern, and what it means to Rust cannot be said in Python's patterns."""
+
+
+class FoldChangedContent(CompactionError):
+    """Base and segments do not come to what the manifest says of them: verify the version, or roll back."""
 
 
 class StagingMissing(CompactionError):

@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 class Expired:
     """What was done, or would be. fenced: it stopped, because another execution holds the lease.
 
-    expired: snapshot ids that were marked. manifests, shards, staging: relative paths that were deleted. bytes: of both
-    places together.
+    expired: snapshot ids that were marked. manifests, shards, segments, staging: relative paths that were deleted.
+    bytes: of both places together.
     """
 
     dry_run: bool
@@ -40,6 +40,7 @@ class Expired:
     expired: tuple[str, ...] = ()
     manifests: tuple[str, ...] = ()
     shards: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
     staging: tuple[str, ...] = ()
     bytes: int = 0
 
@@ -77,10 +78,13 @@ def expire_snapshots(
     manifests = _leaving_manifests(tree, rows, head.pointer.snapshot_id, grace, now)
     kept = _kept_manifests(s3, bucket, folder, tree, manifests, rows, head.pointer.snapshot_id)
     named = {shard.path for manifest in kept for shard in manifest.shards}
+    laid = {segment.path for manifest in kept for shard in manifest.shards for segment in shard.segments}
     shards = {path: entry for path, entry in tree.shards.items() if path not in named and now - entry.changed > grace}
+    segments = {path: one for path, one in tree.segments.items() if path not in laid and now - one.changed > grace}
     staging = {path: entry for path, entry in tree.staging.items() if now - entry.changed > grace}
     # Manifests last: by them a run after a crash finds again what was left.
-    leaving = [*sorted(staging.items()), *sorted(shards.items()), *sorted(manifests.items())]
+    files = [*sorted(staging.items()), *sorted(segments.items()), *sorted(shards.items())]
+    leaving = [*files, *sorted(manifests.items())]
     for path, entry in () if dry_run else leaving:
         if _head_if_mine(dynamodb, control_table, collection, fence) is None:
             return Expired(dry_run, fenced=True, expired=tuple(marks))
@@ -91,6 +95,7 @@ def expire_snapshots(
         expired=tuple(marks),
         manifests=tuple(sorted(manifests)),
         shards=tuple(sorted(shards)),
+        segments=tuple(sorted(segments)),
         staging=tuple(sorted(staging)),
         bytes=sum(entry.bytes for _, entry in leaving),
     )

@@ -30,12 +30,20 @@ class FoldBound:
         """The bound in records for a base of this size."""
         return min(self.most, max(self.least, int(self.share * base_records)))
 
+    def is_for_base(self, changed: int, base_records: int) -> bool:
+        """Whether a round that writes so many records of a shard writes them into a new base."""
+        return self.most == 0 or changed > self.records(base_records)
+
     def passed(self, shard: ManifestShard, times: int = 1) -> bool:
         """Whether the shard's segments hold more than `times` the bound."""
         return (
             shard.fresh_records > times * self.records(shard.base_records)
             or len(shard.segments) > times * self.segments
         )
+
+
+ALWAYS: Final = FoldBound(most=0)
+"""Every round that changes anything writes a new base."""
 
 
 def shards_to_fold(manifest: Manifest, bound: FoldBound) -> tuple[int, ...]:

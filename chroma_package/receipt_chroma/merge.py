@@ -1,8 +1,11 @@
-"""MergeDeltas: one shard of a plan, from the base and the deltas to a staged directory.
+"""MergeDeltas: one shard of a plan, from what is published and the deltas to a staged segment.
 
-Everything is written to a private copy below `workdir`; EFS and S3 get whole, closed files under paths that carry the
-attempt. Memory: the changed records of the shard's planned receipts (the plan bounds them), their existing rows, and
-the deltas of RECEIPTS_AT_ONCE receipts; not the shard, and not more for more deltas of the same records.
+A receipt is compared by its content digest, so what did not change is not read; of what did, the old rows are read by
+receipt from the closed files on EFS. One segment with all changed receipts is written, and chromadb is not imported. A
+round that changes more records than the bound writes a new base instead, as a fold does.
+
+Memory: the changed records of the shard's planned receipts (the plan bounds them), and the deltas of RECEIPTS_AT_ONCE
+receipts; not the shard, and not more for more deltas of the same records.
 """
 
 import os
@@ -16,19 +19,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from receipt_dynamo_stream.round.plan import Plan
-from receipt_dynamo_stream.round.report import ReceiptReport, Refusal, ShardReport, StagedShard
+from receipt_dynamo_stream.round.report import (
+    MergeCounts,
+    ReceiptContent,
+    ReceiptReport,
+    Refusal,
+    ShardReport,
+    StagedSegment,
+)
 
-from receipt_chroma.difference import Difference, difference
+from receipt_chroma.difference import difference
 from receipt_chroma.errors import SnapshotDamaged
-from receipt_chroma.private_shard import PrivateShard
-from receipt_chroma.records import add_digests
+from receipt_chroma.folding import ALWAYS, FoldBound
+from receipt_chroma.new_base import write_new_base
+from receipt_chroma.records import Record, content_of
 from receipt_chroma.run_deltas import DeltaSource, WantedReceipt, first_dimension, want_receipt
-from receipt_chroma.shard.chroma_dir import load_chromadb
-from receipt_chroma.snapshot.base_copy import copy_base
+from receipt_chroma.segment.content import Segment
+from receipt_chroma.segment.file import encode_segment
+from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
-from receipt_chroma.stage import Stage
+from receipt_chroma.snapshot.repaired_shard import RepairedShard
+from receipt_chroma.stage import Attempt, stage_segment
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_chroma.storage.tree import collection_folder, shard_version_of, staging_path
 
 RECEIPTS_AT_ONCE: Final = 16
 """Receipts whose deltas are read at the same time: S3 latency, not bandwidth, is what takes the time."""
@@ -36,15 +48,35 @@ RECEIPTS_AT_ONCE: Final = 16
 
 @dataclass
 class _Merged:
-    """What the receipts of the shard come to."""
+    """What the receipts of the shard come to. changed: all records of each receipt that changes, by key."""
 
-    difference: Difference = field(default_factory=Difference)
+    changed: dict[str, list[Record]] = field(default_factory=dict)
+    before: list[ReceiptContent] = field(default_factory=list)
+    counts: MergeCounts = field(default_factory=MergeCounts)
     receipts: list[ReceiptReport] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
-    def take(self, receipt: WantedReceipt, changes: Difference) -> None:
-        self.difference.extend(changes)
-        self.receipts.append(ReceiptReport(receipt.facts.receipt, receipt.runs, changes.counts))
+    @property
+    def records(self) -> int:
+        return sum(len(records) for records in self.changed.values())
+
+    @property
+    def contents(self) -> dict[str, ReceiptContent]:
+        return {key: content_of(key, records) for key, records in self.changed.items()}
+
+    def take(self, receipt: WantedReceipt, published: "RepairedShard") -> None:
+        """Compare a receipt's wanted records with what the shard has of it."""
+        key = receipt.facts.receipt.key
+        existing = published.records(key) if receipt.wanted.needs_existing else {}
+        wanted = receipt.wanted.resolve(existing)
+        before, now = published.content(key), content_of(key, wanted.values())
+        counts = MergeCounts(unchanged=len(wanted))
+        if before != now:
+            counts = difference(published.records(key), wanted).counts
+            self.changed[key] = list(wanted.values())
+            self.before.append(before)
+        self.counts += counts
+        self.receipts.append(ReceiptReport(receipt.facts.receipt, receipt.runs, counts))
         self.refusals += receipt.refusals
 
 
@@ -58,54 +90,62 @@ def merge_shard(
     bucket: str,
     efs_root: Path,
     workdir: Path,
+    bound: FoldBound = ALWAYS,
 ) -> ShardReport:
-    """Merge the plan's receipts of one shard and stage the result; a shard that does not change is not staged.
+    """Merge the plan's receipts of one shard and stage the result; a shard that does not change stages nothing.
 
     A run whose delta has wrong content is returned as a refusal while the rest is merged. May run twice: every attempt
-    writes its own paths. `plan_key` is written into the report. Raises SnapshotDamaged when the base is wrong on EFS
-    and on S3, SchemaUnsupported, StorageUnavailable, TransientServiceError.
+    writes its own paths. `plan_key` is written into the report. bound: from how many changed records on a new base is
+    written. Raises SnapshotDamaged when what is published is wrong on EFS and on S3,
+    SchemaUnsupported, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)  # SQLite sorts and vacuums in files: never on EFS
     watch, merged = Stopwatch(), _Merged()
     manifest = load_manifest(s3, bucket, plan.base) if plan.base else None
     base = _base_shard(plan, shard, manifest)
-    staged = None
+    place = Attempt.of(plan, shard, attempt)
+    staged, segment = None, None
     with (
         tempfile.TemporaryDirectory(dir=workdir, prefix=f"merge-{shard:04d}-") as private,
         ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as pool,
+        RepairedShard(base, plan.collection, s3=s3, bucket=bucket, efs_root=efs_root) as published,
     ):
         folder = Path(private)
         source = DeltaSource(s3, bucket, plan.collection, folder)
         dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
-        receipts = _wanted_receipts(pool, source, plan, shard, dimension)  # read while the base is copied
-        if base.path is not None:
-            with watch.measure("copy"):
-                pool.submit(load_chromadb)
-                efs_folder = collection_folder(efs_root, plan.collection)
-                copy_base(base, folder / "base", s3=s3, bucket=bucket, efs_folder=efs_folder)
         with watch.measure("read"):
-            target = PrivateShard(folder, plan.collection, base)
-            for receipt in receipts:
-                existing = target.existing(receipt.facts.receipt)
-                merged.take(receipt, difference(existing, receipt.wanted.resolve(existing)))
-        if merged.difference.counts.changed:
-            planned = target.plan_write(merged.difference)
-            with Stage(
-                planned.folder, plan=plan, shard=shard, attempt=attempt, s3=s3, bucket=bucket, efs_root=efs_root
-            ) as stage:
-                with watch.measure("write"):
-                    stage.begin(planned.kept)
-                    written = target.write(merged.difference, planned)
-                with watch.measure("stage"):
-                    files = stage.finish()
-            staged = StagedShard(
-                path=staging_path(plan.execution, plan.round, shard, attempt),
-                shard_version=shard_version_of(plan.snapshot_id, attempt),
-                files=files,
-                records=written.records,
-                tombstones=written.tombstones,
-                digest=add_digests(base.digest, merged.difference.digest),
+            for receipt in _wanted_receipts(pool, source, plan, shard, dimension):
+                merged.take(receipt, published)
+        if merged.changed and bound.is_for_base(merged.records, base.base_records):
+            now = {key: content for key, content in (published.contents() | merged.contents).items() if content.records}
+            staged = write_new_base(
+                base,
+                {**published.overlay(), **merged.changed},
+                now,
+                attempt=place,
+                dimension=dimension,
+                folder=folder,
+                watch=watch,
+                s3=s3,
+                bucket=bucket,
+                efs_root=efs_root,
+            )
+        elif merged.changed:
+            with watch.measure("write"):
+                laid = Segment.of(merged.changed)
+                content = encode_segment(laid)
+            with watch.measure("stage"):
+                path, sha256 = stage_segment(place, content, s3=s3, bucket=bucket, efs_root=efs_root)
+            whole = ShardContent(base.records, base.digest).after(merged.before, laid.receipts)
+            segment = StagedSegment(
+                path=path,
+                segment_version=place.version,
+                size=len(content),
+                sha256=sha256,
+                receipts=laid.receipts,
+                shard_records=whole.records,
+                shard_digest=whole.digest,
                 dimension=dimension,
             )
     return ShardReport(
@@ -115,9 +155,10 @@ def merge_shard(
         shard=shard,
         attempt=attempt,
         plan_key=plan_key,
-        changed=staged is not None,
+        changed=bool(staged or segment),
         staged=staged,
-        counts=merged.difference.counts,
+        segment=segment,
+        counts=merged.counts,
         receipts=tuple(merged.receipts),
         refusals=tuple(merged.refusals),
         seconds=watch.seconds,

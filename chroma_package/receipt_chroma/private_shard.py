@@ -1,18 +1,27 @@
 """A shard's Chroma directory in a private folder: read, changed in one go, closed and made small."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.round.report import FileEntry
+from receipt_dynamo_stream.round.report import FileEntry, ReceiptContent
 
 from receipt_chroma.difference import Difference, metadata_change
 from receipt_chroma.records import Record
 from receipt_chroma.shard.chroma_dir import ChromaDir, batches
-from receipt_chroma.shard.closed_shard import ClosedShard, receipt_key_of
-from receipt_chroma.shard.hnsw_files import HEADER_FILE, INDEX_FILES, PICKLE_FILE, read_header, read_labels
+from receipt_chroma.shard.closed_shard import ClosedShard
+from receipt_chroma.shard.hnsw_files import (
+    HEADER_FILE,
+    INDEX_FILES,
+    PICKLE_FILE,
+    read_elements,
+    read_header,
+    read_labels,
+    rows_by_id,
+)
+from receipt_chroma.shard.index import write_index
 from receipt_chroma.shard.sqlite_files import compact_sqlite
 from receipt_chroma.snapshot.manifest import ManifestShard
 from receipt_chroma.storage.tree import RECEIPTS_FILE
@@ -75,8 +84,11 @@ class PrivateShard:
         ids = self._ids.get(receipt.key, [])
         return {record.id: record for record in self._base.records(ids)} if self._base and ids else {}
 
-    def write(self, changes: Difference, planned: WritePlan) -> WrittenShard:
-        """Apply the changes, in at most one series of batches per operation, and close the directory."""
+    def write(self, changes: Difference, planned: WritePlan, contents: Iterable[ReceiptContent]) -> WrittenShard:
+        """Apply the changes, in at most one series of batches per operation, close the directory and index it.
+
+        contents: what each of its receipts comes to then.
+        """
         folder = planned.folder
         if planned.rebuild:
             with ChromaDir.create(folder, self._collection) as directory:
@@ -86,9 +98,10 @@ class PrivateShard:
             with ChromaDir.open_for_writing(folder, self._collection) as directory:
                 _apply(directory, changes)
         compact_sqlite(folder)
-        receipts = sorted({receipt_key_of(record_id) for record_id in planned.records})
-        (folder / RECEIPTS_FILE).write_text("".join(f"{key}\n" for key in receipts), encoding="utf-8")
-        return WrittenShard(len(planned.records), _deleted_elements(folder))
+        (folder / RECEIPTS_FILE).unlink(missing_ok=True)  # of a base of schema version 1
+        row_of, deleted = _rows(folder)
+        write_index(folder, contents, row_of)
+        return WrittenShard(len(planned.records), deleted)
 
     def _rebuild(self, directory: ChromaDir, changes: Difference) -> None:
         renewed = {record.id: record for record in (*changes.replaced, *(new for _, new in changes.updated))}
@@ -111,9 +124,10 @@ def index_segments(folder: Path) -> Iterator[Path]:
     return (header.parent for header in sorted(folder.glob(f"*/{HEADER_FILE}")))
 
 
-def _deleted_elements(folder: Path) -> int:
-    return sum(
-        read_header(segment).elements - len(read_labels(segment))
-        for segment in index_segments(folder)
-        if (segment / PICKLE_FILE).exists()
-    )
+def _rows(folder: Path) -> tuple[dict[str, int], int]:
+    """The row of every record in the index of a closed directory, and how many deleted elements it still holds."""
+    for segment in index_segments(folder):
+        if (segment / PICKLE_FILE).exists():
+            elements = read_elements(segment, read_header(segment))
+            return rows_by_id(read_labels(segment), elements), elements.deleted
+    return {}, 0

@@ -3,6 +3,8 @@
 import errno
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,15 @@ from receipt_dynamo_stream.control.head import Pointer, parse_snapshot_id
 from receipt_dynamo_stream.errors import TransientServiceError
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.round.plan import Plan
-from receipt_dynamo_stream.round.report import ShardReport, StagedShard
+from receipt_dynamo_stream.round.report import ShardReport, StagedSegment, StagedShard
 
 from receipt_chroma.errors import ManifestConflict, ShardInvalid, StagingMissing
 from receipt_chroma.records import add_digests
 from receipt_chroma.shard.chroma_dir import SPACE, chromadb_version
-from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.snapshot.manifest import Manifest, ManifestSegment, ManifestShard, load_manifest
 from receipt_chroma.storage.files import file_names, file_size, storage_errors, sync_folder, write_atomically
 from receipt_chroma.storage.objects import read_whole
-from receipt_chroma.storage.tree import collection_folder, manifest_path, shard_path
+from receipt_chroma.storage.tree import collection_folder, manifest_path, segment_path, shard_path
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +40,14 @@ def write_manifest(
     folder = collection_folder(efs_root, plan.collection)
     shards = {shard.shard: shard for shard in base.shards} if base else {}
     for report in reports:
-        if report.staged is not None:
-            with storage_errors():
+        before = shards.get(report.shard, ManifestShard(report.shard))
+        with storage_errors():
+            if report.staged is not None:
                 place_shard(folder, report.shard, report.staged)
-            shards[report.shard] = _manifest_shard(report.shard, report.staged)
+                shards[report.shard] = new_base_shard(report.shard, report.staged)
+            elif report.segment is not None:
+                place_segment(folder, report.shard, report.segment)
+                shards[report.shard] = _with_segment(before, report.segment)
     entries = tuple(shards.get(number, ManifestShard(number)) for number in range(plan.shards))
     manifest = Manifest(
         collection=plan.collection,
@@ -101,6 +107,23 @@ def place_shard(folder: Path, shard: int, staged: StagedShard) -> None:
         )
 
 
+def place_segment(folder: Path, shard: int, staged: StagedSegment) -> None:
+    """Rename a staged segment into `segments/`; one that is in place already is verified by its size.
+
+    Raises StagingMissing when it is at neither place as the report says.
+    """
+    source, target = folder / staged.path, folder / segment_path(shard, staged.segment_version)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if file_size(target) is None:
+        with suppress(FileNotFoundError):  # a late twin may have renamed it just now
+            source.rename(target)
+            sync_folder(target.parent)
+    if file_size(target) != staged.size:
+        raise StagingMissing(
+            f"{target} does not hold what was staged at {source}: start a new execution, it merges again"
+        )
+
+
 def _check_reports(plan: Plan, reports: Sequence[ShardReport]) -> None:
     mine = [report for report in reports if (report.execution, report.round) == (plan.execution, plan.round)]
     if len(mine) != len(reports) or sorted(report.shard for report in reports) != list(plan.touched_shards()):
@@ -111,7 +134,8 @@ def _check_reports(plan: Plan, reports: Sequence[ShardReport]) -> None:
 
 
 def _dimension(base: Manifest | None, reports: Sequence[ShardReport]) -> int | None:
-    found = {report.staged.dimension for report in reports if report.staged and report.staged.dimension is not None}
+    staged = [one for report in reports for one in (report.staged, report.segment) if one is not None]
+    found = {one.dimension for one in staged if one.dimension is not None}
     if base and base.dimension is not None:
         found.add(base.dimension)
     if len(found) > 1:
@@ -120,7 +144,18 @@ def _dimension(base: Manifest | None, reports: Sequence[ShardReport]) -> int | N
     return next(iter(found), None)
 
 
-def _manifest_shard(shard: int, staged: StagedShard) -> ManifestShard:
+def _with_segment(before: ManifestShard, staged: StagedSegment) -> ManifestShard:
+    path = segment_path(before.shard, staged.segment_version)
+    return replace(
+        before,
+        records=staged.shard_records,
+        digest=staged.shard_digest,
+        segments=(*before.segments, ManifestSegment(path, staged.size, staged.sha256, staged.receipts)),
+    )
+
+
+def new_base_shard(shard: int, staged: StagedShard, segments: tuple[ManifestSegment, ...] = ()) -> ManifestShard:
+    """A shard whose base is the staged one; with segments over it, its records and digest are for the caller to say."""
     return ManifestShard(
         shard=shard,
         path=shard_path(shard, staged.shard_version),
@@ -130,6 +165,7 @@ def _manifest_shard(shard: int, staged: StagedShard) -> ManifestShard:
         digest=staged.digest,
         base_records=staged.records,
         base_digest=staged.digest,
+        segments=segments,
     )
 
 

@@ -1,7 +1,8 @@
-"""Staging a merged shard: copied to EFS where no reader looks, uploaded to S3 under its final name."""
+"""Staging what an attempt wrote: copied to EFS where no reader looks, uploaded to S3 under its final name."""
 
 from collections.abc import Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -9,27 +10,80 @@ from typing import Any, Self
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import FileEntry
 
-from receipt_chroma.storage.files import copy_out, file_names, sha256_file, storage_errors, sync_folder
-from receipt_chroma.storage.objects import file_pool, put_file
-from receipt_chroma.storage.tree import collection_folder, object_key, shard_path, shard_version_of, staging_path
+from receipt_chroma.storage.files import (
+    copy_out,
+    file_names,
+    sha256_file,
+    sha256_of,
+    storage_errors,
+    sync_folder,
+    write_atomically,
+)
+from receipt_chroma.storage.objects import file_pool, put_bytes, put_file
+from receipt_chroma.storage.tree import (
+    SEGMENT_FILE,
+    collection_folder,
+    object_key,
+    segment_path,
+    shard_path,
+    shard_version_of,
+    staging_path,
+)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to write a shard. Its name is in every path, so that a late or repeated one overwrites nothing."""
+
+    collection: str
+    execution: str
+    round: int
+    shard: int
+    name: str
+    snapshot_id: str
+
+    @classmethod
+    def of(cls, plan: Plan, shard: int, name: str) -> Self:
+        """An attempt at a shard of a plan."""
+        return cls(plan.collection, plan.execution, plan.round, shard, name, plan.snapshot_id)
+
+    @property
+    def staging(self) -> str:
+        """Relative path of its folder where no reader looks."""
+        return staging_path(self.execution, self.round, self.shard, self.name)
+
+    @property
+    def version(self) -> str:
+        """Name of what it writes, once it is published."""
+        return shard_version_of(self.snapshot_id, self.name)
+
+
+def stage_segment(attempt: Attempt, content: bytes, *, s3: Any, bucket: str, efs_root: Path) -> tuple[str, str]:
+    """Write a segment's bytes to EFS staging and to S3; returns its staging path and sha256.
+
+    On EFS it is on disk when this returns. May run twice. Raises StorageUnavailable, TransientServiceError.
+    """
+    path = f"{attempt.staging}/{SEGMENT_FILE}"
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="segment") as pool:
+        key = object_key(attempt.collection, segment_path(attempt.shard, attempt.version))
+        uploading = pool.submit(put_bytes, s3, bucket, key, content)
+        with storage_errors():
+            write_atomically(collection_folder(efs_root, attempt.collection) / path, content)
+        uploading.result()
+    return path, sha256_of(content)
 
 
 class Stage:
     """Brings the files of a private shard directory to EFS staging and to S3. A context manager.
 
-    Both places carry the attempt, so a late or repeated one overwrites nothing. The largest file decides how long it
-    takes: it is copied, uploaded and hashed at the same time.
+    The largest file decides how long it takes: it is copied, uploaded and hashed at the same time.
     """
 
-    def __init__(
-        self, folder: Path, *, plan: Plan, shard: int, attempt: str, s3: Any, bucket: str, efs_root: Path
-    ) -> None:
+    def __init__(self, folder: Path, attempt: Attempt, *, s3: Any, bucket: str, efs_root: Path) -> None:
         self._folder = folder
         self._s3, self._bucket = s3, bucket
-        self._staged = collection_folder(efs_root, plan.collection) / staging_path(
-            plan.execution, plan.round, shard, attempt
-        )
-        self._key = object_key(plan.collection, shard_path(shard, shard_version_of(plan.snapshot_id, attempt)))
+        self._staged = collection_folder(efs_root, attempt.collection) / attempt.staging
+        self._key = object_key(attempt.collection, shard_path(attempt.shard, attempt.version))
         self._pool = file_pool()
         self._begun: dict[FileEntry, tuple[tuple[int, int], list[Future[None]]]] = {}
 

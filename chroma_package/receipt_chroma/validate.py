@@ -21,6 +21,8 @@ from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.files import copy_in, file_names, file_size, storage_errors
 from receipt_chroma.storage.objects import file_pool
 from receipt_chroma.storage.tree import collection_folder, object_key, shard_path
+from receipt_chroma.validate_segment import CHECKS as SEGMENT_CHECKS
+from receipt_chroma.validate_segment import validate_segment
 
 FULL_READ_RECORDS: Final = 250_000
 """Shards up to this size are read whole and their content digest is recomputed; above, a sample is read."""
@@ -51,11 +53,18 @@ def validate_shard(
     workdir: Path,
     full_read_records: int = FULL_READ_RECORDS,
 ) -> ShardValidation:
-    """Prove the staged directory of a report; a report without one is valid by itself.
+    """Prove what a report staged, a directory or a segment; a report without either is valid by itself.
 
-    Reads EFS and lists S3, writes only below `workdir`. Raises ShardInvalid with the name of the check that failed,
-    StorageUnavailable, TransientServiceError.
+    Reads EFS and S3, writes only below `workdir`. Raises ShardInvalid or SegmentInvalid with the name of the check that
+    failed, SnapshotDamaged, StorageUnavailable, TransientServiceError.
     """
+    if report.segment is not None:
+        watch = Stopwatch()
+        with watch.measure("segment"):
+            records = validate_segment(
+                plan=plan, report=report, staged=report.segment, s3=s3, bucket=bucket, efs_root=efs_root
+            )
+        return ShardValidation(report.shard, records, 0, full=True, checks=SEGMENT_CHECKS, seconds=watch.seconds)
     staged = report.staged
     if staged is None:
         return ShardValidation(report.shard, 0, 0, full=True)

@@ -8,9 +8,12 @@ from typing import Any
 
 from receipt_dynamo_stream.control.head import Pointer
 
-from receipt_chroma.errors import SnapshotDamaged
+from receipt_chroma.errors import ShardInvalid, SnapshotDamaged
+from receipt_chroma.segment.checks import SEGMENT_CHECKS, check_segment
+from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.shard.checks import CONTENT_CHECKS, Expected, check_directory
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.snapshot.published_shard import PublishedShard, read_published
 from receipt_chroma.storage.files import copy_in, file_names, storage_errors
 from receipt_chroma.storage.tree import collection_folder
 
@@ -35,13 +38,38 @@ def verify_snapshot(
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)
     manifest = load_manifest(s3, bucket, pointer)
-    written = [shard for shard in manifest.shards if shard.path is not None]
+    root = collection_folder(efs_root, collection)
+    written = [shard for shard in manifest.shards if shard.path is not None or shard.segments]
     for shard in written:
+        _verify_whole(root, manifest, shard)
+        if shard.path is None:
+            continue
         with tempfile.TemporaryDirectory(dir=workdir, prefix=f"verify-{shard.shard:04d}-") as private:
             folder = Path(private) / "shard"
-            _copy_published(collection_folder(efs_root, collection) / str(shard.path), shard, folder)
+            _copy_published(root / str(shard.path), shard, folder)
             check_directory(folder, _expected(manifest, shard), full=True)
-    return Verified(manifest.records, len(written), ("sha256", *CONTENT_CHECKS))
+    return Verified(manifest.records, len(written), ("sha256", *CONTENT_CHECKS, *SEGMENT_CHECKS, "conservation"))
+
+
+def _verify_whole(root: Path, manifest: Manifest, shard: ManifestShard) -> None:
+    """Prove the segments of a shard, and that base and segments come to what the manifest says of the shard."""
+    with storage_errors():
+        try:
+            for segment in shard.segments:
+                read_published(root, segment)
+                check_segment(
+                    root / segment.path,
+                    collection=manifest.collection,
+                    shard=shard.shard,
+                    shards=manifest.shard_count,
+                    dimension=manifest.dimension,
+                )
+            with PublishedShard.open(root, manifest.collection, shard) as published:
+                found = ShardContent.of(published.contents().values())
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise SnapshotDamaged(f"{error}: DownloadSnapshot fetches what is missing from S3") from error
+    if found != ShardContent(shard.records, shard.digest):
+        raise ShardInvalid("conservation", f"shard {shard.shard} comes to {found}, its manifest says otherwise")
 
 
 def _copy_published(source: Path, shard: ManifestShard, target: Path) -> None:
@@ -59,8 +87,8 @@ def _expected(manifest: Manifest, shard: ManifestShard) -> Expected:
         collection=manifest.collection,
         shard=shard.shard,
         shards=manifest.shard_count,
-        records=shard.records,
+        records=shard.base_records,
         tombstones=shard.tombstones,
-        digest=shard.digest,
+        digest=shard.base_digest,
         dimension=manifest.dimension,
     )

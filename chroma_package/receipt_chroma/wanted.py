@@ -47,6 +47,11 @@ class Wanted:
     _covered: frozenset[str]  # ids in readable deltas newer than every vanished one
     _derived: DerivedMetadata
 
+    @property
+    def needs_existing(self) -> bool:
+        """Whether `resolve` looks at what exists: a delta is gone whose run was merged."""
+        return self._vanished
+
     def resolve(self, existing: Mapping[str, Record]) -> dict[str, Record]:
         """The records that the receipt should have; `existing` are those that the snapshot has of it.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from receipt_chroma import stage
-from receipt_chroma.stage import Stage
+from receipt_chroma.stage import Attempt, Stage
 from receipt_chroma.storage.files import sha256_file
 from receipt_dynamo_stream.round.report import FileEntry
 
@@ -26,7 +26,7 @@ def shard(tmp_path: Path) -> Path:
 @pytest.fixture
 def staging(world: World, shard: Path) -> Stage:
     plan = world.plan(facts([(1, 1)]))
-    return Stage(shard, plan=plan, shard=0, attempt="a", s3=world.s3, bucket=world.bucket, efs_root=world.efs)
+    return Stage(shard, Attempt.of(plan, 0, "a"), s3=world.s3, bucket=world.bucket, efs_root=world.efs)
 
 
 def entry(folder: Path, name: str) -> FileEntry:
@@ -79,7 +79,7 @@ def test_a_merge_of_metadata_alone_does_not_hash_the_vectors_again(
 
     monkeypatch.setattr(stage, "sha256_file", noting)
     world.publish(facts(words, runs=[run(1)], labels=[label(1, 1, "TOTAL")]))
-    assert sorted(hashed) == ["chroma.sqlite3", "index_metadata.pickle", "receipts.txt"]
+    assert sorted(hashed) == ["chroma.sqlite3", "index_metadata.pickle", "receipts.json", "vector_rows.bin"]
     assert world.read()[word(1, 2).id].same_vector(word(1, 2))
     hashed.clear()
     world.upload(run(2), [word(1, 1, 77)])

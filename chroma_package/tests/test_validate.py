@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -14,11 +15,12 @@ import numpy as np
 import pytest
 from chromadb.config import Settings
 from receipt_chroma.errors import ShardInvalid
-from receipt_chroma.records import Record, add_digests, metadata_bytes, record_hash
+from receipt_chroma.records import Record, add_digests, content_of, metadata_bytes, record_hash
 from receipt_chroma.shard import checks as shard_checks
 from receipt_chroma.shard.checks import Expected, check_directory
 from receipt_chroma.shard.chroma_dir import ChromaDir
-from receipt_chroma.shard.hnsw_files import Header, read_header, read_labels
+from receipt_chroma.shard.hnsw_files import Header, read_elements, read_header, read_labels, rows_by_id
+from receipt_chroma.shard.index import write_index
 from receipt_chroma.shard.sqlite_files import compact_sqlite, read_sqlite, read_texts
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import ShardReport
@@ -32,8 +34,15 @@ WORDS = [(line, number) for line in range(1, 6) for number in range(1, 9)]
 RECORDS = [word(line, number) for line, number in WORDS]
 
 
-def receipts_text(records: list[Record]) -> str:
-    return "".join(sorted({f"{record.id.partition('#LINE#')[0]}\n" for record in records}))
+def index(folder: Path, records: list[Record]) -> None:
+    """Index a directory as a merge does."""
+    of_receipt: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        of_receipt[record.id.partition("#LINE#")[0]].append(record)
+    rows = {}
+    for part in folder.glob("*/index_metadata.pickle"):
+        rows = rows_by_id(read_labels(part.parent), read_elements(part.parent, read_header(part.parent)))
+    write_index(folder, [content_of(*one) for one in of_receipt.items()], rows)
 
 
 def expected_of(records: list[Record], /, **changes: Any) -> Expected:
@@ -52,7 +61,7 @@ def expected_of(records: list[Record], /, **changes: Any) -> Expected:
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = chroma_directory(tmp_path_factory.mktemp("good") / "shard", RECORDS, sync_threshold=1)
-    (folder / "receipts.txt").write_text(receipts_text(RECORDS))
+    index(folder, RECORDS)
     compact_sqlite(folder)
     return folder
 
@@ -270,8 +279,13 @@ FILE_DAMAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
         "digest",
         lambda shard: sql(shard, "DELETE FROM embedding_metadata WHERE key = 'text' AND id = 7"),
     ),
-    "no receipts file": ("receipts", drop("receipts.txt")),
-    "another receipts file": ("receipts", overwrite("receipts.txt", 0, b"J")),
+    "no index of receipts": ("receipts", drop("receipts.json")),
+    "a garbled index of receipts": ("receipts", overwrite("receipts.json", 0, b"J")),
+    "another digest in the index": ("receipts", overwrite("receipts.json", -12, b"0123")),
+    "an index without a receipt": ("receipts", lambda shard: (shard / "receipts.json").write_bytes(b"[\n\n]\n")),
+    "no vector rows": ("receipts", drop("vector_rows.bin")),
+    "other vector rows": ("receipts", overwrite("vector_rows.bin", 0, b"\x07")),
+    "too few vector rows": ("receipts", cut("vector_rows.bin")),
     "a graph that leads nowhere": ("self_query", empty_links),
 }
 
@@ -341,7 +355,9 @@ def test_a_database_is_made_compact_where_that_pays_and_else_left_alone(shard: P
     wasteful = database.stat().st_size
     compact_sqlite(shard)
     assert database.stat().st_size < wasteful - 900_000
-    assert {path.name for path in shard.iterdir() if path.is_file()} == {"chroma.sqlite3", "receipts.txt"}
+    assert {path.name for path in shard.iterdir() if path.is_file()} == {
+        *("chroma.sqlite3", "receipts.json", "vector_rows.bin")
+    }
     check_directory(shard, expected_of(RECORDS), full=True)
 
 
@@ -365,7 +381,7 @@ def test_another_report_is_refused_with_a_name(shard: Path, problem: str, change
 
 def made(folder: Path, records: list[Record], **options: Any) -> Path:
     chroma_directory(folder, records, **{"sync_threshold": 1, **options})
-    (folder / "receipts.txt").write_text(receipts_text(records))
+    index(folder, records)
     return folder
 
 
@@ -389,6 +405,7 @@ def test_vectors_that_are_only_queued_are_refused_and_valid_once_flushed(tmp_pat
         check_directory(shutil.copytree(folder, tmp_path / "copy"), expected_of(RECORDS[:4]), full=True)
     with ChromaDir.open_for_writing(folder, "words"):
         pass
+    index(folder, RECORDS[:4])
     check_directory(folder, expected_of(RECORDS[:4]), full=True)
 
 
@@ -404,6 +421,7 @@ def test_many_records_with_one_vector_do_not_fail_the_self_query(tmp_path: Path)
 def test_a_deleted_record_leaves_a_tombstone_that_is_counted(shard: Path) -> None:
     with ChromaDir.open_for_writing(shard, "words") as directory:
         directory.delete([RECORDS[0].id])
+    index(shard, RECORDS[1:])
     check_directory(shard, expected_of(RECORDS[1:], tombstones=1), full=True)
     assert RECORDS[0].id not in read_labels(segment(shard))
 
@@ -459,7 +477,7 @@ def test_what_was_renamed_into_place_already_is_validated_there(staged: Staged) 
 
 STAGED_FILES = (
     *("chroma.sqlite3", "header.bin", "data_level0.bin", "length.bin", "link_lists.bin"),
-    *("index_metadata.pickle", "receipts.txt"),
+    *("index_metadata.pickle", "receipts.json", "vector_rows.bin"),
 )
 
 

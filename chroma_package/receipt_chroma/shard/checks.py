@@ -11,12 +11,13 @@
 | space, dimension | not l2, or not the collection's dimension |
 | records, tombstones | another number than the report says |
 | foreign | an id that is malformed, or that is routed to another shard |
-| receipts | receipts.txt does not name the receipts that the shard has |
+| receipts | the index does not say what the shard has of its receipts, and where their vectors are |
 | unreadable | chromadb cannot read a record that is there |
 | digest | the records are not those that the report's content digest stands for |
 | self_query | a record is not found by its own vector |
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,10 +39,12 @@ from receipt_chroma.shard.hnsw_files import (
     read_elements,
     read_header,
     read_labels,
+    rows_by_id,
     vectors_by_id,
 )
+from receipt_chroma.shard.index import encode_rows, read_index
 from receipt_chroma.shard.sqlite_files import SqliteFacts, Text, check_sqlite, read_sqlite, read_texts
-from receipt_chroma.storage.tree import RECEIPTS_FILE
+from receipt_chroma.storage.tree import INDEX_FILE, RECEIPTS_FILE, ROWS_FILE
 
 CONTENT_CHECKS: Final = (
     *("sqlite_damaged", "collection_name", "index_missing", "index_header", "index_size", "index_pickle", "queue"),
@@ -85,8 +88,13 @@ def check_directory(folder: Path, expected: Expected, *, full: bool) -> None:
     _check_ids(folder, facts, expected)
     try:
         with ChromaDir.open(folder, expected.collection) as directory:
-            texts = directory.texts(sorted(vectors)) if len(vectors) <= CHROMADB_READ_RECORDS else None
-            _check_records(directory, vectors, expected, (texts or read_texts(folder, facts)) if full else None)
+            few = len(vectors) <= CHROMADB_READ_RECORDS
+            texts = directory.texts(sorted(vectors)) if few else read_texts(folder, facts)
+            hashes = _check_records(directory, vectors, expected, texts if full else None)
+            if (folder / INDEX_FILE).is_file():
+                _check_rows(folder, facts)
+                if full:
+                    _check_index_digests(folder, hashes)
     except (ChromaUnreadable, DeltaMetadataInvalid) as error:
         raise ShardInvalid("unreadable", str(error)) from error
 
@@ -150,15 +158,28 @@ def _check_ids(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
             raise ShardInvalid(
                 "foreign", f"{record_id} belongs to shard {homes[receipt]} of its collection, not {expected.shard}"
             )
-    receipts = "".join(f"{key}\n" for key in sorted({receipt_key_of(record_id) for record_id in facts.ids}))
-    path = folder / RECEIPTS_FILE
-    if not path.is_file() or path.read_bytes() != receipts.encode():
-        raise ShardInvalid("receipts", f"{RECEIPTS_FILE} does not name the receipts of the shard's records")
+    _check_receipts(folder, facts.ids)
+
+
+def _check_receipts(folder: Path, ids: Iterable[str]) -> None:
+    """Prove what is beside the database: the index's counts here, its digests and rows when all records are read."""
+    counts = Counter(map(receipt_key_of, ids))
+    if (folder / RECEIPTS_FILE).is_file() and not (folder / INDEX_FILE).is_file():  # of schema version 1
+        names = "".join(f"{key}\n" for key in sorted(counts))
+        if (folder / RECEIPTS_FILE).read_bytes() != names.encode():
+            raise ShardInvalid("receipts", f"{RECEIPTS_FILE} does not name the receipts of the shard's records")
+        return
+    if not (folder / INDEX_FILE).is_file() or not (folder / ROWS_FILE).is_file():
+        raise ShardInvalid("receipts", f"{INDEX_FILE} or {ROWS_FILE} is not there")
+    index = read_index((folder / INDEX_FILE).read_bytes())
+    if {key: one.records for key, one in index.items()} != counts:
+        raise ShardInvalid("receipts", f"{INDEX_FILE} does not name the receipts of the shard's records")
 
 
 def _check_records(
     directory: ChromaDir, vectors: Mapping[str, Vector], expected: Expected, texts: Iterable[Text] | None
-) -> None:
+) -> Mapping[str, int]:
+    """Returns the hash of each record that was read."""
     if directory.space != SPACE:
         raise ShardInvalid("space", f"the collection measures in {directory.space}, not {SPACE}")
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="self-query") as pool:
@@ -170,6 +191,23 @@ def _check_records(
         if texts is not None:
             _check_digest(hashes, sampling.result(), vectors, expected)
         searching.result()
+        return hashes
+
+
+def _check_rows(folder: Path, facts: SqliteFacts) -> None:
+    segment = folder / facts.vector_segment
+    rows = rows_by_id(read_labels(segment), read_elements(segment, read_header(segment))) if segment.is_dir() else {}
+    if (folder / ROWS_FILE).read_bytes() != encode_rows(rows):
+        raise ShardInvalid("receipts", f"{ROWS_FILE} is not where the vectors of the records are")
+
+
+def _check_index_digests(folder: Path, hashes: Mapping[str, int]) -> None:
+    of_receipt: dict[str, list[int]] = defaultdict(list)
+    for record_id, one in hashes.items():
+        of_receipt[receipt_key_of(record_id)].append(one)
+    for key, content in read_index((folder / INDEX_FILE).read_bytes()).items():
+        if add_digests(*of_receipt[key]) != content.digest:
+            raise ShardInvalid("receipts", f"the records of {key} are not those that {INDEX_FILE} stands for")
 
 
 def _check_sample(sample: Sequence[Record], vectors: Mapping[str, Vector]) -> None:

@@ -129,8 +129,13 @@ def read_elements(segment: Path, header: Header) -> Elements:
 def vectors_by_id(labels: Mapping[str, int], elements: Elements) -> dict[str, NDArray[np.float32]]:
     """The vector of each record, a view into the file; labels without a live element are left out."""
     vectors = np.asarray(elements.vectors)  # a memmap makes every row another memmap
+    return {record_id: vectors[row] for record_id, row in rows_by_id(labels, elements).items()}
+
+
+def rows_by_id(labels: Mapping[str, int], elements: Elements) -> dict[str, int]:
+    """The row of each record's element; labels without a live element are left out."""
     row_of = dict(zip(elements.labels.tolist(), elements.rows.tolist(), strict=True))
-    return {record_id: vectors[row_of[label]] for record_id, label in labels.items() if label in row_of}
+    return {record_id: row_of[label] for record_id, label in labels.items() if label in row_of}
 
 
 def read_labels(segment: Path) -> dict[str, int]:

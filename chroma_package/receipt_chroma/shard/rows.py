@@ -19,7 +19,7 @@ from receipt_chroma.errors import ShardInvalid
 from receipt_chroma.records import Metadata
 from receipt_chroma.shard.chroma_dir import batches
 from receipt_chroma.shard.closed_shard import receipt_key_of
-from receipt_chroma.shard.hnsw_files import read_elements, read_header, read_labels
+from receipt_chroma.shard.hnsw_files import read_elements, read_header, read_labels, rows_by_id
 from receipt_chroma.shard.sqlite_files import DOCUMENT, INTERNAL, SQLITE_FILE, VALUE, metadata_value
 
 _IDS_AT_ONCE: Final = 500
@@ -146,9 +146,7 @@ class ShardRows:
             elements = read_elements(segment, read_header(segment))
         except (OSError, ValueError) as error:
             raise ShardInvalid("index_size", f"{segment}: {error}") from error
-        row_of = dict(zip(elements.labels.tolist(), elements.rows.tolist(), strict=True))
-        rows = {record_id: row_of[label] for record_id, label in read_labels(segment).items() if label in row_of}
-        return ShardVectors(np.asarray(elements.vectors), rows)
+        return ShardVectors(np.asarray(elements.vectors), rows_by_id(read_labels(segment), elements))
 
 
 def _folded(text: str | None) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from receipt_dynamo_stream.round.report import FileEntry
 
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
-from receipt_chroma.storage.files import file_size, storage_errors, sync_folder, write_atomically
+from receipt_chroma.storage.files import file_size, sha256_file, storage_errors, sync_folder, write_atomically
 from receipt_chroma.storage.objects import fetch_file, file_pool
 from receipt_chroma.storage.tree import STAGING, collection_folder, manifest_path, object_key
 
@@ -45,15 +45,39 @@ def ensure_shards(
     lacking: list[tuple[str, FileEntry]] = []
     with storage_errors():
         for shard in shards:
-            for entry in shard.files:
-                path = f"{shard.path}/{entry.name}"
-                if file_size(root / path) != entry.size:
-                    lacking.append((path, entry))
+            lacking += [(path, entry) for path, entry in shard_files(shard) if file_size(root / path) != entry.size]
         if lacking:
             (root / STAGING).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=root / STAGING, prefix="download-") as folder:
                 _fetch(s3, bucket, collection, root, Path(folder), lacking)
     return DownloadResult(len(lacking), sum(entry.size for _, entry in lacking))
+
+
+def repair_shard(s3: Any, bucket: str, efs_root: Path, collection: str, shard: ManifestShard) -> DownloadResult:
+    """Fetch the files of a shard again whose sha256 on EFS is not the manifest's. Reads all of them.
+
+    Raises SnapshotDamaged when S3 does not have them either, StorageUnavailable, TransientServiceError.
+    """
+    root = collection_folder(efs_root, collection)
+    with storage_errors():
+        wrong = [(path, entry) for path, entry in shard_files(shard) if not _is_right(root / path, entry)]
+        if wrong:
+            (root / STAGING).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=root / STAGING, prefix="repair-") as folder:
+                _fetch(s3, bucket, collection, root, Path(folder), wrong)
+    return DownloadResult(len(wrong), sum(entry.size for _, entry in wrong))
+
+
+def shard_files(shard: ManifestShard) -> Iterator[tuple[str, FileEntry]]:
+    """Every file of a shard, of its base and its segments, by its path relative to the collection's folder."""
+    for entry in shard.files:
+        yield f"{shard.path}/{entry.name}", entry
+    for segment in shard.segments:
+        yield segment.path, FileEntry(Path(segment.path).name, segment.size, segment.sha256)
+
+
+def _is_right(path: Path, entry: FileEntry) -> bool:
+    return file_size(path) == entry.size and sha256_file(path) == entry.sha256
 
 
 def _fetch(

@@ -1,5 +1,6 @@
 """One shard of a published version, receipt by receipt: its base and the segments over it, from closed files."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -16,7 +17,7 @@ from receipt_chroma.shard.base_receipts import BaseReceipts, open_base
 from receipt_chroma.snapshot.manifest import ManifestSegment, ManifestShard
 from receipt_chroma.storage.files import sha256_of
 
-DAMAGED = (ShardInvalid, SegmentInvalid, FileNotFoundError, NotADirectoryError)
+DAMAGED = (ShardInvalid, SegmentInvalid, sqlite3.DatabaseError, FileNotFoundError, NotADirectoryError)
 """What the methods raise for files on EFS that are not those of the manifest: S3 may have the right ones."""
 
 

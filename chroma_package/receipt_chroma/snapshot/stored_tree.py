@@ -11,7 +11,7 @@ from receipt_dynamo_stream.retry import transient_errors
 from receipt_chroma.errors import StorageUnavailable
 from receipt_chroma.shard.chroma_dir import batches
 from receipt_chroma.storage.files import storage_errors
-from receipt_chroma.storage.tree import MANIFESTS, SHARDS, STAGING, object_key
+from receipt_chroma.storage.tree import MANIFESTS, SEGMENTS, SHARDS, STAGING, object_key
 
 _DELETE_BATCH: Final = 1_000
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -19,7 +19,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass
 class Entry:
-    """A manifest, a shard directory or a staging folder: how big, when it was last written, and its S3 objects."""
+    """A manifest, a base, a segment or a staging folder: how big, when it was last written, and its S3 objects."""
 
     bytes: int = 0
     changed: datetime = _NEVER
@@ -37,12 +37,13 @@ class StoredTree:
 
     manifests: dict[str, Entry]
     shards: dict[str, Entry]
+    segments: dict[str, Entry]
     staging: dict[str, Entry]
 
 
 def read_tree(s3: Any, bucket: str, efs_folder: Path) -> StoredTree:
     """List S3 and EFS. Raises StorageUnavailable, TransientServiceError."""
-    tree = StoredTree({}, {}, {})
+    tree = StoredTree({}, {}, {}, {})
     prefix = object_key(efs_folder.name, "")
     with transient_errors():
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -52,7 +53,7 @@ def read_tree(s3: Any, bucket: str, efs_folder: Path) -> StoredTree:
                     entry.note(found["Size"], found["LastModified"])
                     entry.keys.append(found["Key"])
     with storage_errors():
-        for top in (MANIFESTS, SHARDS, STAGING):
+        for top in (MANIFESTS, SHARDS, SEGMENTS, STAGING):
             for path in (efs_folder / top).rglob("*"):
                 entry = _entry(tree, list(path.relative_to(efs_folder).parts))
                 try:
@@ -87,6 +88,8 @@ def _entry(tree: StoredTree, parts: list[str]) -> Entry | None:
         return tree.manifests.setdefault("/".join(parts), Entry())
     if parts[0] == SHARDS and len(parts) >= 3:
         return tree.shards.setdefault("/".join(parts[:3]), Entry())
+    if parts[0] == SEGMENTS and len(parts) == 3:
+        return tree.segments.setdefault("/".join(parts), Entry())
     if parts[0] == STAGING and len(parts) >= 2:
         return tree.staging.setdefault("/".join(parts[:2]), Entry())
     return None

@@ -55,6 +55,12 @@ def fetch_file(s3: Any, bucket: str, key: str, target: Path, expected: FileEntry
         )
 
 
+def put_bytes(s3: Any, bucket: str, key: str, content: bytes) -> None:
+    """Upload bytes by one PUT. Raises TransientServiceError, others as they are."""
+    with transient_errors():
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+
 def put_file(s3: Any, bucket: str, key: str, source: Path) -> None:
     """Upload a file: one PUT where its size allows. Raises TransientServiceError, others as they are."""
     with transient_errors():
