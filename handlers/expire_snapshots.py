@@ -8,7 +8,7 @@ from typing import Any
 
 from receipt_chroma.expire import expire_snapshots as expire
 
-from .clients import client
+from .clients import client, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -20,9 +20,8 @@ def expire_snapshots(event: Event, _context: Any) -> Event:
     Without `apply` (the default is true: after a commit expiry is part of the round) nothing is deleted.
     """
     done = expire(
-        client("dynamodb"),
+        control_table(),
         client("s3"),
-        control_table=settings().control_table,
         bucket=settings().bucket,
         efs_root=settings().efs,
         collection=event["collection"],

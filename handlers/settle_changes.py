@@ -12,7 +12,7 @@ from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 from receipt_dynamo_stream.round.settle import settle_changes as settle
 
-from .clients import client
+from .clients import client, control_table
 from .settings import settings
 from .step import Event, metrics, step
 
@@ -26,9 +26,8 @@ def settle_changes(event: Event, _context: Any) -> Event:
     s3, bucket = client("s3"), settings().bucket
     manifest = event["manifest"]
     done = settle(
-        client("dynamodb"),
+        control_table(),
         receipts_table=settings().receipts_table,
-        control_table=settings().control_table,
         plan=load_plan(s3, bucket, event["plan_key"]),
         reports=[load_report(s3, bucket, key) for key in event["report_keys"]],
         pointer=Pointer.from_json(manifest) if "snapshot_id" in manifest else None,

@@ -11,10 +11,9 @@ from receipt_chroma.snapshot.manifest import load_manifest
 from receipt_chroma.snapshot.pointer import swap_pointer as swap
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.tree import collection_folder
-from receipt_dynamo_stream.control.head import Pointer, raise_projected_version
-from receipt_dynamo_stream.control.versions import mark_committed
+from receipt_dynamo_stream.control.head import Pointer
 
-from .clients import client
+from .clients import client, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -34,8 +33,8 @@ def swap_pointer(event: Event, _context: Any) -> Event:
         fetched = ensure_snapshot(s3, bucket, efs, collection, manifest)
         before = falls_back_to(collection_folder(efs, collection), manifest)
         moved = swap(efs, collection, pointer, before=before)
-    dynamodb, table = client("dynamodb"), settings().control_table
-    raise_projected_version(dynamodb, table, collection, pointer.version)
+    control = control_table()
+    control.head(collection).raise_projected_version(pointer.version)
     now = datetime.now(UTC).isoformat()
-    mark_committed(dynamodb, table, collection, pointer.snapshot_id, committed_at=now, seconds=watch.seconds)
+    control.versions(collection).mark_committed(pointer.snapshot_id, committed_at=now, seconds=watch.seconds)
     return {"version": pointer.version, "moved": moved, "files": fetched.files, "bytes": fetched.bytes}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from receipt_chroma.publish import write_manifest as publish
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_dynamo_stream.control.versions import VersionRow, put_candidate
+from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.round.brought import brought_by
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 
-from .clients import client
+from .clients import client, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -36,12 +37,7 @@ def write_manifest(event: Event, _context: Any) -> Event:
         created_at=plan.planned_at,
         records=manifest.records,
         bytes=sum(file.size for shard in manifest.shards for file in shard.files),
-        counts=brought.counts.to_json(),
-        seconds={**brought.seconds, **watch.seconds},
-        receipts=brought.receipts,
-        runs=brought.runs,
-        refused=brought.refused,
-        first_changed_at=brought.first_changed_at,
+        **{**asdict(brought), "seconds": {**brought.seconds, **watch.seconds}},
     )
-    put_candidate(client("dynamodb"), settings().control_table, plan.collection, row)
+    control_table().versions(plan.collection).put_candidate(row)
     return {**pointer.to_json(), "records": manifest.records}

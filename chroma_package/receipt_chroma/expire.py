@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from receipt_dynamo_stream.control.head import Head, read_head
-from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow, list_versions, mark_expired
+from receipt_dynamo_stream.control.head import CollectionHead, Head
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 from receipt_dynamo_stream.times import utc_text
 
 from receipt_chroma.errors import SnapshotDamaged
@@ -45,10 +46,9 @@ class Expired:
 
 
 def expire_snapshots(
-    dynamodb: Any,
+    control: ControlTable,
     s3: Any,
     *,
-    control_table: str,
     bucket: str,
     efs_root: Path,
     collection: str,
@@ -64,14 +64,15 @@ def expire_snapshots(
     younger than `grace` (four times the longest Lambda is a good one) and what is pinned. May run twice and late.
     Raises SnapshotDamaged, and deletes nothing, when a manifest that is kept cannot be read.
     """
-    head = _head_if_mine(dynamodb, control_table, collection, fence)
+    head = _head_if_mine(control.head(collection), fence)
     if head is None or head.pointer is None:
         return Expired(dry_run, fenced=head is None)
-    rows = list_versions(dynamodb, control_table, collection)
+    versions = control.versions(collection)
+    rows = versions.list()
     marks = [row.snapshot_id for row in rows_to_expire(rows, head.pointer.snapshot_id, keep, grace, now)]
     if not dry_run:
         at = utc_text(now)
-        marks = [one for one in marks if mark_expired(dynamodb, control_table, collection, one, now=at, fence=fence)]
+        marks = [one for one in marks if versions.mark_expired(one, now=at, fence=fence)]
     folder = collection_folder(efs_root, collection)
     tree = read_tree(s3, bucket, folder)
     manifests = _leaving_manifests(tree, rows, head.pointer.snapshot_id, grace, now)
@@ -82,7 +83,7 @@ def expire_snapshots(
     # Manifests last: by them a run after a crash finds again what was left.
     leaving = [*sorted(staging.items()), *sorted(shards.items()), *sorted(manifests.items())]
     for path, entry in () if dry_run else leaving:
-        if _head_if_mine(dynamodb, control_table, collection, fence) is None:
+        if _head_if_mine(control.head(collection), fence) is None:
             return Expired(dry_run, fenced=True, expired=tuple(marks))
         delete_entry(s3, bucket, folder, path, entry)
     logger.info("expiry", extra={"collection": collection, "marked": len(marks), "entries": len(leaving)})
@@ -96,8 +97,8 @@ def expire_snapshots(
     )
 
 
-def _head_if_mine(dynamodb: Any, control_table: str, collection: str, fence: int) -> Head | None:
-    head = read_head(dynamodb, control_table, collection)
+def _head_if_mine(collection: CollectionHead, fence: int) -> Head | None:
+    head = collection.read()
     return head if head is not None and head.fence == fence else None
 
 

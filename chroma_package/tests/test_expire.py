@@ -11,7 +11,8 @@ from receipt_chroma.expire import Expired, expire_snapshots
 from receipt_chroma.reader import SnapshotReader
 from receipt_chroma.snapshot.retention import parent_chain, rows_to_expire
 from receipt_dynamo_stream.control.head import head_key
-from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow, list_versions, put_candidate, row_key
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow, row_key
 
 from .samples import facts, receipt, run, word
 from .world import World
@@ -27,6 +28,7 @@ class History:
 
     def __init__(self, world: World, dynamodb: Any, table: str) -> None:
         self.world, self.dynamodb, self.table = world, dynamodb, table
+        self.control = ControlTable(dynamodb, table)
 
     def publish(self, name: str) -> None:
         """One more version; the merchant's name is all that changes."""
@@ -40,7 +42,7 @@ class History:
             manifest_key=pointer.manifest_key,
             created_at=NOW.isoformat(),
         )
-        put_candidate(self.dynamodb, self.table, self.world.collection, row)
+        self.control.versions(self.world.collection).put_candidate(row)
         self.lead(self.world.fence)
 
     def lead(self, fence: int) -> None:
@@ -61,9 +63,8 @@ class History:
         self, *, keep: int = 1, after: timedelta = LATER, fence: int | None = None, dry_run: bool = False
     ) -> Expired:
         return expire_snapshots(
-            self.dynamodb,
+            self.control,
             self.world.s3,
-            control_table=self.table,
             bucket=self.world.bucket,
             efs_root=self.world.efs,
             collection=self.world.collection,
@@ -75,7 +76,7 @@ class History:
         )
 
     def rows(self) -> list[VersionRow]:
-        return list_versions(self.dynamodb, self.table, self.world.collection)
+        return self.control.versions(self.world.collection).list()
 
     def pin(self, row: VersionRow) -> None:
         self.dynamodb.update_item(

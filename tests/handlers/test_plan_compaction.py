@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from receipt_dynamo_stream.control.pending import PendingReceipts
-from receipt_dynamo_stream.control.quarantine import Quarantine
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import load_plan
 
@@ -23,7 +22,7 @@ def plan(**more: Any) -> dict[str, Any]:
 
 
 def mark(aws: Aws, receipt: ReceiptId, *, attempts: int = 0) -> PendingReceipts:
-    pending = PendingReceipts(aws.dynamodb, "control", "words")
+    pending = aws.control.pending("words")
     pending.mark({receipt: ["test"]}, now="2026-01-01T00:00:00+00:00", new_token=lambda: f"token-{receipt.image_id}")
     for _ in range(attempts):
         assert pending.count_attempt(receipt, f"token-{receipt.image_id}")
@@ -73,7 +72,7 @@ def test_the_runs_of_a_receipt_that_keeps_failing_are_quarantined_and_it_is_plan
     )
     answer = plan()
     assert answer["receipts"] == 0
-    assert [(run.run_id, run.error) for run in Quarantine(aws.dynamodb, "control", "words").list()] == [
+    assert [(run.run_id, run.error) for run in aws.control.quarantine("words").list()] == [
         ("run-1", "MergeKeepsFailing")
     ]
     assert [one.attempts for one in pending.read()] == [0]

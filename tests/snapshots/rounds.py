@@ -12,6 +12,7 @@ from receipt_chroma import DeltaRecord, ensure_snapshot, merge_shard, swap_point
 from receipt_chroma.delta.read import write_arrow_delta_to
 from receipt_dynamo_stream.control.head import Pointer, head_key, snapshot_id_of
 from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
+from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
 from receipt_dynamo_stream.read_facts import read_many_facts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
@@ -54,6 +55,11 @@ class Rounds:
     @property
     def receipts_table(self) -> str:
         return f"{self.bucket}-receipts"
+
+    @property
+    def control(self) -> ControlTable:
+        """The control table as the package has it."""
+        return ControlTable(self.dynamodb, self.control_table)
 
     @property
     def control_table(self) -> str:
@@ -124,7 +130,7 @@ class Rounds:
     # -- compacting
 
     def pending(self, collection: str) -> PendingReceipts:
-        return PendingReceipts(self.dynamodb, self.control_table, collection)
+        return self.control.pending(collection)
 
     def plan(self, collection: str, receipts: int) -> None:
         """PlanCompaction: tokens first, then the facts; a plan that was not merged is lost."""
@@ -171,9 +177,8 @@ class Rounds:
             self._commit(collection, plan.fence, pointer)
             assert swap_pointer(self.efs, collection, pointer)
         settle_changes(
-            self.dynamodb,
+            self.control,
             receipts_table=self.receipts_table,
-            control_table=self.control_table,
             plan=plan,
             reports=reports,
             pointer=pointer,
