@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.retry import client_config
 
@@ -21,3 +22,8 @@ def client(service: str) -> Any:
 def control_table() -> ControlTable:
     """The stack's control table."""
     return ControlTable(client("dynamodb"), settings().control_table)
+
+
+def bucket() -> Bucket:
+    """The bucket of snapshots, deltas, plans and reports."""
+    return Bucket(client("s3"), settings().bucket)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from receipt_chroma.expire import expire_snapshots as expire
+from receipt_chroma.snapshot.retention import Retention
 
-from .clients import client, control_table
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -21,14 +22,15 @@ def expire_snapshots(event: Event, _context: Any) -> Event:
     """
     done = expire(
         control_table(),
-        client("s3"),
-        bucket=settings().bucket,
+        bucket(),
         efs_root=settings().efs,
         collection=event["collection"],
         fence=event["fence"],
-        keep=settings().keep_snapshots,
-        grace=timedelta(seconds=settings().expire_grace_seconds),
-        now=datetime.now(UTC),
+        retention=Retention(
+            keep=settings().keep_snapshots,
+            grace=timedelta(seconds=settings().expire_grace_seconds),
+            now=datetime.now(UTC),
+        ),
         dry_run=not event.get("apply", True),
     )
     # Numbers only: state data has a bound, a list of paths has none.

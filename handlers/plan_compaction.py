@@ -16,10 +16,10 @@ from receipt_dynamo_stream.control.quarantine import MERGE_KEEPS_FAILING
 from receipt_dynamo_stream.read_facts import read_many_facts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt, save_plan
 from receipt_dynamo_stream.round.planning import QUARANTINE_AFTER, bound_facts, choose_receipts, runs_to_quarantine
-from receipt_dynamo_stream.runs import fail_run, settle_order
+from receipt_dynamo_stream.runs import RunStates, settle_order
 from receipt_dynamo_stream.sharding import shard_of
 
-from .clients import client, control_table
+from .clients import bucket, client, control_table
 from .settings import settings
 from .step import Event, metrics, step
 
@@ -72,7 +72,7 @@ def plan_compaction(event: Event, context: Any) -> Event:
         receipts=planned,
     )
     plan_key = plan.plan_key(context.aws_request_id)
-    save_plan(client("s3"), settings().bucket, plan_key, plan)
+    save_plan(bucket(), plan_key, plan)
     return {
         **answer,
         "plan_key": plan_key,
@@ -143,15 +143,8 @@ def quarantine_stuck(pending: PendingReceipts, stuck: Sequence[PendingReceipt], 
     for one in stuck:
         for run in runs_to_quarantine(facts[one.receipt]):
             log.error("run %s of %s is set aside: %s", run.run_id, one.receipt.key, message)
-            fail_run(
-                dynamodb,
-                settings().receipts_table,
-                one.receipt,
-                run.run_id,
-                pending.collection,
-                error=f"{MERGE_KEEPS_FAILING}: {message}",
-                now=now.isoformat(),
-                order=order,
+            RunStates(dynamodb, settings().receipts_table, pending.collection).fail(
+                one.receipt, run.run_id, error=f"{MERGE_KEEPS_FAILING}: {message}", now=now.isoformat(), order=order
             )
             quarantine.put(run.run_id, one.receipt, MERGE_KEEPS_FAILING, message, now.isoformat(), order=order)
             quarantined += 1

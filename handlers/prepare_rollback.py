@@ -11,7 +11,7 @@ from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
 from receipt_dynamo_stream.times import normal_time
 
-from .clients import client, control_table
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -36,8 +36,7 @@ def prepare_rollback(event: Event, _context: Any) -> Event:
             execution=event["execution_name"],
             trigger=event["trigger"],
             at=event["acquired_at"],
-            s3=client("s3"),
-            bucket=settings().bucket,
+            bucket=bucket(),
             efs_root=settings().efs,
         )
     row = VersionRow(

@@ -13,7 +13,7 @@ from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.tree import collection_folder
 from receipt_dynamo_stream.control.head import Pointer
 
-from .clients import client, control_table
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -25,12 +25,12 @@ def swap_pointer(event: Event, _context: Any) -> Event:
     CURRENT moves only when every file that the manifest names is on EFS: what is missing comes from S3 first, so that
     a commit made before EFS was lost or replaced can be projected too.
     """
-    s3, bucket, collection = client("s3"), settings().bucket, event["collection"]
+    collection = event["collection"]
     pointer = Pointer.from_json(event)
     efs, watch = settings().efs, Stopwatch()
     with watch.measure("swap"):
-        manifest = load_manifest(s3, bucket, pointer)
-        fetched = ensure_snapshot(s3, bucket, efs, collection, manifest)
+        manifest = load_manifest(bucket(), pointer)
+        fetched = ensure_snapshot(bucket(), efs, collection, manifest)
         before = falls_back_to(collection_folder(efs, collection), manifest)
         moved = swap(efs, collection, pointer, before=before)
     control = control_table()

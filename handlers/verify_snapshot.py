@@ -11,7 +11,7 @@ from receipt_chroma.verify import verify_snapshot as verify
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.control.versions import EXPIRED
 
-from .clients import client, control_table
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -28,8 +28,7 @@ def verify_snapshot(event: Event, _context: Any) -> Event:
         proof = verify(
             pointer=Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256),
             collection=collection,
-            s3=client("s3"),
-            bucket=settings().bucket,
+            bucket=bucket(),
             efs_root=settings().efs,
             workdir=Path(workdir),
         )

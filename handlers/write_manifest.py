@@ -12,7 +12,7 @@ from receipt_dynamo_stream.round.brought import brought_by
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 
-from .clients import client, control_table
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -20,12 +20,11 @@ from .step import Event, step
 @step
 def write_manifest(event: Event, _context: Any) -> Event:
     """{collection, plan_key, report_keys} -> {version, snapshot_id, manifest_key, manifest_sha256, records}."""
-    s3, bucket = client("s3"), settings().bucket
-    plan = load_plan(s3, bucket, event["plan_key"])
-    reports = [load_report(s3, bucket, key) for key in event["report_keys"]]
+    plan = load_plan(bucket(), event["plan_key"])
+    reports = [load_report(bucket(), key) for key in event["report_keys"]]
     watch, brought = Stopwatch(), brought_by(plan, reports)
     with watch.measure("manifest"):
-        pointer, manifest = publish(plan=plan, reports=reports, s3=s3, bucket=bucket, efs_root=settings().efs)
+        pointer, manifest = publish(plan=plan, reports=reports, bucket=bucket(), efs_root=settings().efs)
     row = VersionRow(
         snapshot_id=pointer.snapshot_id,
         parent=plan.base.snapshot_id if plan.base else None,

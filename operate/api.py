@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId
@@ -189,7 +190,7 @@ class Api:
         result = self.output(planned.arn).get("result", {})
         if planned.outcome != "planned" or planned.collection is None:
             raise PreviewMissing(f"{planned.name} made no plan: it ended {planned.result}")
-        plan = load_plan(self._s3, self.connection.bucket, result["plan_key"]) if result["plan_key"] else None
+        plan = load_plan(Bucket(self._s3, self.connection.bucket), result["plan_key"]) if result["plan_key"] else None
         receipts = plan.receipts if plan else ()
         return PlanPreview(
             collection=planned.collection,

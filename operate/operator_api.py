@@ -12,7 +12,7 @@ from receipt_dynamo_stream.control.head import Head, Pointer
 from receipt_dynamo_stream.control.pausing import Resumed
 from receipt_dynamo_stream.control.quarantine import Quarantine, QuarantinedRun
 from receipt_dynamo_stream.names import COLLECTIONS
-from receipt_dynamo_stream.runs import fail_run
+from receipt_dynamo_stream.runs import RunStates
 
 from operate.errors import NothingToPause, ResumeRefused, RunAmbiguous, RunNotFound, SnapshotNotFound, VersionRefused
 from operate.lineage import Version, find_version, lineage
@@ -157,14 +157,8 @@ class OperatorApi(StoredApi):
         """
         collection, run = waiting
         now = self.now().isoformat()
-        state = fail_run(
-            self._dynamodb,
-            self.connection.receipts_table,
-            run.receipt,
-            run.run_id,
-            collection,
-            error=f"Dropped: {why}; it was refused as {run.error}: {run.message}",
-            now=now,
+        state = RunStates(self._dynamodb, self.connection.receipts_table, collection).fail(
+            run.receipt, run.run_id, error=f"Dropped: {why}; it was refused as {run.error}: {run.message}", now=now
         )
         # Last, so that a crash in between leaves the run where it is found and dropped again.
         self._quarantine(collection).remove(run.run_id, now=now)

@@ -13,8 +13,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import ReceiptReport, Refusal, ShardReport, StagedShard
 
@@ -54,8 +55,7 @@ def merge_shard(
     plan_key: str,
     shard: int,
     attempt: str,
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     efs_root: Path,
     workdir: Path,
 ) -> ShardReport:
@@ -68,7 +68,7 @@ def merge_shard(
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)  # SQLite sorts and vacuums in files: never on EFS
     watch, merged = Stopwatch(), _Merged()
-    manifest = load_manifest(s3, bucket, plan.base) if plan.base else None
+    manifest = load_manifest(bucket, plan.base) if plan.base else None
     base = _base_shard(plan, shard, manifest)
     staged = None
     with (
@@ -76,14 +76,14 @@ def merge_shard(
         ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as pool,
     ):
         folder = Path(private)
-        source = DeltaSource(s3, bucket, plan.collection, folder)
+        source = DeltaSource(bucket, plan.collection, folder)
         dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
         receipts = _wanted_receipts(pool, source, plan, shard, dimension)  # read while the base is copied
         if base.path is not None:
             with watch.measure("copy"):
                 pool.submit(load_chromadb)
                 efs_folder = collection_folder(efs_root, plan.collection)
-                copy_base(base, folder / "base", s3=s3, bucket=bucket, efs_folder=efs_folder)
+                copy_base(base, folder / "base", bucket=bucket, efs_folder=efs_folder)
         with watch.measure("read"):
             target = PrivateShard(folder, plan.collection, base)
             for receipt in receipts:
@@ -92,7 +92,7 @@ def merge_shard(
         if merged.difference.counts.changed:
             planned = target.plan_write(merged.difference)
             with Stage(
-                planned.folder, plan=plan, shard=shard, attempt=attempt, s3=s3, bucket=bucket, efs_root=efs_root
+                planned.folder, plan=plan, shard=shard, attempt=attempt, bucket=bucket, efs_root=efs_root
             ) as stage:
                 with watch.measure("write"):
                     stage.begin(planned.kept)

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import FileEntry
 
 from receipt_chroma.storage.files import copy_out, file_names, sha256_file, storage_errors, sync_folder
-from receipt_chroma.storage.objects import file_pool, put_file
+from receipt_chroma.storage.objects import file_pool
 from receipt_chroma.storage.tree import collection_folder, object_key, shard_path, shard_version_of, staging_path
 
 
@@ -21,11 +22,9 @@ class Stage:
     takes: it is copied, uploaded and hashed at the same time.
     """
 
-    def __init__(
-        self, folder: Path, *, plan: Plan, shard: int, attempt: str, s3: Any, bucket: str, efs_root: Path
-    ) -> None:
+    def __init__(self, folder: Path, *, plan: Plan, shard: int, attempt: str, bucket: Bucket, efs_root: Path) -> None:
         self._folder = folder
-        self._s3, self._bucket = s3, bucket
+        self._bucket = bucket
         self._staged = collection_folder(efs_root, plan.collection) / staging_path(
             plan.execution, plan.round, shard, attempt
         )
@@ -84,4 +83,4 @@ class Stage:
             copy_out(self._folder / name, self._staged / name)
 
     def _upload(self, name: str) -> None:
-        put_file(self._s3, self._bucket, f"{self._key}/{name}", self._folder / name)
+        self._bucket.put_file(f"{self._key}/{name}", self._folder / name)

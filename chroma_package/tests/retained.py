@@ -17,8 +17,9 @@ from botocore.exceptions import ClientError
 from hypothesis import strategies as st
 from receipt_chroma.expire import Expired, expire_snapshots
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
-from receipt_chroma.storage.objects import read_whole
+from receipt_chroma.snapshot.retention import Retention
 from receipt_chroma.storage.tree import manifest_path, object_key, shard_path
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 from receipt_dynamo_stream.round.report import FileEntry
@@ -181,14 +182,11 @@ class Collection:
         """ExpireSnapshots now."""
         return expire_snapshots(
             self.control,
-            self.s3,
-            bucket=self.bucket,
+            Bucket(self.s3, self.bucket),
             efs_root=self.efs,
             collection="words",
             fence=self.fence if fence is None else fence,
-            keep=keep,
-            grace=GRACE,
-            now=self.now,
+            retention=Retention(keep=keep, grace=GRACE, now=self.now),
             dry_run=False,
         )
 
@@ -214,7 +212,7 @@ class Collection:
         found = []
         for path, digest in wanted.items():
             on_efs = self.efs / "words" / path
-            on_s3 = read_whole(self.s3, self.bucket, object_key("words", path)) or b""
+            on_s3 = Bucket(self.s3, self.bucket).find(object_key("words", path)) or b""
             for where, content in (("EFS", on_efs.read_bytes() if on_efs.exists() else b""), ("S3", on_s3)):
                 if sha256(content).hexdigest() != digest:
                     found.append(f"{where}: {path}")

@@ -83,8 +83,7 @@ def assert_readable(world: World, pointer: Pointer, folder: Path) -> None:
     verified = verify_snapshot(
         pointer=pointer,
         collection=world.collection,
-        s3=world.s3,
-        bucket=world.bucket,
+        bucket=world.store,
         efs_root=world.efs,
         workdir=folder / "verify",
     )

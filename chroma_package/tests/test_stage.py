@@ -26,7 +26,7 @@ def shard(tmp_path: Path) -> Path:
 @pytest.fixture
 def staging(world: World, shard: Path) -> Stage:
     plan = world.plan(facts([(1, 1)]))
-    return Stage(shard, plan=plan, shard=0, attempt="a", s3=world.s3, bucket=world.bucket, efs_root=world.efs)
+    return Stage(shard, plan=plan, shard=0, attempt="a", bucket=world.store, efs_root=world.efs)
 
 
 def entry(folder: Path, name: str) -> FileEntry:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import load_plan
@@ -35,7 +36,7 @@ def put(aws: Aws, receipt: ReceiptId, suffix: str, **values: str) -> None:
 
 
 def receipts_of(aws: Aws, answer: dict[str, Any]) -> list[ReceiptId]:
-    return [one.facts.receipt for one in load_plan(aws.s3, "bucket", answer["plan_key"]).receipts]
+    return [one.facts.receipt for one in load_plan(Bucket(aws.s3, "bucket"), answer["plan_key"]).receipts]
 
 
 def test_a_plan_says_what_it_builds_on_and_counts_an_attempt(aws: Aws) -> None:
@@ -78,7 +79,7 @@ def test_the_runs_of_a_receipt_that_keeps_failing_are_quarantined_and_it_is_plan
     assert [one.attempts for one in pending.read()] == [0]
     (emitted,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (emitted["QuarantinedRuns"], emitted["collection"]) == ([1.0], "words")  # the alarm's
-    again = load_plan(aws.s3, "bucket", plan(round=1)["plan_key"])
+    again = load_plan(Bucket(aws.s3, "bucket"), plan(round=1)["plan_key"])
     assert [run.state for run in again.receipts[0].facts.runs] == ["FAILED"]
 
 

@@ -15,6 +15,7 @@ import boto3
 import numpy as np
 from receipt_chroma.delta.read import DeltaRecord, write_arrow_delta_to
 from receipt_chroma.reader import SnapshotReader
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head
 from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.control.table import ControlTable
@@ -86,7 +87,7 @@ class World:
             if collection == "words" and body is not None:
                 self.s3.put_object(Bucket=location.bucket, Key=f"{location.prefix}delta.arrow", Body=body)
             else:
-                write_arrow_delta_to(self.s3, location.bucket, location.prefix, records)
+                write_arrow_delta_to(Bucket(self.s3, location.bucket), location.prefix, records)
         text = {
             "PK": receipt.pk,
             "SK": f"{receipt.sk}#COMPACTION_RUN#{run_id}",

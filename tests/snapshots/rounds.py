@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from receipt_chroma import DeltaRecord, ensure_snapshot, merge_shard, swap_pointer, validate_shard, write_manifest
 from receipt_chroma.delta.read import write_arrow_delta_to
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, head_key, snapshot_id_of
 from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.control.table import ControlTable
@@ -109,7 +110,7 @@ class Rounds:
                 DeltaRecord(name, vector(seed + n), document or f"text {seed}", {"seed": seed})
                 for n, name in enumerate(names)
             ]
-            write_arrow_delta_to(self.s3, self.bucket, f"{collection}/delta/{run_id}/", records)
+            write_arrow_delta_to(Bucket(self.s3, self.bucket), f"{collection}/delta/{run_id}/", records)
         prefixes = {f"{one}_delta_prefix": f"{one}/delta/{run_id}/" for one in COLLECTIONS}
         states = {f"{one}_state": "PENDING" for one in COLLECTIONS}
         created = {"run_id": run_id, "created_at": self.time(days)}
@@ -162,7 +163,7 @@ class Rounds:
         plan = self.planned.pop(collection, None)
         if plan is None or not plan.receipts:
             return False
-        here: dict[str, Any] = {"s3": self.s3, "bucket": self.bucket, "efs_root": self.efs}
+        here: dict[str, Any] = {"bucket": Bucket(self.s3, self.bucket), "efs_root": self.efs}
         work = {"workdir": self.folder / "work"}
         reports = [
             merge_shard(plan=plan, plan_key=plan.plan_key("a"), shard=shard, attempt="a", **here, **work)
@@ -173,7 +174,7 @@ class Rounds:
             for report in reports:
                 validate_shard(plan=plan, report=report, **here, **work)
             pointer, manifest = write_manifest(plan=plan, reports=reports, **here)
-            ensure_snapshot(self.s3, self.bucket, self.efs, collection, manifest)
+            ensure_snapshot(Bucket(self.s3, self.bucket), self.efs, collection, manifest)
             self._commit(collection, plan.fence, pointer)
             assert swap_pointer(self.efs, collection, pointer)
         settle_changes(

@@ -13,6 +13,7 @@ import numpy as np
 from receipt_chroma.rollback import write_rollback
 from receipt_chroma.snapshot.manifest import Manifest, load_manifest
 from receipt_chroma.storage.tree import manifest_path
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.control.versions import VersionRow
 
@@ -52,7 +53,7 @@ class History(Rounds):
         )
 
     def manifest(self, pointer: Pointer) -> Manifest:
-        return load_manifest(self.s3, self.bucket, pointer)
+        return load_manifest(Bucket(self.s3, self.bucket), pointer)
 
     def rollback(self, collection: str, version: int) -> None:
         """Publish the version of this place in `versions` again."""
@@ -65,8 +66,7 @@ class History(Rounds):
             execution=f"rollback-{fence}",
             trigger="operator",
             at=self.time(),
-            s3=self.s3,
-            bucket=self.bucket,
+            bucket=Bucket(self.s3, self.bucket),
             efs_root=self.efs,
         )
         self._commit(collection, fence, pointer)

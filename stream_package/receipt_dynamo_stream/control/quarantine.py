@@ -12,7 +12,7 @@ from receipt_dynamo_stream.conditions import query_all, update_if
 from receipt_dynamo_stream.control.part import Part
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.runs import MESSAGE_LENGTH, reset_run
+from receipt_dynamo_stream.runs import MESSAGE_LENGTH, RunStates
 
 MERGE_KEEPS_FAILING = "MergeKeepsFailing"
 """Error name of runs whose receipt was planned alone again and again and never settled."""
@@ -94,7 +94,7 @@ class Quarantine(Part):
         run = self.get(run_id)
         if run is None:
             return False
-        reset_run(self.client, receipts_table, run.receipt, run_id, self.collection, now=now)
+        RunStates(self.client, receipts_table, self.collection).reset(run.receipt, run_id, now=now)
         pending = PendingReceipts(self.client, self.table, self.collection)
         for error in pending.mark({run.receipt: [RETRY_REASON]}, now=now, new_token=new_token).values():
             raise error

@@ -14,7 +14,7 @@ from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.round.brought import brought_by, merged_runs
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import Refusal, ShardReport
-from receipt_dynamo_stream.runs import complete_run, fail_run, settle_order
+from receipt_dynamo_stream.runs import RunStates, settle_order
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,32 +50,17 @@ def settle_changes(
     Raises TransientServiceError, and other errors of AWS as they are.
     """
     order = settle_order(plan.fence, plan.round)
-    client, quarantine, pending = control.client, control.quarantine(plan.collection), control.pending(plan.collection)
+    runs = RunStates(control.client, receipts_table, plan.collection)
+    quarantine, pending = control.quarantine(plan.collection), control.pending(plan.collection)
 
     def complete(merged: tuple[ReceiptId, str, int]) -> bool:
         receipt, run_id, vectors = merged
-        state = complete_run(
-            client,
-            receipts_table,
-            receipt,
-            run_id,
-            plan.collection,
-            merged_vectors=vectors,
-            now=now,
-            order=order,
-        )
+        state = runs.complete(receipt, run_id, merged_vectors=vectors, now=now, order=order)
         return state == names.COMPLETED
 
     def refuse(refusal: Refusal) -> bool:
-        state = fail_run(
-            client,
-            receipts_table,
-            refusal.receipt,
-            refusal.run_id,
-            plan.collection,
-            error=f"{refusal.error}: {refusal.message}",
-            now=now,
-            order=order,
+        state = runs.fail(
+            refusal.receipt, refusal.run_id, error=f"{refusal.error}: {refusal.message}", now=now, order=order
         )
         if state != names.FAILED:  # the run is deleted, or a newer round or a retry has the say
             return False

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from receipt_chroma.snapshot.manifest import ManifestShard
 from receipt_chroma.storage.tree import shard_path
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.control.versions import VersionRow
@@ -85,12 +86,12 @@ class Left:
         return OperatorApi(self.stack.connection)
 
     def plan(self, plan: Plan, attempt: str = "p") -> Plan:
-        save_plan(self.stack.s3, self.stack.connection.bucket, plan.plan_key(attempt), plan)
+        save_plan(Bucket(self.stack.s3, self.stack.connection.bucket), plan.plan_key(attempt), plan)
         return plan
 
     def reports(self, *reports: ShardReport) -> None:
         for report in reports:
-            save_report(self.stack.s3, self.stack.connection.bucket, report)
+            save_report(Bucket(self.stack.s3, self.stack.connection.bucket), report)
 
     def version(self, plan: Plan, *used: ShardReport, plan_attempt: str = "p", head: bool = True) -> Pointer:
         """Made of these reports and the base's other shards; published unless it is not for HEAD."""

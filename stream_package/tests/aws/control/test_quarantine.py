@@ -1,6 +1,6 @@
 from receipt_dynamo_stream import ReceiptId
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
-from receipt_dynamo_stream.runs import fail_run, settle_order
+from receipt_dynamo_stream.runs import RunStates, settle_order
 
 from ...samples import IMAGE, LATER, NOW, RUN, run_item, text
 from ..conftest import Tables
@@ -28,7 +28,7 @@ def test_a_quarantined_run_is_one_item_with_its_reason(tables: Tables) -> None:
 
 def test_a_retry_makes_the_run_pending_marks_its_receipt_and_leaves_quarantine(tables: Tables) -> None:
     tables.put(run_item())
-    fail_run(tables.client, tables.receipts, RECEIPT, RUN, "words", error="x", now=NOW, order=settle_order(1, 0))
+    RunStates(tables.client, tables.receipts, "words").fail(RECEIPT, RUN, error="x", now=NOW, order=settle_order(1, 0))
     quarantine = tables.control_table.quarantine("words")
     quarantine.put(RUN, RECEIPT, "DeltaMissing", "nothing there", NOW, order=settle_order(1, 0))
     assert quarantine.retry(RUN, receipts_table=tables.receipts, now=LATER, new_token=lambda: "token") is True

@@ -11,7 +11,7 @@ from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.round.report import MergeCounts, ReceiptReport, Refusal, ShardReport
 from receipt_dynamo_stream.round.settle import Settled, settle_changes
-from receipt_dynamo_stream.runs import fail_run
+from receipt_dynamo_stream.runs import RunStates
 
 from ...samples import LATER, NOW, run_item
 from ..conftest import Tables
@@ -182,7 +182,7 @@ def test_a_late_duplicate_does_not_quarantine_again_what_a_person_retries(world:
 
 def drop(world: Tables, run_id: str) -> None:
     """What `compaction quarantine drop` does."""
-    fail_run(world.client, world.receipts, A, run_id, "words", error="Dropped: enough", now=LATER)
+    RunStates(world.client, world.receipts, "words").fail(A, run_id, error="Dropped: enough", now=LATER)
     world.control_table.quarantine("words").remove(run_id, now=LATER)
 
 
