@@ -47,6 +47,7 @@ from receipt_chroma import load_manifest, merge_shard, validate_shard, write_arr
 from receipt_chroma.records import Record, add_digests, record_hash
 from receipt_chroma.shard.chroma_dir import ChromaDir, batches
 from receipt_chroma.storage.files import sha256_file
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.facts import ReceiptFacts
 
@@ -98,9 +99,14 @@ class Ground:
         """What HEAD would say."""
         return Pointer.from_json(json.loads((self.folder / "pointer.json").read_text()))
 
+    @property
+    def bucket(self) -> Bucket:
+        """The folder that stands in for S3, as merge and validation have it."""
+        return Bucket(self.s3, BUCKET)
+
     def places(self) -> dict[str, Any]:
         """Where merge and validation read and write."""
-        return {"s3": self.s3, "bucket": BUCKET, "efs_root": self.folder / "efs", "workdir": self.folder / "work"}
+        return {"bucket": self.bucket, "efs_root": self.folder / "efs", "workdir": self.folder / "work"}
 
     def facts(self, case: str) -> list[ReceiptFacts]:
         """The planned receipts of a case."""
@@ -115,17 +121,17 @@ def prepare(ground: Ground) -> None:
     """Publish the base with this package, copy it for naive with Chroma's own settings, and upload all deltas."""
     facts = base_facts(ground.sizes)
     for one in facts:
-        write_arrow_delta_to(ground.s3, BUCKET, one.runs[0].delta_prefix, delta_of(ground.sizes, one))
+        write_arrow_delta_to(ground.bucket, one.runs[0].delta_prefix, delta_of(ground.sizes, one))
     for case in ("added", "added-in-10", "replaced"):
         for one in ground.facts(case):
             prefix = one.runs[-1].delta_prefix
-            write_arrow_delta_to(ground.s3, BUCKET, prefix, delta_of(ground.sizes, one))
+            write_arrow_delta_to(ground.bucket, prefix, delta_of(ground.sizes, one))
             tar = chroma_tar(whole_records(ground.sizes, one))
             ground.s3.put_object(Bucket=BUCKET, Key=f"{prefix}delta.tar.gz", Body=tar)
     plan = plan_of(facts, None, 1)
     report = merge_shard(plan=plan, plan_key="plan", shard=0, attempt="base", **ground.places())
     pointer, manifest = write_manifest(
-        plan=plan, reports=[report], s3=ground.s3, bucket=BUCKET, efs_root=ground.folder / "efs"
+        plan=plan, reports=[report], bucket=ground.bucket, efs_root=ground.folder / "efs"
     )
     (ground.folder / "pointer.json").write_text(json.dumps(pointer.to_json()))
     naive = ground.folder / "naive"
@@ -145,7 +151,7 @@ def ours(ground: Ground, case: str) -> dict[str, Any]:
             report = merge_shard(plan=plan, plan_key="plan", shard=0, attempt=attempt, **ground.places())
         assert report.staged is not None
         staged = ground.folder / "efs" / COLLECTION / report.staged.path
-        base = load_manifest(ground.s3, BUCKET, ground.pointer).shards[0]
+        base = load_manifest(ground.bucket, ground.pointer).shards[0]
         with measured() as hashing:
             for folder, files in (
                 (staged, report.staged.files),

@@ -8,7 +8,7 @@ from receipt_chroma.snapshot.download import ensure_snapshot
 from receipt_chroma.snapshot.manifest import load_manifest
 from receipt_dynamo_stream.round.plan import load_plan
 
-from .clients import client
+from .clients import bucket
 from .settings import settings
 from .step import Event, step
 
@@ -16,10 +16,9 @@ from .step import Event, step
 @step
 def download_snapshot(event: Event, _context: Any) -> Event:
     """{collection, plan_key} -> {files, bytes} fetched from S3; both 0 when EFS already had them, or for version 0."""
-    s3, bucket = client("s3"), settings().bucket
-    plan = load_plan(s3, bucket, event["plan_key"])
+    plan = load_plan(bucket(), event["plan_key"])
     if plan.base is None:
         return {"files": 0, "bytes": 0}
-    manifest = load_manifest(s3, bucket, plan.base)
-    fetched = ensure_snapshot(s3, bucket, settings().efs, plan.collection, manifest)
+    manifest = load_manifest(bucket(), plan.base)
+    fetched = ensure_snapshot(bucket(), settings().efs, plan.collection, manifest)
     return {"files": fetched.files, "bytes": fetched.bytes}

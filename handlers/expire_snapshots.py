@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from receipt_chroma.expire import expire_snapshots as expire
+from receipt_chroma.snapshot.retention import Retention
 
-from .clients import client
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -20,16 +21,16 @@ def expire_snapshots(event: Event, _context: Any) -> Event:
     Without `apply` (the default is true: after a commit expiry is part of the round) nothing is deleted.
     """
     done = expire(
-        client("dynamodb"),
-        client("s3"),
-        control_table=settings().control_table,
-        bucket=settings().bucket,
+        control_table(),
+        bucket(),
         efs_root=settings().efs,
         collection=event["collection"],
         fence=event["fence"],
-        keep=settings().keep_snapshots,
-        grace=timedelta(seconds=settings().expire_grace_seconds),
-        now=datetime.now(UTC),
+        retention=Retention(
+            keep=settings().keep_snapshots,
+            grace=timedelta(seconds=settings().expire_grace_seconds),
+            now=datetime.now(UTC),
+        ),
         dry_run=not event.get("apply", True),
     )
     # Numbers only: state data has a bound, a list of paths has none.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from receipt_dynamo_stream.control.head import Head, read_head
+from receipt_dynamo_stream.control.head import Head
 
-from .clients import client
-from .settings import settings
+from .clients import client, control_table
 from .step import Event, step
 
 # Step Functions may not know an execution yet that has just started, and never again one of a deleted state machine.
@@ -18,7 +17,7 @@ UNKNOWN_COUNTS_AS_RUNNING = timedelta(minutes=5)
 @step
 def inspect_holder(event: Event, _context: Any) -> Event:
     """{collection} -> {held, holder, fence, running}. Promptness rests on the answer, safety never."""
-    head = read_head(client("dynamodb"), settings().control_table, event["collection"])
+    head = control_table().head(event["collection"]).read()
     if head is None or head.holder is None:
         return {"held": False, "holder": "", "fence": head.fence if head else 0, "running": False}
     return {"held": True, "holder": head.holder, "fence": head.fence, "running": is_running(head, datetime.now(UTC))}

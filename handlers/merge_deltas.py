@@ -11,7 +11,7 @@ from receipt_chroma.merge import merge_shard
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import save_report
 
-from .clients import client
+from .clients import bucket
 from .settings import settings
 from .step import Event, step
 
@@ -22,20 +22,18 @@ def merge_deltas(event: Event, context: Any) -> Event:
 
     A bad delta is a refusal in the report, never an error: it must not hold up the other receipts.
     """
-    s3, bucket = client("s3"), settings().bucket
-    plan = load_plan(s3, bucket, event["plan_key"])
+    plan = load_plan(bucket(), event["plan_key"])
     with TemporaryDirectory(dir=settings().work_root, prefix="merge-") as workdir:
         report = merge_shard(
             plan=plan,
             plan_key=event["plan_key"],
             shard=event["shard"],
             attempt=context.aws_request_id,
-            s3=s3,
-            bucket=bucket,
+            bucket=bucket(),
             efs_root=settings().efs,
             workdir=Path(workdir),
         )
-    report_key = save_report(s3, bucket, report)
+    report_key = save_report(bucket(), report)
     return {
         "shard": report.shard,
         "report_key": report_key,

@@ -10,17 +10,16 @@ from math import ceil
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from receipt_dynamo_stream.control.head import Head, read_head, require_pointer_or_empty, snapshot_id_of
+from receipt_dynamo_stream.control.head import Head, require_pointer_or_empty, snapshot_id_of
 from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
-from receipt_dynamo_stream.control.quarantine import MERGE_KEEPS_FAILING, Quarantine
-from receipt_dynamo_stream.control.versions import list_versions
+from receipt_dynamo_stream.control.quarantine import MERGE_KEEPS_FAILING
 from receipt_dynamo_stream.read_facts import read_many_facts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt, save_plan
 from receipt_dynamo_stream.round.planning import QUARANTINE_AFTER, bound_facts, choose_receipts, runs_to_quarantine
-from receipt_dynamo_stream.runs import fail_run, settle_order
+from receipt_dynamo_stream.runs import RunStates, settle_order
 from receipt_dynamo_stream.sharding import shard_of
 
-from .clients import client
+from .clients import bucket, client, control_table
 from .settings import settings
 from .step import Event, metrics, step
 
@@ -36,9 +35,9 @@ def plan_compaction(event: Event, context: Any) -> Event:
     could settle a change that the facts do not have.
     """
     now = datetime.now(UTC)
-    dynamodb, collection, preview = client("dynamodb"), event["collection"], event["mode"] == "plan"
+    collection, preview = event["collection"], event["mode"] == "plan"
     head = read_base(collection)
-    pending = PendingReceipts(dynamodb, settings().control_table, collection)
+    pending = control_table().pending(collection)
     waiting = pending.read()
     measure_backlog(collection, [one.first_changed_at for one in waiting], now)
     choice = choose_receipts(waiting, max_receipts=settings().max_receipts_per_round)
@@ -73,7 +72,7 @@ def plan_compaction(event: Event, context: Any) -> Event:
         receipts=planned,
     )
     plan_key = plan.plan_key(context.aws_request_id)
-    save_plan(client("s3"), settings().bucket, plan_key, plan)
+    save_plan(bucket(), plan_key, plan)
     return {
         **answer,
         "plan_key": plan_key,
@@ -85,10 +84,10 @@ def plan_compaction(event: Event, context: Any) -> Event:
 
 def read_base(collection: str) -> Head:
     """HEAD, whose pointer the plan builds on. Raises PointerMissing when versions exist and HEAD names none of them."""
-    dynamodb, table = client("dynamodb"), settings().control_table
-    head = read_head(dynamodb, table, collection)
+    control = control_table()
+    head = control.head(collection).read()
     if head is None or head.pointer is None:
-        require_pointer_or_empty(head, [row.state for row in list_versions(dynamodb, table, collection)])
+        require_pointer_or_empty(head, [row.state for row in control.versions(collection).list()])
     return head or Head(collection, shards=settings().default_shards)
 
 
@@ -136,23 +135,16 @@ def quarantine_stuck(pending: PendingReceipts, stuck: Sequence[PendingReceipt], 
 
     The receipt stays pending and is planned again without them.
     """
-    dynamodb, table = client("dynamodb"), settings().control_table
-    quarantine = Quarantine(dynamodb, table, pending.collection)
+    dynamodb = client("dynamodb")
+    quarantine = control_table().quarantine(pending.collection)
     message = f"the receipt was planned {QUARANTINE_AFTER} times and never settled; see the failed executions"
     facts = read_many_facts(dynamodb, settings().receipts_table, [one.receipt for one in stuck], pending.collection)
     quarantined = 0
     for one in stuck:
         for run in runs_to_quarantine(facts[one.receipt]):
             log.error("run %s of %s is set aside: %s", run.run_id, one.receipt.key, message)
-            fail_run(
-                dynamodb,
-                settings().receipts_table,
-                one.receipt,
-                run.run_id,
-                pending.collection,
-                error=f"{MERGE_KEEPS_FAILING}: {message}",
-                now=now.isoformat(),
-                order=order,
+            RunStates(dynamodb, settings().receipts_table, pending.collection).fail(
+                one.receipt, run.run_id, error=f"{MERGE_KEEPS_FAILING}: {message}", now=now.isoformat(), order=order
             )
             quarantine.put(run.run_id, one.receipt, MERGE_KEEPS_FAILING, message, now.isoformat(), order=order)
             quarantined += 1

@@ -7,12 +7,11 @@ from typing import Any
 
 from receipt_chroma.rollback import rollback_target, write_rollback
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_dynamo_stream.control.head import read_head
-from receipt_dynamo_stream.control.versions import VersionRow, list_versions, put_candidate
+from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
 from receipt_dynamo_stream.times import normal_time
 
-from .clients import client
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -24,11 +23,11 @@ def prepare_rollback(event: Event, _context: Any) -> Event:
 
     The new version has the fence of this lease: if the lease is lost meanwhile, its commit is refused.
     """
-    dynamodb, table, collection = client("dynamodb"), settings().control_table, event["collection"]
-    head = read_head(dynamodb, table, collection)
+    control, collection = control_table(), event["collection"]
+    head = control.head(collection).read()
     if head is None or head.pointer is None:
         raise PointerMissing(f"HEAD of {collection} names no snapshot: there is nothing to roll back")
-    target = rollback_target(head, list_versions(dynamodb, table, collection), event["snapshot_id"])
+    target = rollback_target(head, control.versions(collection).list(), event["snapshot_id"])
     watch = Stopwatch()
     with watch.measure("manifest"):
         pointer, manifest = write_rollback(
@@ -37,8 +36,7 @@ def prepare_rollback(event: Event, _context: Any) -> Event:
             execution=event["execution_name"],
             trigger=event["trigger"],
             at=event["acquired_at"],
-            s3=client("s3"),
-            bucket=settings().bucket,
+            bucket=bucket(),
             efs_root=settings().efs,
         )
     row = VersionRow(
@@ -55,5 +53,5 @@ def prepare_rollback(event: Event, _context: Any) -> Event:
         seconds=watch.seconds,
         rollback=event["snapshot_id"],
     )
-    put_candidate(dynamodb, table, collection, row)
+    control.versions(collection).put_candidate(row)
     return {**pointer.to_json(), "records": manifest.records, "rollback": event["snapshot_id"]}

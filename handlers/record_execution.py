@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from receipt_dynamo_stream.control.history import RUNNING, UNKNOWN_COLLECTION, ExecutionRow, put_execution
+from receipt_dynamo_stream.control.history import RUNNING, UNKNOWN_COLLECTION, ExecutionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from .clients import client
-from .settings import settings
+from .clients import control_table
 from .step import Event, metrics, step
 
 FENCED = "Fenced"
@@ -29,7 +28,7 @@ def record_execution(event: Event, _context: Any) -> Event:
     A late event never overwrites a newer one; the same event twice writes the same row.
     """
     row = row_of(event["detail"])
-    recorded = put_execution(client("dynamodb"), settings().control_table, row)
+    recorded = control_table().history(row.collection).put(row)
     if recorded and row.status in ("FAILED", "TIMED_OUT"):
         metrics().add_dimension(name="collection", value=row.collection)
         metrics().add_metric(

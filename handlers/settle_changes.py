@@ -12,7 +12,7 @@ from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 from receipt_dynamo_stream.round.settle import settle_changes as settle
 
-from .clients import client
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, metrics, step
 
@@ -23,14 +23,12 @@ def settle_changes(event: Event, _context: Any) -> Event:
 
     `manifest` is the committed pointer, or {"unchanged": true} after a round that needed no new version.
     """
-    s3, bucket = client("s3"), settings().bucket
     manifest = event["manifest"]
     done = settle(
-        client("dynamodb"),
+        control_table(),
         receipts_table=settings().receipts_table,
-        control_table=settings().control_table,
-        plan=load_plan(s3, bucket, event["plan_key"]),
-        reports=[load_report(s3, bucket, key) for key in event["report_keys"]],
+        plan=load_plan(bucket(), event["plan_key"]),
+        reports=[load_report(bucket(), key) for key in event["report_keys"]],
         pointer=Pointer.from_json(manifest) if "snapshot_id" in manifest else None,
         now=datetime.now(UTC).isoformat(),
     )

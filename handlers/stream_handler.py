@@ -14,14 +14,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from botocore.exceptions import BotoCoreError, ClientError
 from receipt_dynamo_stream import Change, ReceiptId, StreamRecordError, detect_change, parse_stream_record
-from receipt_dynamo_stream.control.head import read_head
-from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.errors import PublishFailed, TransientServiceError
 from receipt_dynamo_stream.messages import build_message
 from receipt_dynamo_stream.retry import is_transient
 from receipt_dynamo_stream.stream_record import StreamRecord
 
-from .clients import client
+from .clients import client, control_table
 from .settings import settings
 from .step import Event, metrics, step
 
@@ -89,7 +87,7 @@ def mark_pending(changes: Iterable[Change]) -> dict[ReceiptId, Exception]:
     now = datetime.now(UTC).isoformat()
     failed: dict[ReceiptId, Exception] = {}
     for collection, marks in sorted(reasons.items()):
-        pending = PendingReceipts(client("dynamodb"), settings().control_table, collection)
+        pending = control_table().pending(collection)
         failed |= pending.mark(marks, now=now, new_token=lambda: uuid4().hex)
     for error in failed.values():
         if not is_transient(error):
@@ -104,7 +102,7 @@ def start_executions(collections: Iterable[str]) -> None:
     """
     sfn = client("stepfunctions")
     for collection in sorted(collections):
-        head = read_head(client("dynamodb"), settings().control_table, collection)
+        head = control_table().head(collection).read()
         if head is not None and head.holder is not None and head.rerun is not None:
             continue
         try:

@@ -11,10 +11,9 @@ from receipt_chroma.snapshot.manifest import load_manifest
 from receipt_chroma.snapshot.pointer import swap_pointer as swap
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.tree import collection_folder
-from receipt_dynamo_stream.control.head import Pointer, raise_projected_version
-from receipt_dynamo_stream.control.versions import mark_committed
+from receipt_dynamo_stream.control.head import Pointer
 
-from .clients import client
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -26,16 +25,16 @@ def swap_pointer(event: Event, _context: Any) -> Event:
     CURRENT moves only when every file that the manifest names is on EFS: what is missing comes from S3 first, so that
     a commit made before EFS was lost or replaced can be projected too.
     """
-    s3, bucket, collection = client("s3"), settings().bucket, event["collection"]
+    collection = event["collection"]
     pointer = Pointer.from_json(event)
     efs, watch = settings().efs, Stopwatch()
     with watch.measure("swap"):
-        manifest = load_manifest(s3, bucket, pointer)
-        fetched = ensure_snapshot(s3, bucket, efs, collection, manifest)
+        manifest = load_manifest(bucket(), pointer)
+        fetched = ensure_snapshot(bucket(), efs, collection, manifest)
         before = falls_back_to(collection_folder(efs, collection), manifest)
         moved = swap(efs, collection, pointer, before=before)
-    dynamodb, table = client("dynamodb"), settings().control_table
-    raise_projected_version(dynamodb, table, collection, pointer.version)
+    control = control_table()
+    control.head(collection).raise_projected_version(pointer.version)
     now = datetime.now(UTC).isoformat()
-    mark_committed(dynamodb, table, collection, pointer.snapshot_id, committed_at=now, seconds=watch.seconds)
+    control.versions(collection).mark_committed(pointer.snapshot_id, committed_at=now, seconds=watch.seconds)
     return {"version": pointer.version, "moved": moved, "files": fetched.files, "bytes": fetched.bytes}

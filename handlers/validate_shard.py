@@ -10,7 +10,7 @@ from receipt_chroma.validate import validate_shard as validate
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 
-from .clients import client
+from .clients import bucket
 from .settings import settings
 from .step import Event, step
 
@@ -18,15 +18,13 @@ from .step import Event, step
 @step
 def validate_shard(event: Event, _context: Any) -> Event:
     """{collection, plan_key, report_key} -> {records, checks}; raises ShardInvalid naming the check that failed."""
-    s3, bucket = client("s3"), settings().bucket
-    plan = load_plan(s3, bucket, event["plan_key"])
-    report = load_report(s3, bucket, event["report_key"])
+    plan = load_plan(bucket(), event["plan_key"])
+    report = load_report(bucket(), event["report_key"])
     with TemporaryDirectory(dir=settings().work_root, prefix="validate-") as workdir:
         proof = validate(
             plan=plan,
             report=report,
-            s3=s3,
-            bucket=bucket,
+            bucket=bucket(),
             efs_root=settings().efs,
             workdir=Path(workdir),
             full_read_records=settings().validate_all_up_to_records,

@@ -9,9 +9,9 @@ from typing import Any
 from receipt_chroma.errors import SnapshotUnavailable
 from receipt_chroma.verify import verify_snapshot as verify
 from receipt_dynamo_stream.control.head import Pointer
-from receipt_dynamo_stream.control.versions import EXPIRED, read_version
+from receipt_dynamo_stream.control.versions import EXPIRED
 
-from .clients import client
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -20,7 +20,7 @@ from .step import Event, step
 def verify_snapshot(event: Event, _context: Any) -> Event:
     """{collection, snapshot_id} -> {version, snapshot_id, records, shards, checks}; raises what did not hold."""
     collection, snapshot_id = event["collection"], event["snapshot_id"]
-    row = read_version(client("dynamodb"), settings().control_table, collection, snapshot_id)
+    row = control_table().versions(collection).read(snapshot_id)
     if row is None or row.state == EXPIRED:
         state = row.state if row else "unknown"
         raise SnapshotUnavailable(f"{snapshot_id} of {collection} is {state}: there is nothing to verify")
@@ -28,8 +28,7 @@ def verify_snapshot(event: Event, _context: Any) -> Event:
         proof = verify(
             pointer=Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256),
             collection=collection,
-            s3=client("s3"),
-            bucket=settings().bucket,
+            bucket=bucket(),
             efs_root=settings().efs,
             workdir=Path(workdir),
         )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from receipt_chroma.publish import write_manifest as publish
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_dynamo_stream.control.versions import VersionRow, put_candidate
+from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.round.brought import brought_by
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 
-from .clients import client
+from .clients import bucket, control_table
 from .settings import settings
 from .step import Event, step
 
@@ -19,12 +20,11 @@ from .step import Event, step
 @step
 def write_manifest(event: Event, _context: Any) -> Event:
     """{collection, plan_key, report_keys} -> {version, snapshot_id, manifest_key, manifest_sha256, records}."""
-    s3, bucket = client("s3"), settings().bucket
-    plan = load_plan(s3, bucket, event["plan_key"])
-    reports = [load_report(s3, bucket, key) for key in event["report_keys"]]
+    plan = load_plan(bucket(), event["plan_key"])
+    reports = [load_report(bucket(), key) for key in event["report_keys"]]
     watch, brought = Stopwatch(), brought_by(plan, reports)
     with watch.measure("manifest"):
-        pointer, manifest = publish(plan=plan, reports=reports, s3=s3, bucket=bucket, efs_root=settings().efs)
+        pointer, manifest = publish(plan=plan, reports=reports, bucket=bucket(), efs_root=settings().efs)
     row = VersionRow(
         snapshot_id=pointer.snapshot_id,
         parent=plan.base.snapshot_id if plan.base else None,
@@ -36,12 +36,7 @@ def write_manifest(event: Event, _context: Any) -> Event:
         created_at=plan.planned_at,
         records=manifest.records,
         bytes=sum(file.size for shard in manifest.shards for file in shard.files),
-        counts=brought.counts.to_json(),
-        seconds={**brought.seconds, **watch.seconds},
-        receipts=brought.receipts,
-        runs=brought.runs,
-        refused=brought.refused,
-        first_changed_at=brought.first_changed_at,
+        **{**asdict(brought), "seconds": {**brought.seconds, **watch.seconds}},
     )
-    put_candidate(client("dynamodb"), settings().control_table, plan.collection, row)
+    control_table().versions(plan.collection).put_candidate(row)
     return {**pointer.to_json(), "records": manifest.records}

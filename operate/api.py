@@ -15,9 +15,9 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from receipt_dynamo_stream.control.head import Head, read_head
-from receipt_dynamo_stream.control.pending import PendingReceipts
-from receipt_dynamo_stream.control.quarantine import Quarantine
+from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.control.head import Head
+from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.reconcile import reconcile
 from receipt_dynamo_stream.round.plan import load_plan
@@ -65,6 +65,10 @@ class Api:
     def _dynamodb(self) -> Any:
         return self.connection.client("dynamodb")
 
+    @property
+    def _control(self) -> ControlTable:
+        return ControlTable(self._dynamodb, self.connection.control_table)
+
     @cached_property
     def _s3(self) -> Any:
         return self.connection.client("s3")
@@ -73,13 +77,13 @@ class Api:
 
     def head(self, collection: str) -> Head | None:
         """Lease and pointer of a collection; None before its first execution."""
-        return read_head(self._dynamodb, self.connection.control_table, collection)
+        return self._control.head(collection).read()
 
     def status(self, collection: str) -> CollectionStatus:
         """One look at a collection. A manifest that is not where the pointer says is a `problem`, not an exception."""
-        control_table, now = self.connection.control_table, self.now()
+        now = self.now()
         head = self.head(collection)
-        backlog = PendingReceipts(self._dynamodb, control_table, collection).backlog(now.isoformat())
+        backlog = self._control.pending(collection).backlog(now.isoformat())
         manifest, problem = self._manifest_or_problem(head)
         version, paused = (head.version, head.paused) if head else (0, None)
         return CollectionStatus(
@@ -99,7 +103,7 @@ class Api:
             fence=head.fence if head else 0,
             paused=paused,
             rerun=head.rerun if head else None,
-            quarantined=len(Quarantine(self._dynamodb, control_table, collection).list()),
+            quarantined=len(self._control.quarantine(collection).list()),
             last_execution=next(self.history(collection), None),
             problem=problem,
         )
@@ -186,7 +190,7 @@ class Api:
         result = self.output(planned.arn).get("result", {})
         if planned.outcome != "planned" or planned.collection is None:
             raise PreviewMissing(f"{planned.name} made no plan: it ended {planned.result}")
-        plan = load_plan(self._s3, self.connection.bucket, result["plan_key"]) if result["plan_key"] else None
+        plan = load_plan(Bucket(self._s3, self.connection.bucket), result["plan_key"]) if result["plan_key"] else None
         receipts = plan.receipts if plan else ()
         return PlanPreview(
             collection=planned.collection,
@@ -237,10 +241,8 @@ class Api:
         Also those that only the current snapshots know: they were deleted while nobody looked.
         """
         return reconcile(
-            self._dynamodb,
+            [self._control.pending(collection) for collection in collections],
             receipts_table=self.connection.receipts_table,
-            control_table=self.connection.control_table,
-            collections=collections,
             image_id=image_id,
             snapshot_receipts=[
                 receipt for collection in collections for receipt in self._published_receipts(collection)

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
-from receipt_dynamo_stream.control.history import Page, list_executions
-from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
-from receipt_dynamo_stream.control.versions import VersionRow, list_version_range
+from receipt_dynamo_stream.control.history import Page
+from receipt_dynamo_stream.control.pending import PendingReceipt
+from receipt_dynamo_stream.control.versions import VersionRow
 
 from operate.errors import NotRedrivable
 from operate.models import Execution, described_execution
@@ -126,23 +126,17 @@ class ExecutionsApi(OperatorApi):
         limit: int,
     ) -> Page:
         """One page of a collection's EXECUTIONS rows, between two sort keys, both left out."""
-        return list_executions(
-            self._dynamodb,
-            self.connection.control_table,
-            collection,
-            after=after,
-            before=before,
-            newest_first=newest_first,
-            limit=limit,
+        return self._control.history(collection).page(
+            after=after, before=before, newest_first=newest_first, limit=limit
         )
 
     def version_rows(self, collection: str, first: int, last: int) -> list[VersionRow]:
         """The VERSION rows of these version numbers, both included."""
-        return list_version_range(self._dynamodb, self.connection.control_table, collection, first, last)
+        return self._control.versions(collection).between(first, last)
 
     def pending(self, collection: str) -> list[PendingReceipt]:
         """Every receipt with changes that no snapshot has, the longest waiting first."""
-        return PendingReceipts(self._dynamodb, self.connection.control_table, collection).read()
+        return self._control.pending(collection).read()
 
 
 @lru_cache(maxsize=8)

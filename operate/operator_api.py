@@ -7,33 +7,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from receipt_dynamo_stream.attributes import string
-from receipt_dynamo_stream.conditions import update_if
 from receipt_dynamo_stream.control import pausing
-from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.control.head import Head, Pointer
+from receipt_dynamo_stream.control.pausing import Resumed
 from receipt_dynamo_stream.control.quarantine import Quarantine, QuarantinedRun
-from receipt_dynamo_stream.control.versions import EXPIRED, list_versions, row_key
 from receipt_dynamo_stream.names import COLLECTIONS
-from receipt_dynamo_stream.runs import fail_run
+from receipt_dynamo_stream.runs import RunStates
 
 from operate.errors import NothingToPause, ResumeRefused, RunAmbiguous, RunNotFound, SnapshotNotFound, VersionRefused
 from operate.lineage import Version, find_version, lineage
 from operate.stored_api import StoredApi
 
-_RESUME_TRIES = 3
-
 Waiting = tuple[str, QuarantinedRun]
 """A collection, and a run that is in its quarantine."""
-
-
-@dataclass(frozen=True)
-class Resumed:
-    """What a resume did: nothing when `was_paused` is None. `receipts` were marked pending, `arn` was started."""
-
-    collection: str
-    was_paused: str | None
-    receipts: int = 0
-    arn: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +47,7 @@ class OperatorApi(StoredApi):
 
     def versions(self, collection: str) -> list[Version]:
         """HEAD's chain from HEAD back, then what was never published."""
-        rows = list_versions(self._dynamodb, self.connection.control_table, collection)
+        rows = self._control.versions(collection).list()
         return lineage(self.head(collection), rows)
 
     def version(self, collection: str, given: str | None) -> Version:
@@ -84,27 +70,15 @@ class OperatorApi(StoredApi):
         """Keep a version until it is unpinned. Raises VersionNotFound, or VersionRefused for one that is EXPIRED."""
         version = self.version(collection, given)
         text = f"{self.now().isoformat(timespec='seconds')} {why}"
-        if not self._update_row(collection, version, "SET pinned = :why", **{":why": string(text)}):
+        if not self._control.versions(collection).pin(version.snapshot_id, text):
             raise VersionRefused(f"version {version.version} of {collection} was marked EXPIRED just now")
         return version
 
     def unpin(self, collection: str, given: str) -> Version:
         """Leave a version to expiry again. Raises VersionNotFound or VersionRefused."""
         version = self.version(collection, given)
-        self._update_row(collection, version, "REMOVE pinned")
+        self._control.versions(collection).unpin(version.snapshot_id)
         return version
-
-    def _update_row(self, collection: str, version: Version, update: str, **values: dict[str, Any]) -> bool:
-        applied, _ = update_if(
-            self._dynamodb,
-            table=self.connection.control_table,
-            key=row_key(collection, version.snapshot_id),
-            condition="attribute_exists(PK) AND #state <> :expired",
-            UpdateExpression=update,
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues={":expired": string(EXPIRED), **values},
-        )
-        return applied
 
     def expiry(self, arn: str) -> Expiry | None:
         """What an ended execution of mode `expire` did or would do; None when it got to no answer."""
@@ -124,7 +98,7 @@ class OperatorApi(StoredApi):
         Raises NothingToPause.
         """
         text = f"{self.now().isoformat(timespec='seconds')} {why}"
-        head = pausing.pause(self._dynamodb, self.connection.control_table, collection, text)
+        head = pausing.pause(self._control.head(collection), text)
         if head is None:
             raise NothingToPause(f"{collection} has no HEAD before its first execution: there is nothing to pause yet")
         return None if head.paused == text else head.paused
@@ -135,16 +109,15 @@ class OperatorApi(StoredApi):
         In this order nothing is lost after a rollback: whatever ends this in between leaves the collection paused,
         and the whole is done again. Raises ResumeRefused, and SnapshotNotFound when the current manifest is missing.
         """
-        control_table = self.connection.control_table
-        for _ in range(_RESUME_TRIES):
-            seen = pausing.read_paused(self._dynamodb, control_table, collection)
-            if seen is None:
-                return Resumed(collection, None)
-            if seen.head.version > 0:
+
+        def mark(seen: Head) -> int:
+            if seen.version > 0:
                 self.manifest(collection)  # without it the receipts that only the snapshot knows would go unmarked
-            marked = self.reconcile([collection])
-            if pausing.unpause(self._dynamodb, control_table, seen):
-                return Resumed(collection, seen.head.paused, marked, self.start(collection))
+            return self.reconcile([collection])
+
+        resumed = pausing.resume(self._control.head(collection), mark=mark, start=lambda: self.start(collection))
+        if resumed is not None:
+            return resumed
         raise ResumeRefused(
             f"{collection} was rolled back or paused anew with every try and is still paused: look at"
             f" `compaction history {collection}`, then resume it again"
@@ -184,18 +157,12 @@ class OperatorApi(StoredApi):
         """
         collection, run = waiting
         now = self.now().isoformat()
-        state = fail_run(
-            self._dynamodb,
-            self.connection.receipts_table,
-            run.receipt,
-            run.run_id,
-            collection,
-            error=f"Dropped: {why}; it was refused as {run.error}: {run.message}",
-            now=now,
+        state = RunStates(self._dynamodb, self.connection.receipts_table, collection).fail(
+            run.receipt, run.run_id, error=f"Dropped: {why}; it was refused as {run.error}: {run.message}", now=now
         )
         # Last, so that a crash in between leaves the run where it is found and dropped again.
         self._quarantine(collection).remove(run.run_id, now=now)
         return state
 
     def _quarantine(self, collection: str) -> Quarantine:
-        return Quarantine(self._dynamodb, self.connection.control_table, collection)
+        return self._control.quarantine(collection)

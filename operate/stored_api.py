@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.errors import PlanMissing, ReportMissing
 from receipt_dynamo_stream.round.plan import Plan, load_plan
@@ -38,7 +39,7 @@ class StoredApi(Api):
         from receipt_chroma.snapshot.manifest import load_manifest
 
         try:
-            return load_manifest(self._s3, self.connection.bucket, pointer)
+            return load_manifest(Bucket(self._s3, self.connection.bucket), pointer)
         except SnapshotDamaged as error:
             raise VersionUnreadable(f"the manifest of version {pointer.version} cannot be read: {error}") from error
 
@@ -48,21 +49,21 @@ class StoredApi(Api):
         from receipt_chroma.snapshot.download import ensure_shards
 
         try:
-            ensure_shards(self._s3, self.connection.bucket, root, collection, shards)
+            ensure_shards(Bucket(self._s3, self.connection.bucket), root, collection, shards)
         except SnapshotDamaged as error:
             raise VersionUnreadable(f"a file is gone: {error}") from error
 
     def stored_plan(self, key: str) -> Plan | None:
         """A plan; None when it is gone. Raises SchemaUnsupported, StoredObjectDamaged."""
         try:
-            return load_plan(self._s3, self.connection.bucket, key)
+            return load_plan(Bucket(self._s3, self.connection.bucket), key)
         except PlanMissing:
             return None
 
     def stored_report(self, key: str) -> ShardReport | None:
         """A merge report; None when it is gone. Raises SchemaUnsupported, StoredObjectDamaged."""
         try:
-            return load_report(self._s3, self.connection.bucket, key)
+            return load_report(Bucket(self._s3, self.connection.bucket), key)
         except ReportMissing:
             return None
 

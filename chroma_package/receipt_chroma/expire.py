@@ -9,19 +9,18 @@ just published.
 import logging
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from receipt_dynamo_stream.control.head import Head, read_head
-from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow, list_versions, mark_expired
+from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.control.head import CollectionHead, Head
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 from receipt_dynamo_stream.times import utc_text
 
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.snapshot.manifest import Manifest
-from receipt_chroma.snapshot.retention import deletable, rows_to_expire
+from receipt_chroma.snapshot.retention import Retention
 from receipt_chroma.snapshot.stored_tree import Entry, StoredTree, delete_entry, read_tree
-from receipt_chroma.storage.objects import read_whole
 from receipt_chroma.storage.tree import collection_folder, manifest_path, object_key
 
 logger = logging.getLogger(__name__)
@@ -46,49 +45,49 @@ class Expired:
 
 
 def expire_snapshots(
-    dynamodb: Any,
-    s3: Any,
+    control: ControlTable,
+    bucket: Bucket,
     *,
-    control_table: str,
-    bucket: str,
     efs_root: Path,
     collection: str,
     fence: int,
-    keep: int,
-    grace: timedelta,
-    now: datetime,
+    retention: Retention,
     dry_run: bool = True,
 ) -> Expired:
     """Mark and delete what need not be kept; a dry run only says what would be.
 
-    `fence` is the caller's lease. Kept are HEAD's snapshot, the newest `keep` of its chain of parents, everything
-    younger than `grace` (four times the longest Lambda is a good one) and what is pinned. May run twice and late.
+    `fence` is the caller's lease. Kept are HEAD's snapshot and what `retention` says. May run twice and late.
     Raises SnapshotDamaged, and deletes nothing, when a manifest that is kept cannot be read.
     """
-    head = _head_if_mine(dynamodb, control_table, collection, fence)
+    head = _head_if_mine(control.head(collection), fence)
     if head is None or head.pointer is None:
         return Expired(dry_run, fenced=head is None)
-    rows = list_versions(dynamodb, control_table, collection)
-    marks = [row.snapshot_id for row in rows_to_expire(rows, head.pointer.snapshot_id, keep, grace, now)]
+    versions = control.versions(collection)
+    rows = versions.list()
+    marks = [row.snapshot_id for row in retention.rows_to_expire(rows, head.pointer.snapshot_id)]
     if not dry_run:
-        at = utc_text(now)
-        marks = [one for one in marks if mark_expired(dynamodb, control_table, collection, one, now=at, fence=fence)]
+        at = utc_text(retention.now)
+        marks = [one for one in marks if versions.mark_expired(one, now=at, fence=fence)]
     folder = collection_folder(efs_root, collection)
-    tree = read_tree(s3, bucket, folder)
-    manifests = _leaving_manifests(tree, rows, head.pointer.snapshot_id, grace, now)
-    kept = _kept_manifests(s3, bucket, folder, tree, manifests, rows, head.pointer.snapshot_id)
+    tree = read_tree(bucket, folder)
+    manifests = _leaving_manifests(tree, rows, head.pointer.snapshot_id, retention)
+    kept = _kept_manifests(bucket, folder, tree, manifests, rows, head.pointer.snapshot_id)
     named = {shard.path for manifest in kept for shard in manifest.shards}
     laid = {segment.path for manifest in kept for shard in manifest.shards for segment in shard.segments}
-    shards = {path: entry for path, entry in tree.shards.items() if path not in named and now - entry.changed > grace}
-    segments = {path: one for path, one in tree.segments.items() if path not in laid and now - one.changed > grace}
-    staging = {path: entry for path, entry in tree.staging.items() if now - entry.changed > grace}
+    shards = {
+        path: entry for path, entry in tree.shards.items() if path not in named and retention.is_old(entry.changed)
+    }
+    segments = {
+        path: entry for path, entry in tree.segments.items() if path not in laid and retention.is_old(entry.changed)
+    }
+    staging = {path: entry for path, entry in tree.staging.items() if retention.is_old(entry.changed)}
     # Manifests last: by them a run after a crash finds again what was left.
     files = [*sorted(staging.items()), *sorted(segments.items()), *sorted(shards.items())]
     leaving = [*files, *sorted(manifests.items())]
     for path, entry in () if dry_run else leaving:
-        if _head_if_mine(dynamodb, control_table, collection, fence) is None:
+        if _head_if_mine(control.head(collection), fence) is None:
             return Expired(dry_run, fenced=True, expired=tuple(marks))
-        delete_entry(s3, bucket, folder, path, entry)
+        delete_entry(bucket, folder, path, entry)
     logger.info("expiry", extra={"collection": collection, "marked": len(marks), "entries": len(leaving)})
     return Expired(
         dry_run=dry_run,
@@ -101,27 +100,26 @@ def expire_snapshots(
     )
 
 
-def _head_if_mine(dynamodb: Any, control_table: str, collection: str, fence: int) -> Head | None:
-    head = read_head(dynamodb, control_table, collection)
+def _head_if_mine(collection: CollectionHead, fence: int) -> Head | None:
+    head = collection.read()
     return head if head is not None and head.fence == fence else None
 
 
 def _leaving_manifests(
-    tree: StoredTree, rows: Sequence[VersionRow], head_snapshot: str, grace: timedelta, now: datetime
+    tree: StoredTree, rows: Sequence[VersionRow], head_snapshot: str, retention: Retention
 ) -> dict[str, Entry]:
     """Those of versions that were EXPIRED long enough ago, and those past the grace that no row names."""
     known = {row.snapshot_id for row in rows} | {head_snapshot}
-    leaving = {manifest_path(one) for one in deletable(rows, now) - {head_snapshot}}
+    leaving = {manifest_path(one) for one in retention.deletable(rows) - {head_snapshot}}
     return {
         path: entry
         for path, entry in tree.manifests.items()
-        if path in leaving or (path not in map(manifest_path, known) and now - entry.changed > grace)
+        if path in leaving or (path not in map(manifest_path, known) and retention.is_old(entry.changed))
     }
 
 
 def _kept_manifests(
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     folder: Path,
     tree: StoredTree,
     leaving: Container[str],
@@ -132,7 +130,7 @@ def _kept_manifests(
     required = {manifest_path(row.snapshot_id) for row in rows if row.state != EXPIRED} | {manifest_path(head_snapshot)}
     kept = []
     for path in sorted({path for path in tree.manifests if path not in leaving and path.endswith(".json")} | required):
-        content = read_whole(s3, bucket, object_key(folder.name, path))
+        content = bucket.find(object_key(folder.name, path))
         if content is None:
             try:
                 content = (folder / path).read_bytes()

@@ -16,8 +16,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import (
     MergeCounts,
@@ -86,8 +87,7 @@ def merge_shard(
     plan_key: str,
     shard: int,
     attempt: str,
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     efs_root: Path,
     workdir: Path,
     bound: FoldBound = ALWAYS,
@@ -102,17 +102,17 @@ def merge_shard(
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)  # SQLite sorts and vacuums in files: never on EFS
     watch, merged = Stopwatch(), _Merged()
-    manifest = load_manifest(s3, bucket, plan.base) if plan.base else None
+    manifest = load_manifest(bucket, plan.base) if plan.base else None
     base = _base_shard(plan, shard, manifest)
     place = Attempt.of(plan, shard, attempt)
     staged, segment = None, None
     with (
         tempfile.TemporaryDirectory(dir=workdir, prefix=f"merge-{shard:04d}-") as private,
         ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as pool,
-        RepairedShard(base, plan.collection, s3=s3, bucket=bucket, efs_root=efs_root) as published,
+        RepairedShard(base, plan.collection, bucket=bucket, efs_root=efs_root) as published,
     ):
         folder = Path(private)
-        source = DeltaSource(s3, bucket, plan.collection, folder)
+        source = DeltaSource(bucket, plan.collection, folder)
         dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
         with watch.measure("read"):
             for receipt in _wanted_receipts(pool, source, plan, shard, dimension):
@@ -127,7 +127,6 @@ def merge_shard(
                 dimension=dimension,
                 folder=folder,
                 watch=watch,
-                s3=s3,
                 bucket=bucket,
                 efs_root=efs_root,
             )
@@ -136,7 +135,7 @@ def merge_shard(
                 laid = Segment.of(merged.changed)
                 content = encode_segment(laid)
             with watch.measure("stage"):
-                path, sha256 = stage_segment(place, content, s3=s3, bucket=bucket, efs_root=efs_root)
+                path, sha256 = stage_segment(place, content, bucket=bucket, efs_root=efs_root)
             whole = ShardContent(base.records, base.digest).after(merged.before, laid.receipts)
             segment = StagedSegment(
                 path=path,

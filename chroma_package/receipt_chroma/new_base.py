@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.report import ReceiptContent, StagedShard
 
@@ -28,8 +28,7 @@ def write_new_base(
     dimension: int | None,
     folder: Path,
     watch: Stopwatch,
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     efs_root: Path,
 ) -> StagedShard:
     """Write and stage the base that holds the old one's receipts, but for those of `overlay`, which have its records.
@@ -42,7 +41,7 @@ def write_new_base(
     if shard.path is not None:
         with watch.measure("copy"):
             efs_folder = collection_folder(efs_root, attempt.collection)
-            copy_base(shard, folder / "base", s3=s3, bucket=bucket, efs_folder=efs_folder)
+            copy_base(shard, folder / "base", bucket=bucket, efs_folder=efs_folder)
     with watch.measure("read"):
         target = PrivateShard(folder, attempt.collection, shard)
         changes = Difference()
@@ -55,7 +54,7 @@ def write_new_base(
                 f"shard {shard.shard}: the base and what lies over it do not come to the digest {whole.digest}"
             )
         planned = target.plan_write(changes)
-    with Stage(planned.folder, attempt, s3=s3, bucket=bucket, efs_root=efs_root) as stage:
+    with Stage(planned.folder, attempt, bucket=bucket, efs_root=efs_root) as stage:
         with watch.measure("write"):
             stage.begin(planned.kept)
             written = target.write(changes, planned, contents.values())

@@ -1,16 +1,13 @@
 """WriteManifest: staged shards into their places, and the manifest that names them. Readers see nothing of it yet."""
 
 import errno
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, parse_snapshot_id
-from receipt_dynamo_stream.errors import TransientServiceError
-from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import ShardReport, StagedSegment, StagedShard
 
@@ -19,14 +16,11 @@ from receipt_chroma.records import add_digests
 from receipt_chroma.shard.chroma_dir import SPACE, chromadb_version
 from receipt_chroma.snapshot.manifest import Manifest, ManifestSegment, ManifestShard, load_manifest
 from receipt_chroma.storage.files import file_names, file_size, storage_errors, sync_folder, write_atomically
-from receipt_chroma.storage.objects import read_whole
 from receipt_chroma.storage.tree import collection_folder, manifest_path, segment_path, shard_path
-
-logger = logging.getLogger(__name__)
 
 
 def write_manifest(
-    *, plan: Plan, reports: Sequence[ShardReport], s3: Any, bucket: str, efs_root: Path
+    *, plan: Plan, reports: Sequence[ShardReport], bucket: Bucket, efs_root: Path
 ) -> tuple[Pointer, Manifest]:
     """Rename the staged shards into place on EFS, then write the manifest to S3 and EFS; returns what may be committed.
 
@@ -36,7 +30,7 @@ def write_manifest(
     SnapshotDamaged, StorageUnavailable.
     """
     _check_reports(plan, reports)
-    base = load_manifest(s3, bucket, plan.base) if plan.base else None
+    base = load_manifest(bucket, plan.base) if plan.base else None
     folder = collection_folder(efs_root, plan.collection)
     shards = {shard.shard: shard for shard in base.shards} if base else {}
     for report in reports:
@@ -66,17 +60,21 @@ def write_manifest(
         trigger=plan.trigger,
         created_at=plan.planned_at,
     )
-    put_manifest(s3, bucket, folder, manifest)
+    put_manifest(bucket, folder, manifest)
     return manifest.pointer, manifest
 
 
-def put_manifest(s3: Any, bucket: str, folder: Path, manifest: Manifest) -> None:
+def put_manifest(bucket: Bucket, folder: Path, manifest: Manifest) -> None:
     """Write a manifest to S3, which decides what it is, and then to the collection's folder on EFS. May run twice.
 
     Raises ManifestConflict when another manifest has this snapshot id, StorageUnavailable, TransientServiceError.
     """
-    _write_once(s3, bucket, manifest)
-    path, content = folder / manifest_path(manifest.snapshot_id), manifest.encode()
+    key, content = manifest.pointer.manifest_key, manifest.encode()
+    if not bucket.put_once(key, content):
+        raise ManifestConflict(
+            f"s3://{bucket.name}/{key} is another manifest with this snapshot id; nothing was overwritten"
+        )
+    path = folder / manifest_path(manifest.snapshot_id)
     with storage_errors():
         if not path.exists() or path.read_bytes() != content:  # S3 decided: EFS follows
             write_atomically(path, content)
@@ -167,24 +165,3 @@ def new_base_shard(shard: int, staged: StagedShard, segments: tuple[ManifestSegm
         base_digest=staged.digest,
         segments=segments,
     )
-
-
-def _write_once(s3: Any, bucket: str, manifest: Manifest) -> None:
-    from botocore.exceptions import ClientError
-
-    key, content = manifest.pointer.manifest_key, manifest.encode()
-    with transient_errors():
-        try:
-            s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
-            return
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code")
-            if code == "ConditionalRequestConflict":  # a twin writes at this moment
-                raise TransientServiceError(f"s3://{bucket}/{key}: {error}") from error
-            if code not in ("PreconditionFailed", "412"):
-                raise
-    if read_whole(s3, bucket, key) != content:
-        raise ManifestConflict(
-            f"s3://{bucket}/{key} is another manifest with this snapshot id; nothing was overwritten"
-        )
-    logger.info("the manifest was written before", extra={"snapshot_id": manifest.snapshot_id})

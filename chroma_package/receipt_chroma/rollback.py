@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 
@@ -31,7 +31,7 @@ def rollback_target(head: Head, rows: Sequence[VersionRow], snapshot_id: str) ->
 
 
 def write_rollback(
-    *, head: Head, target: Pointer, execution: str, trigger: str, at: str, s3: Any, bucket: str, efs_root: Path
+    *, head: Head, target: Pointer, execution: str, trigger: str, at: str, bucket: Bucket, efs_root: Path
 ) -> tuple[Pointer, Manifest]:
     """Write the manifest of a new version that names the target's shards; returns what may be committed.
 
@@ -39,12 +39,12 @@ def write_rollback(
     twice. EFS holds every file of the target when this returns. Raises RollbackRefused, SnapshotDamaged,
     ManifestConflict, StorageUnavailable, TransientServiceError.
     """
-    older = load_manifest(s3, bucket, target)
+    older = load_manifest(bucket, target)
     if older.shard_count != head.shards:
         raise RollbackRefused(
             f"{target.snapshot_id} has {older.shard_count} shards, {head.collection} has {head.shards}"
         )
-    ensure_snapshot(s3, bucket, efs_root, head.collection, older)
+    ensure_snapshot(bucket, efs_root, head.collection, older)
     manifest = replace(
         older,
         schema_version=SCHEMA_VERSION,
@@ -56,5 +56,5 @@ def write_rollback(
         trigger=trigger,
         created_at=at,
     )
-    put_manifest(s3, bucket, collection_folder(efs_root, head.collection), manifest)
+    put_manifest(bucket, collection_folder(efs_root, head.collection), manifest)
     return manifest.pointer, manifest

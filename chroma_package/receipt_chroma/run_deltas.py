@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from receipt_dynamo_stream import names
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import Refusal
@@ -22,19 +22,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DeltaSource:
-    """Where deltas are read from: a client, the bucket of plain prefixes, and a private folder to unpack in."""
+    """Where deltas are read from: the bucket of plain prefixes, and a private folder to unpack in."""
 
-    s3: Any
-    bucket: str
+    bucket: Bucket
     collection: str
     workdir: Path
 
     def read(self, facts: ReceiptFacts, run: RunFact, dimension: int | None) -> list[Record]:
         """The checked records of one run. Raises subclasses of DeltaRefused."""
-        location = delta_location(run.delta_prefix, self.bucket)
+        location = delta_location(run.delta_prefix, self.bucket.name)
         return read_delta(
-            self.s3,
-            location,
+            replace(self.bucket, name=location.bucket),
+            location.prefix,
             collection=self.collection,
             receipt=facts.receipt,
             dimension=dimension,

@@ -5,8 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import FileEntry
 
@@ -19,7 +20,7 @@ from receipt_chroma.storage.files import (
     sync_folder,
     write_atomically,
 )
-from receipt_chroma.storage.objects import file_pool, put_bytes, put_file
+from receipt_chroma.storage.objects import file_pool
 from receipt_chroma.storage.tree import (
     SEGMENT_FILE,
     collection_folder,
@@ -58,7 +59,7 @@ class Attempt:
         return shard_version_of(self.snapshot_id, self.name)
 
 
-def stage_segment(attempt: Attempt, content: bytes, *, s3: Any, bucket: str, efs_root: Path) -> tuple[str, str]:
+def stage_segment(attempt: Attempt, content: bytes, *, bucket: Bucket, efs_root: Path) -> tuple[str, str]:
     """Write a segment's bytes to EFS staging and to S3; returns its staging path and sha256.
 
     On EFS it is on disk when this returns. May run twice. Raises StorageUnavailable, TransientServiceError.
@@ -66,7 +67,7 @@ def stage_segment(attempt: Attempt, content: bytes, *, s3: Any, bucket: str, efs
     path = f"{attempt.staging}/{SEGMENT_FILE}"
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="segment") as pool:
         key = object_key(attempt.collection, segment_path(attempt.shard, attempt.version))
-        uploading = pool.submit(put_bytes, s3, bucket, key, content)
+        uploading = pool.submit(bucket.put, key, content)
         with storage_errors():
             write_atomically(collection_folder(efs_root, attempt.collection) / path, content)
         uploading.result()
@@ -79,9 +80,9 @@ class Stage:
     The largest file decides how long it takes: it is copied, uploaded and hashed at the same time.
     """
 
-    def __init__(self, folder: Path, attempt: Attempt, *, s3: Any, bucket: str, efs_root: Path) -> None:
+    def __init__(self, folder: Path, attempt: Attempt, *, bucket: Bucket, efs_root: Path) -> None:
         self._folder = folder
-        self._s3, self._bucket = s3, bucket
+        self._bucket = bucket
         self._staged = collection_folder(efs_root, attempt.collection) / attempt.staging
         self._key = object_key(attempt.collection, shard_path(attempt.shard, attempt.version))
         self._pool = file_pool()
@@ -138,4 +139,4 @@ class Stage:
             copy_out(self._folder / name, self._staged / name)
 
     def _upload(self, name: str) -> None:
-        put_file(self._s3, self._bucket, f"{self._key}/{name}", self._folder / name)
+        self._bucket.put_file(f"{self._key}/{name}", self._folder / name)

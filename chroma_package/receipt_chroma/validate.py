@@ -9,9 +9,9 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from receipt_dynamo_stream.retry import transient_errors
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import ShardReport, StagedShard
 
@@ -47,8 +47,7 @@ def validate_shard(
     *,
     plan: Plan,
     report: ShardReport,
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     efs_root: Path,
     workdir: Path,
     full_read_records: int = FULL_READ_RECORDS,
@@ -62,7 +61,7 @@ def validate_shard(
         watch = Stopwatch()
         with watch.measure("segment"):
             records = validate_segment(
-                plan=plan, report=report, staged=report.segment, s3=s3, bucket=bucket, efs_root=efs_root
+                plan=plan, report=report, staged=report.segment, bucket=bucket, efs_root=efs_root
             )
         return ShardValidation(report.shard, records, 0, full=True, checks=SEGMENT_CHECKS, seconds=watch.seconds)
     staged = report.staged
@@ -86,7 +85,7 @@ def validate_shard(
         with watch.measure("copy"):
             _copy_staged(collection_folder(efs_root, plan.collection), report.shard, staged, folder)
         with watch.measure("objects"):
-            _check_objects(s3, bucket, plan.collection, report.shard, staged)
+            _check_objects(bucket, plan.collection, report.shard, staged)
         with watch.measure("content"):
             check_directory(folder, expected, full=full)
     checks = tuple(check for check in CHECKS if full or check != "digest")
@@ -109,13 +108,10 @@ def _copy_staged(root: Path, shard: int, staged: StagedShard, target: Path) -> N
             raise ShardInvalid("file_sha256", f"{entry.name} has sha256 {digest}, the report says {entry.sha256}")
 
 
-def _check_objects(s3: Any, bucket: str, collection: str, shard: int, staged: StagedShard) -> None:
+def _check_objects(bucket: Bucket, collection: str, shard: int, staged: StagedShard) -> None:
     """Every file is in S3 with its size: what is published has a durable copy."""
     prefix = object_key(collection, shard_path(shard, staged.shard_version)) + "/"
-    found: dict[str, int] = {}
-    with transient_errors():
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            found |= {entry["Key"].removeprefix(prefix): entry["Size"] for entry in page.get("Contents", ())}
+    found = {entry.key.removeprefix(prefix): entry.size for entry in bucket.list(prefix)}
     expected = {entry.name: entry.size for entry in staged.files}
     if found != expected:
-        raise ShardInvalid("objects", f"s3://{bucket}/{prefix} holds {found}, the report says {expected}")
+        raise ShardInvalid("objects", f"s3://{bucket.name}/{prefix} holds {found}, the report says {expected}")

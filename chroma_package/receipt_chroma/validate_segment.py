@@ -1,8 +1,9 @@
 """Proving a staged segment: another process than the merge reads what was written, and counts for itself."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import ReceiptContent, ShardReport, StagedSegment
@@ -13,16 +14,13 @@ from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.snapshot.manifest import ManifestShard, load_manifest
 from receipt_chroma.snapshot.repaired_shard import RepairedShard
 from receipt_chroma.storage.files import sha256_of, storage_errors
-from receipt_chroma.storage.objects import read_whole
 from receipt_chroma.storage.tree import collection_folder, object_key, segment_path
 
 CHECKS: Final = ("files", "file_sha256", "objects", *SEGMENT_CHECKS, "covered", "conservation")
 """Names of all checks, as SegmentInvalid carries them."""
 
 
-def validate_segment(
-    *, plan: Plan, report: ShardReport, staged: StagedSegment, s3: Any, bucket: str, efs_root: Path
-) -> int:
+def validate_segment(*, plan: Plan, report: ShardReport, staged: StagedSegment, bucket: Bucket, efs_root: Path) -> int:
     """Prove the staged segment of a report; returns how many records it holds. Cost: the segment's.
 
     What it lies over is believed as the manifest and the base's index say it: a base is proved when it is written, when
@@ -33,16 +31,16 @@ def validate_segment(
     if sha256_of(content) != staged.sha256:
         raise SegmentInvalid("file_sha256", f"{staged.path} has another sha256 than the report says")
     key = object_key(plan.collection, segment_path(report.shard, staged.segment_version))
-    if read_whole(s3, bucket, key) != content:
-        raise SegmentInvalid("objects", f"s3://{bucket}/{key} is not what was staged on EFS")
+    if bucket.find(key) != content:
+        raise SegmentInvalid("objects", f"s3://{bucket.name}/{key} is not what was staged on EFS")
     segment = check_segment(
         content, collection=plan.collection, shard=report.shard, shards=plan.shards, dimension=staged.dimension
     )
     if segment.receipts != staged.receipts:
         raise SegmentInvalid("receipts", "it covers other receipts than the report says")
     _check_covered(plan, report, segment.receipts)
-    before = load_manifest(s3, bucket, plan.base).shards[report.shard] if plan.base else ManifestShard(report.shard)
-    with RepairedShard(before, plan.collection, s3=s3, bucket=bucket, efs_root=efs_root) as published:
+    before = load_manifest(bucket, plan.base).shards[report.shard] if plan.base else ManifestShard(report.shard)
+    with RepairedShard(before, plan.collection, bucket=bucket, efs_root=efs_root) as published:
         gone = [published.content(receipt.key) for receipt in segment.receipts]
     whole = ShardContent(before.records, before.digest).after(gone, segment.receipts)
     if whole != ShardContent(staged.shard_records, staged.shard_digest):

@@ -4,8 +4,8 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer
 
 from receipt_chroma.errors import ShardInvalid, SnapshotDamaged
@@ -27,9 +27,7 @@ class Verified:
     checks: tuple[str, ...]
 
 
-def verify_snapshot(
-    *, pointer: Pointer, collection: str, s3: Any, bucket: str, efs_root: Path, workdir: Path
-) -> Verified:
+def verify_snapshot(*, pointer: Pointer, collection: str, bucket: Bucket, efs_root: Path, workdir: Path) -> Verified:
     """Every check of validation on every shard of a version, all records read, one shard at a time.
 
     Reads EFS and S3, writes only below `workdir`. Raises SnapshotDamaged when a file on EFS is not the manifest's,
@@ -37,7 +35,7 @@ def verify_snapshot(
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)
-    manifest = load_manifest(s3, bucket, pointer)
+    manifest = load_manifest(bucket, pointer)
     root = collection_folder(efs_root, collection)
     written = [shard for shard in manifest.shards if shard.path is not None or shard.segments]
     for shard in written:

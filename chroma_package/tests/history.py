@@ -38,8 +38,7 @@ def publish_history(world: World) -> list[Manifest]:
         execution="rollback",
         trigger="operator",
         at="2026-02-01T00:00:00+00:00",
-        s3=world.s3,
-        bucket=world.bucket,
+        bucket=world.store,
         efs_root=world.efs,
     )
     world.commit(pointer)

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from botocore.exceptions import ClientError
 from hypothesis import strategies as st
 from receipt_chroma.expire import Expired, expire_snapshots
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
-from receipt_chroma.storage.objects import read_whole
+from receipt_chroma.snapshot.retention import Retention
 from receipt_chroma.storage.tree import manifest_path, object_key, shard_path
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 from receipt_dynamo_stream.round.report import FileEntry
@@ -89,11 +90,9 @@ class MemoryS3:
 class Control(Protocol):
     """The control table as expiry sees it, and as a history fills it."""
 
-    def read_head(self, *_: Any) -> Head | None: ...
+    def head(self, collection: str) -> Any: ...
 
-    def list_versions(self, *_: Any) -> list[VersionRow]: ...
-
-    def mark_expired(self, *arguments: Any, now: str, fence: int) -> bool: ...
+    def versions(self, collection: str) -> Any: ...
 
     def put_row(self, row: VersionRow) -> None: ...
 
@@ -106,22 +105,27 @@ class Control(Protocol):
 class MemoryControl:
     """HEAD and VERSION rows in memory, with the rules of the control table that expiry relies on."""
 
-    head: Head | None = None
+    lease: Head | None = None
     rows: dict[str, VersionRow] = field(default_factory=dict)
 
-    def read_head(self, *_: Any) -> Head | None:
-        return self.head
+    def head(self, _collection: str) -> Self:
+        return self
 
-    def list_versions(self, *_: Any) -> list[VersionRow]:
-        return sorted(self.rows.values(), key=lambda row: row.snapshot_id)
+    def versions(self, _collection: str) -> Self:
+        return self
 
-    def mark_expired(self, *arguments: Any, now: str, fence: int) -> bool:
-        snapshot_id = arguments[3]
+    def read(self) -> Head | None:
+        return self.lease
+
+    def mark_expired(self, snapshot_id: str, *, now: str, fence: int) -> bool:
         row = self.rows.get(snapshot_id)
-        if row is None or self.head is None or self.head.fence != fence or row.state == EXPIRED or row.pinned:
+        if row is None or self.lease is None or self.lease.fence != fence or row.state == EXPIRED or row.pinned:
             return False
         self.rows[snapshot_id] = replace(row, state=EXPIRED, expired_at=now)
         return True
+
+    def list(self) -> list[VersionRow]:
+        return sorted(self.rows.values(), key=lambda row: row.snapshot_id)
 
     def put_row(self, row: VersionRow) -> None:
         self.rows[row.snapshot_id] = row
@@ -130,7 +134,7 @@ class MemoryControl:
         self.rows[snapshot_id] = replace(self.rows[snapshot_id], pinned="audit")
 
     def lead(self, head: Head) -> None:
-        self.head = head
+        self.lease = head
 
 
 class Collection:
@@ -156,7 +160,7 @@ class Collection:
                 self._attempt(rest[0], stage=rest[1])
             case "roll back" if self.published:
                 self._roll_back(rest[0])
-            case "pin" if rows := [row for row in self.control.list_versions() if row.state != EXPIRED]:
+            case "pin" if rows := [row for row in self.control.versions("words").list() if row.state != EXPIRED]:
                 chosen = rows[rest[0] % len(rows)]
                 self.control.pin(chosen.snapshot_id)
             case "wait":
@@ -177,16 +181,12 @@ class Collection:
     def expire(self, keep: int, *, fence: int | None = None) -> Expired:
         """ExpireSnapshots now."""
         return expire_snapshots(
-            None,
-            self.s3,
-            control_table="control",
-            bucket=self.bucket,
+            self.control,
+            Bucket(self.s3, self.bucket),
             efs_root=self.efs,
             collection="words",
             fence=self.fence if fence is None else fence,
-            keep=keep,
-            grace=GRACE,
-            now=self.now,
+            retention=Retention(keep=keep, grace=GRACE, now=self.now),
             dry_run=False,
         )
 
@@ -203,7 +203,7 @@ class Collection:
     @property
     def rows(self) -> dict[str, VersionRow]:
         """The VERSION rows by snapshot id."""
-        return {row.snapshot_id: row for row in self.control.list_versions()}
+        return {row.snapshot_id: row for row in self.control.versions("words").list()}
 
     def missing(self, manifest: Manifest) -> list[str]:
         """What of a version is not there as its manifest says, on EFS and on S3."""
@@ -212,7 +212,7 @@ class Collection:
         found = []
         for path, digest in wanted.items():
             on_efs = self.efs / "words" / path
-            on_s3 = read_whole(self.s3, self.bucket, object_key("words", path)) or b""
+            on_s3 = Bucket(self.s3, self.bucket).find(object_key("words", path)) or b""
             for where, content in (("EFS", on_efs.read_bytes() if on_efs.exists() else b""), ("S3", on_s3)):
                 if sha256(content).hexdigest() != digest:
                     found.append(f"{where}: {path}")

@@ -9,9 +9,10 @@ from receipt_chroma import expire as expire_module
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.expire import Expired, expire_snapshots
 from receipt_chroma.reader import SnapshotReader
-from receipt_chroma.snapshot.retention import parent_chain, rows_to_expire
+from receipt_chroma.snapshot.retention import Retention, parent_chain
 from receipt_dynamo_stream.control.head import head_key
-from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow, list_versions, put_candidate, row_key
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow, row_key
 
 from .samples import facts, receipt, run, word
 from .world import World
@@ -19,6 +20,7 @@ from .world import World
 GRACE = timedelta(hours=1)
 LATER = timedelta(days=1)
 NOW = datetime.now(UTC)
+KEEP_ONE = Retention(keep=1, grace=GRACE, now=NOW + LATER)
 """The tests move the caller's clock: files are as old as the test, `now` is given."""
 
 
@@ -27,6 +29,7 @@ class History:
 
     def __init__(self, world: World, dynamodb: Any, table: str) -> None:
         self.world, self.dynamodb, self.table = world, dynamodb, table
+        self.control = ControlTable(dynamodb, table)
 
     def publish(self, name: str) -> None:
         """One more version; the merchant's name is all that changes."""
@@ -40,7 +43,7 @@ class History:
             manifest_key=pointer.manifest_key,
             created_at=NOW.isoformat(),
         )
-        put_candidate(self.dynamodb, self.table, self.world.collection, row)
+        self.control.versions(self.world.collection).put_candidate(row)
         self.lead(self.world.fence)
 
     def lead(self, fence: int) -> None:
@@ -61,21 +64,17 @@ class History:
         self, *, keep: int = 1, after: timedelta = LATER, fence: int | None = None, dry_run: bool = False
     ) -> Expired:
         return expire_snapshots(
-            self.dynamodb,
-            self.world.s3,
-            control_table=self.table,
-            bucket=self.world.bucket,
+            self.control,
+            self.world.store,
             efs_root=self.world.efs,
             collection=self.world.collection,
             fence=self.world.fence if fence is None else fence,
-            keep=keep,
-            grace=GRACE,
-            now=NOW + after,
+            retention=Retention(keep=keep, grace=GRACE, now=NOW + after),
             dry_run=dry_run,
         )
 
     def rows(self) -> list[VersionRow]:
-        return list_versions(self.dynamodb, self.table, self.world.collection)
+        return self.control.versions(self.world.collection).list()
 
     def pin(self, row: VersionRow) -> None:
         self.dynamodb.update_item(
@@ -269,7 +268,7 @@ def test_the_newest_of_heads_chain_are_kept_not_the_newest_rows() -> None:
     rows = [row(1, None), row(2, 1), row(3, 2), row(4, 2)]
     head = rows[3].snapshot_id
     assert parent_chain(head, rows) == [rows[3].snapshot_id, rows[1].snapshot_id, rows[0].snapshot_id]
-    assert rows_to_expire(rows, head, 2, GRACE, NOW + LATER) == [rows[0], rows[2]]
+    assert Retention(keep=2, grace=GRACE, now=NOW + LATER).rows_to_expire(rows, head) == [rows[0], rows[2]]
 
 
 def test_a_chain_that_bites_its_tail_ends() -> None:
@@ -278,11 +277,11 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
 
 
 def test_a_pinned_row_is_not_even_proposed() -> None:
-    assert rows_to_expire([row(1, None, pinned="audit")], "head", 1, GRACE, NOW + LATER) == []
+    assert KEEP_ONE.rows_to_expire([row(1, None, pinned="audit")], "head") == []
 
 
 def test_a_row_without_a_readable_time_is_kept() -> None:
-    assert rows_to_expire([row(1, None, created_at="")], "head", 1, GRACE, NOW + LATER) == []
+    assert KEEP_ONE.rows_to_expire([row(1, None, created_at="")], "head") == []
 
 
 def test_files_younger_than_the_grace_are_kept_whatever_their_name(history: History) -> None:

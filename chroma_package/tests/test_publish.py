@@ -27,7 +27,7 @@ def merged(world: World) -> tuple[Plan, ShardReport]:
 def test_the_manifest_names_what_lies_in_both_trees(world: World, merged: tuple[Plan, ShardReport]) -> None:
     plan, report = merged
     pointer = world.write_manifest(plan, [report])
-    manifest = load_manifest(world.s3, world.bucket, pointer)
+    manifest = load_manifest(world.store, pointer)
     assert (world.folder / "manifests" / f"{plan.snapshot_id}.json").read_bytes() == manifest.encode()
     assert (manifest.version, manifest.parent, manifest.records, manifest.space) == (1, None, 2, "l2")
     assert (manifest.chromadb_version, manifest.plan_key) == ("1.5.9", report.plan_key)
@@ -52,7 +52,7 @@ def test_a_crash_between_the_rename_and_the_manifest_is_made_good(
     world.s3.delete_object(Bucket=world.bucket, Key=f"snapshots/words/manifests/{plan.snapshot_id}.json")
     (world.folder / "manifests" / f"{plan.snapshot_id}.json").unlink()
     pointer = world.write_manifest(plan, [report])
-    assert load_manifest(world.s3, world.bucket, pointer).records == 2
+    assert load_manifest(world.store, pointer).records == 2
 
 
 def test_a_torn_manifest_on_efs_follows_s3(world: World, merged: tuple[Plan, ShardReport]) -> None:
@@ -61,7 +61,7 @@ def test_a_torn_manifest_on_efs_follows_s3(world: World, merged: tuple[Plan, Sha
     path = world.folder / "manifests" / f"{plan.snapshot_id}.json"
     path.write_bytes(b"{")
     world.write_manifest(plan, [report])
-    assert path.read_bytes() == load_manifest(world.s3, world.bucket, pointer).encode()
+    assert path.read_bytes() == load_manifest(world.store, pointer).encode()
 
 
 def test_another_manifest_under_the_same_id_is_a_conflict_and_stays(
@@ -157,7 +157,7 @@ def test_a_twin_that_writes_at_this_moment_is_a_reason_to_try_again(
 
 
 def test_a_manifest_of_another_schema_or_shape_is_not_read(world: World, merged: tuple[Plan, ShardReport]) -> None:
-    manifest = load_manifest(world.s3, world.bucket, world.write_manifest(merged[0], [merged[1]]))
+    manifest = load_manifest(world.store, world.write_manifest(merged[0], [merged[1]]))
     assert Manifest.decode(manifest.encode()) == manifest
     with pytest.raises(SchemaUnsupported):
         Manifest.decode(manifest.encode().replace(b'"schema_version": 2', b'"schema_version": 3'))

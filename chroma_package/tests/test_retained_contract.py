@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
-from receipt_chroma import expire
 from receipt_dynamo_stream.attributes import number, string
-from receipt_dynamo_stream.control import head, versions
 from receipt_dynamo_stream.control.head import Head, Pointer, head_key
-from receipt_dynamo_stream.control.versions import VersionRow, put_candidate, row_key
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.control.versions import VersionRow
 
 from .retained import EVENTS, START, Collection, Control, Crash, MemoryControl, MemoryS3
 from .world import create_control_table
@@ -21,37 +20,20 @@ IDS = ("0000000001-0000000001-0", "0000000002-0000000002-0")
 _numbers = itertools.count()
 
 
-class StoredControl:
+class StoredControl(ControlTable):
     """The control table itself."""
 
-    def __init__(self, client: Any, table: str) -> None:
-        self.client, self.table = client, table
-
-    def read_head(self, *_: Any) -> Head | None:
-        return head.read_head(self.client, self.table, "words")
-
-    def list_versions(self, *_: Any) -> list[VersionRow]:
-        return versions.list_versions(self.client, self.table, "words")
-
-    def mark_expired(self, *arguments: Any, now: str, fence: int) -> bool:
-        return versions.mark_expired(self.client, self.table, "words", arguments[3], now=now, fence=fence)
-
     def put_row(self, row: VersionRow) -> None:
-        assert put_candidate(self.client, self.table, "words", row)
+        assert self.versions("words").put_candidate(row)
 
     def pin(self, snapshot_id: str) -> None:
-        self.client.update_item(
-            TableName=self.table,
-            Key=row_key("words", snapshot_id),
-            UpdateExpression="SET pinned = :why",
-            ExpressionAttributeValues={":why": string("audit")},
-        )
+        assert self.versions("words").pin(snapshot_id, "audit")
 
     def lead(self, new: Head) -> None:
         item = {**head_key("words"), "fence": number(new.fence), "version": number(new.version)}
         for name, value in (new.pointer.to_json() if new.pointer else {}).items():
             item[name] = string(value) if isinstance(value, str) else number(value)
-        self.client.put_item(TableName=self.table, Item=item)
+        self.client.put_item(TableName=self.name, Item=item)
 
 
 class DatedS3:
@@ -127,16 +109,16 @@ def test_objects_are_put_read_listed_by_prefix_and_deleted(store: tuple[Any, str
 
 
 def test_head_and_rows_are_read_as_they_were_written(control: Control) -> None:
-    assert control.read_head() is None
-    assert control.list_versions() == []
+    assert control.head("words").read() is None
+    assert control.versions("words").list() == []
     for fence, pointer in ((1, None), (2, Pointer(1, IDS[0], "key", "ab" * 32))):
         control.lead(Head("words", fence=fence, pointer=pointer, version=pointer.version if pointer else 0))
-        found = control.read_head()
+        found = control.head("words").read()
         assert found is not None
         assert (found.fence, found.pointer) == (fence, pointer)
     for snapshot_id, parent in reversed([(IDS[0], None), (IDS[1], IDS[0])]):
         control.put_row(VersionRow(snapshot_id, parent=parent, created_at="2026"))
-    assert [(row.snapshot_id, row.parent, row.state, row.pinned) for row in control.list_versions()] == [
+    assert [(row.snapshot_id, row.parent, row.state, row.pinned) for row in control.versions("words").list()] == [
         (IDS[0], None, "candidate", None),
         (IDS[1], IDS[0], "candidate", None),
     ]
@@ -144,7 +126,7 @@ def test_head_and_rows_are_read_as_they_were_written(control: Control) -> None:
 
 def test_a_row_is_marked_expired_once_under_the_fence_and_never_while_pinned(control: Control) -> None:
     def mark(snapshot_id: str, fence: int) -> bool:
-        return control.mark_expired(None, "control", "words", snapshot_id, now="2026", fence=fence)
+        return control.versions("words").mark_expired(snapshot_id, now="2026", fence=fence)
 
     for snapshot_id in IDS:
         control.put_row(VersionRow(snapshot_id, created_at="2026"))
@@ -154,7 +136,7 @@ def test_a_row_is_marked_expired_once_under_the_fence_and_never_while_pinned(con
     assert [mark(IDS[0], 1), mark(IDS[0], 3), mark(IDS[1], 2), mark("0000000009-0000000009-0", 2)] == [False] * 4
     assert mark(IDS[0], 2)
     assert not mark(IDS[0], 2)
-    assert [(row.state, row.expired_at, row.pinned) for row in control.list_versions()] == [
+    assert [(row.state, row.expired_at, row.pinned) for row in control.versions("words").list()] == [
         ("EXPIRED", "2026", None),
         ("candidate", None, "audit"),
     ]
@@ -177,17 +159,14 @@ def test_a_history_leaves_the_same_in_memory_and_in_the_real_ones(
     dated.clock = lambda: real.now
     for event in events:
         for collection in (memory, real):
-            with pytest.MonkeyPatch.context() as patch:
-                for name in ("read_head", "list_versions", "mark_expired"):
-                    patch.setattr(expire, name, getattr(collection.control, name))
-                collection.happen(event)
+            collection.happen(event)
         assert summary(memory) == summary(real), event
 
 
 def summary(collection: Collection) -> Any:
-    found = collection.control.read_head()
+    found = collection.control.head("words").read()
     rows = [
         (row.snapshot_id, row.state == "EXPIRED", row.expired_at, row.pinned)
-        for row in collection.control.list_versions()
+        for row in collection.control.versions("words").list()
     ]
     return found and (found.fence, found.pointer), rows, collection.stored()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
-from receipt_chroma import expire
 from receipt_chroma.reader.generation import open_generation
 from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.verify import verify_snapshot
@@ -22,10 +21,8 @@ from .world import World
 
 
 def check(events: list[tuple[Any, ...]]) -> None:
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+    with tempfile.TemporaryDirectory() as folder:
         collection = Collection(Path(folder))
-        for name in ("read_head", "list_versions", "mark_expired"):
-            patch.setattr(expire, name, getattr(collection.control, name))
         for event in events:
             collection.happen(event)
             for manifest in collection.must_be_readable():
@@ -86,8 +83,7 @@ def assert_readable(world: World, pointer: Pointer, folder: Path) -> None:
     verified = verify_snapshot(
         pointer=pointer,
         collection=world.collection,
-        s3=world.s3,
-        bucket=world.bucket,
+        bucket=world.store,
         efs_root=world.efs,
         workdir=folder / "verify",
     )

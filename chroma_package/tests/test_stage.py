@@ -26,7 +26,7 @@ def shard(tmp_path: Path) -> Path:
 @pytest.fixture
 def staging(world: World, shard: Path) -> Stage:
     plan = world.plan(facts([(1, 1)]))
-    return Stage(shard, Attempt.of(plan, 0, "a"), s3=world.s3, bucket=world.bucket, efs_root=world.efs)
+    return Stage(shard, Attempt.of(plan, 0, "a"), bucket=world.store, efs_root=world.efs)
 
 
 def entry(folder: Path, name: str) -> FileEntry:

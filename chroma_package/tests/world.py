@@ -17,6 +17,7 @@ from receipt_chroma import (
     write_manifest,
 )
 from receipt_chroma.snapshot.lineage import falls_back_to
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
@@ -48,6 +49,11 @@ class World:
         self.fence = 0
 
     @property
+    def store(self) -> Bucket:
+        """The bucket as the steps have it."""
+        return Bucket(self.s3, self.bucket)
+
+    @property
     def folder(self) -> Path:
         """The collection's folder on EFS."""
         return self.efs / self.collection
@@ -56,11 +62,11 @@ class World:
     def manifest(self) -> Manifest:
         """The current snapshot's manifest."""
         assert self.pointer is not None
-        return load_manifest(self.s3, self.bucket, self.pointer)
+        return load_manifest(self.store, self.pointer)
 
     def upload(self, run: RunFact, records: Sequence[Record]) -> None:
         """Upload a run's delta."""
-        write_arrow_delta_to(self.s3, self.bucket, run.delta_prefix, records)
+        write_arrow_delta_to(self.store, run.delta_prefix, records)
 
     def plan(self, *facts: ReceiptFacts) -> Plan:
         """The plan of a new execution."""
@@ -90,8 +96,7 @@ class World:
             plan_key=plan.plan_key("attempt"),
             shard=shard,
             attempt=attempt,
-            s3=self.s3,
-            bucket=self.bucket,
+            bucket=self.store,
             efs_root=self.efs,
             workdir=self.work,
         )
@@ -99,18 +104,23 @@ class World:
     def validate(self, plan: Plan, report: ShardReport, **options: Any) -> Any:
         """ValidateShard."""
         return validate_shard(
-            plan=plan, report=report, s3=self.s3, bucket=self.bucket, efs_root=self.efs, workdir=self.work, **options
+            plan=plan,
+            report=report,
+            bucket=self.store,
+            efs_root=self.efs,
+            workdir=self.work,
+            **options,
         )
 
     def write_manifest(self, plan: Plan, reports: Sequence[ShardReport]) -> Pointer:
         """WriteManifest."""
-        pointer, _ = write_manifest(plan=plan, reports=reports, s3=self.s3, bucket=self.bucket, efs_root=self.efs)
+        pointer, _ = write_manifest(plan=plan, reports=reports, bucket=self.store, efs_root=self.efs)
         return pointer
 
     def commit(self, pointer: Pointer) -> None:
         """CommitSnapshot and SwapPointer."""
         self.pointer = pointer
-        ensure_snapshot(self.s3, self.bucket, self.efs, self.collection, self.manifest)
+        ensure_snapshot(self.store, self.efs, self.collection, self.manifest)
         before = falls_back_to(self.folder, self.manifest)
         assert swap_pointer(self.efs, self.collection, pointer, before=before)
 

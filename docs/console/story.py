@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.control.table import ControlTable
 
 from local.aws.executions import wait_until
 from local.demo.samples.catalog import MERCHANTS
@@ -110,7 +110,7 @@ class Story:
         wait_until(
             lambda: (
                 None
-                if any(PendingReceipts(client, table, one).read() for one in COLLECTIONS if one != but)
+                if any(ControlTable(client, table).pending(one).read() for one in COLLECTIONS if one != but)
                 else not self._stack.executions.find(status="RUNNING") or None
             ),
             _PATIENCE_SECONDS,

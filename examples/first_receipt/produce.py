@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from receipt_chroma.delta.read import DeltaRecord, write_arrow_delta_to
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
 
 WORDS = ("organic", "milk", "2.99")
@@ -25,7 +26,7 @@ def embed(text: str, dimension: int) -> np.ndarray:
 
 
 def produce(
-    dynamodb: Any, s3: Any, *, table: str, bucket: str, receipt: ReceiptId, run_id: str, dimension: int, now: str
+    dynamodb: Any, table: str, bucket: Bucket, *, receipt: ReceiptId, run_id: str, dimension: int, now: str
 ) -> None:
     """Items first, then deltas, then the run: it is the announcement. In another order it works too, a little later."""
     line = f"{receipt.sk}#LINE#00001"
@@ -41,7 +42,7 @@ def produce(
     for collection, documents in texts.items():
         prefix = f"{collection}/delta/{run_id}/"
         records = [DeltaRecord(key, embed(text, dimension), text, {}) for key, text in documents.items()]
-        write_arrow_delta_to(s3, bucket, prefix, records)
+        write_arrow_delta_to(bucket, prefix, records)
         run |= {f"{collection}_delta_prefix": prefix, f"{collection}_state": "PENDING"}
     _put(dynamodb, table, receipt, f"{receipt.sk}#COMPACTION_RUN#{run_id}", TYPE="COMPACTION_RUN", **run)
 
@@ -67,9 +68,8 @@ def main() -> None:
     receipt = ReceiptId(str(uuid.uuid4()), 1)
     produce(
         stack.client("dynamodb"),
-        stack.client("s3"),
-        table=stack.receipts_table,
-        bucket=stack.bucket,
+        stack.receipts_table,
+        Bucket(stack.client("s3"), stack.bucket),
         receipt=receipt,
         run_id=str(uuid.uuid4()),
         dimension=asked.dimension,

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from receipt_chroma import SnapshotReader
-from receipt_dynamo_stream.control.head import Head, read_head
-from receipt_dynamo_stream.control.pending import PendingReceipts
-from receipt_dynamo_stream.control.quarantine import Quarantine, QuarantinedRun
+from receipt_dynamo_stream.control.head import Head
+from receipt_dynamo_stream.control.quarantine import QuarantinedRun
+from receipt_dynamo_stream.control.table import ControlTable
 
 from local.aws.executions import Execution
 from local.demo.progress import DemoProgress
@@ -92,21 +92,25 @@ class Stage:
         """The table holds `new` in place of `old`."""
         self.receipts[self.receipts.index(old)] = new
 
+    @property
+    def control(self) -> ControlTable:
+        """The stack's control table."""
+        return ControlTable(self.stack.client("dynamodb"), self.stack.connection.control_table)
+
     def head(self, collection: str) -> Head:
         """The collection's lease and pointer. Raises DemoFailed before its first execution."""
-        head = read_head(self.stack.client("dynamodb"), self.stack.connection.control_table, collection)
+        head = self.control.head(collection).read()
         if head is None:
             raise DemoFailed(self.title, f"a HEAD of {collection}", "none")
         return head
 
     def pending(self, collection: str) -> int:
         """How many receipts wait."""
-        control_table = self.stack.connection.control_table
-        return len(PendingReceipts(self.stack.client("dynamodb"), control_table, collection).read())
+        return len(self.control.pending(collection).read())
 
     def quarantined(self, collection: str) -> list[QuarantinedRun]:
         """The runs that wait for a person."""
-        return Quarantine(self.stack.client("dynamodb"), self.stack.connection.control_table, collection).list()
+        return self.control.quarantine(collection).list()
 
     def executions(self, collection: str) -> list[Execution]:
         """Every execution so far, oldest first."""

@@ -6,12 +6,12 @@ The names here are the public surface for services that read the table's stream:
     change = detect_change(record)               # None when it does not matter
     message = build_message(record, change)      # StreamMessage, for people and queues
 
-The pipeline's own parts are imported from their modules: `pending`, `read_facts`, `planning`, `plan`, `report`,
-`settle`, `reconcile`, `head`, `versions`, `history`, `quarantine`. Importing the package imports neither boto3 nor
-botocore; clients are passed in.
+The pipeline's own parts are imported from their modules: `read_facts`, `reconcile`, `control.table`, and what is in
+`round`. Importing the package imports neither boto3 nor botocore; clients are passed in.
 """
 
 from receipt_dynamo_stream.attributes import decode_item
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.changes import Change, FieldChange, detect_change
 from receipt_dynamo_stream.entities import (
     Entity,
@@ -58,6 +58,7 @@ from receipt_dynamo_stream.sharding import shard_of
 from receipt_dynamo_stream.stream_record import StreamRecord, parse_stream_record
 
 __all__ = [  # noqa: RUF022 -- sorted as sorted() sorts
+    "Bucket",
     "COLLECTIONS",
     "Change",
     "CompactionError",

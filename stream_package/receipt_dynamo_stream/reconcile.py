@@ -18,24 +18,22 @@ _MARKED_TOGETHER = 200
 
 
 def reconcile(
-    client: Any,
+    pending: Sequence[PendingReceipts],
     *,
     receipts_table: str,
-    control_table: str,
-    collections: Sequence[str],
     image_id: str | None = None,
     snapshot_receipts: Iterable[ReceiptId] = (),
     now: str,
     new_token: Callable[[], str],
     progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Mark every receipt of the table (or of one image) pending in the collections; returns how many receipts.
+    """Mark every receipt of the table (or of one image) pending in all of `pending`; returns how many receipts.
 
     snapshot_receipts are receipts that a snapshot holds: one that only the snapshot knows was deleted while nobody
     looked. progress is called with the number of receipts marked so far. Raises the first failed mark after all
     others were tried (TransientServiceError when it may work later); doing it again is safe.
     """
-    pending = [PendingReceipts(client, control_table, collection) for collection in collections]
+    client = pending[0].client
     failures: list[Exception] = []
     marked = 0
     with transient_errors():

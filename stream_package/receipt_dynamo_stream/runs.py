@@ -104,134 +104,113 @@ def settle_order(fence: int, round: int) -> str:
     return f"{fence:010d}-{round:010d}"
 
 
-def complete_run(
-    client: Any,
-    table: str,
-    receipt: ReceiptId,
-    run_id: str,
-    collection: str,
-    *,
-    merged_vectors: int,
-    now: str,
-    order: str | None = None,
-) -> str | None:
-    """Make the run COMPLETED; returns the state it has afterwards, None when the run item is gone (never re-created).
+@dataclass(frozen=True)
+class RunStates:
+    """The states that runs have in one collection, written in the receipts table.
 
-    Writes nothing when it is COMPLETED with this count already, or a higher order wrote its state (see fail_run): every
-    write of the receipts table comes back through the stream.
+    Every write of that table comes back through the stream, so nothing is written that is there already; and nothing is
+    written to a run that is gone, or a deleted one comes back as a ghost.
     """
-    c = collection
-    return _write_state(
-        client,
-        table,
-        receipt,
-        run_id,
-        c,
-        state=names.COMPLETED,
-        order=order,
-        sets=f", {c}_merged_vectors = :merged, {c}_error = :null",
-        values={":merged": number(merged_vectors), ":null": {"NULL": True}},
-        condition=f"NOT ({c}_state = :state AND {c}_merged_vectors = :merged)",
-        now=now,
-    )
 
+    client: Any
+    receipts_table: str
+    collection: str
 
-def fail_run(
-    client: Any,
-    table: str,
-    receipt: ReceiptId,
-    run_id: str,
-    collection: str,
-    *,
-    error: str,
-    now: str,
-    order: str | None = None,
-) -> str | None:
-    """Make the run FAILED; returns the state it has afterwards, None when the run item is gone (never re-created).
+    def complete(
+        self, receipt: ReceiptId, run_id: str, *, merged_vectors: int, now: str, order: str | None = None
+    ) -> str | None:
+        """Make a run COMPLETED; returns the state it has afterwards, None when the run item is gone.
 
-    With an order (settle_order of the plan that refused it) the newest round wins: it also fails a run that an older
-    round completed, whose delta was found corrupt since, and changes nothing that this round or a newer one wrote, so
-    that a late duplicate does not undo a retry. Without an order a COMPLETED run stays COMPLETED.
-    """
-    c = collection
-    condition = f"NOT ({c}_state = :state AND {c}_error = :error)"
-    values = {":error": string(error[:MESSAGE_LENGTH])}
-    if order is None:
-        condition += f" AND NOT ({c}_state = :completed)"
-        values[":completed"] = string(names.COMPLETED)
-    return _write_state(
-        client,
-        table,
-        receipt,
-        run_id,
-        c,
-        state=names.FAILED,
-        order=order,
-        sets=f", {c}_error = :error",
-        values=values,
-        condition=condition,
-        now=now,
-    )
+        Writes nothing when it is COMPLETED with this count already, or a higher order wrote its state (see fail).
+        """
+        c = self.collection
+        return self._write(
+            run_key(receipt, run_id),
+            state=names.COMPLETED,
+            order=order,
+            sets=f", {c}_merged_vectors = :merged, {c}_error = :null",
+            values={":merged": number(merged_vectors), ":null": {"NULL": True}},
+            condition=f"NOT ({c}_state = :state AND {c}_merged_vectors = :merged)",
+            now=now,
+        )
 
+    def fail(self, receipt: ReceiptId, run_id: str, *, error: str, now: str, order: str | None = None) -> str | None:
+        """Make a run FAILED; returns the state it has afterwards, None when the run item is gone.
 
-def reset_run(client: Any, table: str, receipt: ReceiptId, run_id: str, collection: str, *, now: str) -> bool:
-    """Make a FAILED run PENDING again, for a retry; False when the run item is gone.
+        With an order (settle_order of the plan that refused it) the newest round wins: it also fails a run that an
+        older round completed, whose delta was found corrupt since, and changes nothing that this round or a newer one
+        wrote, so that a late duplicate does not undo a retry. Without an order a COMPLETED run stays COMPLETED.
+        """
+        c = self.collection
+        condition = f"NOT ({c}_state = :state AND {c}_error = :error)"
+        values = {":error": string(error[:MESSAGE_LENGTH])}
+        if order is None:
+            condition += f" AND NOT ({c}_state = :completed)"
+            values[":completed"] = string(names.COMPLETED)
+        return self._write(
+            run_key(receipt, run_id),
+            state=names.FAILED,
+            order=order,
+            sets=f", {c}_error = :error",
+            values=values,
+            condition=condition,
+            now=now,
+        )
 
-    The order of its last state stays, so that a late duplicate of the round that refused it does not fail it again.
-    """
-    c = collection
-    applied, item = update_if(
-        client,
-        table=table,
-        key=run_key(receipt, run_id),
-        condition=f"attribute_exists(PK) AND {c}_state = :failed",
-        UpdateExpression=f"SET {c}_state = :pending, {c}_error = :null, {c}_finished_at = :null, updated_at = :now",
-        ExpressionAttributeValues={
-            ":failed": string(names.FAILED),
-            ":pending": string(names.PENDING),
-            ":null": {"NULL": True},
-            ":now": string(now),
-        },
-    )
-    return applied or item is not None
+    def reset(self, receipt: ReceiptId, run_id: str, *, now: str) -> bool:
+        """Make a FAILED run PENDING again, for a retry; False when the run item is gone.
+
+        The order of its last state stays, so that a late duplicate of the round that refused it does not fail it again.
+        """
+        c = self.collection
+        applied, item = update_if(
+            self.client,
+            table=self.receipts_table,
+            key=run_key(receipt, run_id),
+            condition=f"attribute_exists(PK) AND {c}_state = :failed",
+            UpdateExpression=f"SET {c}_state = :pending, {c}_error = :null, {c}_finished_at = :null, updated_at = :now",
+            ExpressionAttributeValues={
+                ":failed": string(names.FAILED),
+                ":pending": string(names.PENDING),
+                ":null": {"NULL": True},
+                ":now": string(now),
+            },
+        )
+        return applied or item is not None
+
+    def _write(
+        self,
+        key: Item,
+        *,
+        state: str,
+        order: str | None,
+        sets: str,
+        values: dict[str, Any],
+        condition: str,
+        now: str,
+    ) -> str | None:
+        c = self.collection
+        condition = f"attribute_exists(PK) AND ({condition})"
+        if order is not None:
+            sets += f", {c}_settled_by = :order"
+            condition += f" AND (attribute_not_exists({c}_settled_by) OR {c}_settled_by < :order)"
+            values = {**values, ":order": string(order)}
+        applied, item = update_if(
+            self.client,
+            table=self.receipts_table,
+            key=key,
+            condition=condition,
+            UpdateExpression=f"SET {c}_state = :state, {c}_finished_at = :now, updated_at = :now{sets}",
+            ExpressionAttributeValues={**values, ":state": string(state), ":now": string(now)},
+        )
+        if applied:
+            return state
+        return None if item is None else text_of(item, f"{c}_state") or names.PENDING
 
 
 def run_key(receipt: ReceiptId, run_id: str) -> Item:
     """Key of a run's item in the receipts table."""
     return {"PK": string(receipt.pk), "SK": string(f"{receipt.sk}#COMPACTION_RUN#{run_id}")}
-
-
-def _write_state(
-    client: Any,
-    table: str,
-    receipt: ReceiptId,
-    run_id: str,
-    collection: str,
-    *,
-    state: str,
-    order: str | None,
-    sets: str,
-    values: dict[str, Any],
-    condition: str,
-    now: str,
-) -> str | None:
-    c = collection
-    condition = f"attribute_exists(PK) AND ({condition})"
-    if order is not None:
-        sets += f", {c}_settled_by = :order"
-        condition += f" AND (attribute_not_exists({c}_settled_by) OR {c}_settled_by < :order)"
-        values = {**values, ":order": string(order)}
-    applied, item = update_if(
-        client,
-        table=table,
-        key=run_key(receipt, run_id),
-        condition=condition,
-        UpdateExpression=f"SET {c}_state = :state, {c}_finished_at = :now, updated_at = :now{sets}",
-        ExpressionAttributeValues={**values, ":state": string(state), ":now": string(now)},
-    )
-    if applied:
-        return state
-    return None if item is None else text_of(item, f"{c}_state") or names.PENDING
 
 
 def _item_key(item: Mapping[str, Any]) -> ItemKey:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId
 
 from ..operator.desk import Desk
@@ -48,7 +48,7 @@ def test_a_person_sees_the_plan_before_starting_it_and_then_what_it_published(de
     desk.stack.poller.pause()  # nobody else may start anything
     try:
         desk.write(receipt)
-        pending = PendingReceipts(desk.stack.client("dynamodb"), desk.stack.connection.control_table, "words")
+        pending = ControlTable(desk.stack.client("dynamodb"), desk.stack.connection.control_table).pending("words")
         pending.mark(
             {ReceiptId(receipt.image_id, receipt.receipt_id): {"a test"}},
             now="2026-01-01T00:00:00+00:00",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from playwright.sync_api import Dialog, Page
-from receipt_dynamo_stream.control.head import read_head
+from receipt_dynamo_stream.control.table import ControlTable
 
 from local.demo.samples.model import Receipt
 from local.demo.samples.producer import Producer
@@ -46,7 +46,7 @@ def frozen(stack: LocalStack, function: str, collection: str = "words") -> Itera
     """The collection's next execution stands still in a function while the block runs; its name."""
     worker = _catch(stack, function, collection)
     try:
-        head = read_head(stack.client("dynamodb"), stack.connection.control_table, collection)
+        head = ControlTable(stack.client("dynamodb"), stack.connection.control_table).head(collection).read()
         assert head is not None
         yield str(head.holder).rpartition(":")[2]
     finally:

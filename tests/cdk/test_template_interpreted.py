@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.control.head import read_head
+from receipt_dynamo_stream.control.table import ControlTable
 
 from . import interpreter
 from .conftest import Synthesise
@@ -56,7 +56,7 @@ def interpreted(
 @pytest.fixture(scope="module")
 def everything(interpreted: Interpreted) -> dict[str, set[Call]]:
     """What each function calls while an operator does everything that an execution can do."""
-    head = read_head(interpreted.client("dynamodb"), interpreted.outputs["ControlTable"], "words")
+    head = ControlTable(interpreted.client("dynamodb"), interpreted.outputs["ControlTable"]).head("words").read()
     assert head is not None
     assert head.pointer is not None
     current = {"snapshot_id": head.pointer.snapshot_id}
@@ -88,7 +88,7 @@ def leave_the_lease_to(interpreted: Interpreted, execution: str) -> None:
     dynamodb, table = interpreted.client("dynamodb"), interpreted.outputs["ControlTable"]
 
     def is_free() -> bool:
-        head = read_head(dynamodb, table, "words")
+        head = ControlTable(dynamodb, table).head("words").read()
         return head is not None and head.holder is None
 
     wait_for(is_free, seconds=60)
@@ -103,7 +103,7 @@ def leave_the_lease_to(interpreted: Interpreted, execution: str) -> None:
 def test_the_interpreted_template_brings_a_delta_from_the_stream_to_the_readers(interpreted: Interpreted) -> None:
     dynamodb, outputs = interpreted.client("dynamodb"), interpreted.outputs
     for collection, records in EXPECTED.items():
-        head = read_head(dynamodb, outputs["ControlTable"], collection)
+        head = ControlTable(dynamodb, outputs["ControlTable"]).head(collection).read()
         assert head is not None
         assert head.version == head.projected_version >= 1
         assert records_readers_see(interpreted.efs_root, collection) == records

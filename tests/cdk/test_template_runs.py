@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.control.head import read_head
+from receipt_dynamo_stream.control.table import ControlTable
 
 from . import emulator as emulators
 from .conftest import Synthesise
@@ -35,7 +35,7 @@ class Deployed:
         return not self.rows(f"PENDING#{collection}")
 
     def head(self, collection: str) -> Any:
-        return read_head(self.emulator.client("dynamodb"), self.outputs["ControlTable"], collection)
+        return ControlTable(self.emulator.client("dynamodb"), self.outputs["ControlTable"]).head(collection).read()
 
     def rows(self, partition: str) -> list[dict[str, Any]]:
         answer = self.emulator.client("dynamodb").query(

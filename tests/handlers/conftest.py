@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from receipt_dynamo_stream.control.table import ControlTable
 
 from handlers import clients, settings, step
 
@@ -36,6 +37,11 @@ class Aws:
     sfn: Any
     queue_url: str
     state_machine_arn: str
+
+    @property
+    def control(self) -> ControlTable:
+        """The control table as the package has it."""
+        return ControlTable(self.dynamodb, "control")
 
     def executions(self) -> list[str]:
         """The collections that executions were started for, sorted."""

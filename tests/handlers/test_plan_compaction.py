@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.pending import PendingReceipts
-from receipt_dynamo_stream.control.quarantine import Quarantine
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import load_plan
 
@@ -23,7 +23,7 @@ def plan(**more: Any) -> dict[str, Any]:
 
 
 def mark(aws: Aws, receipt: ReceiptId, *, attempts: int = 0) -> PendingReceipts:
-    pending = PendingReceipts(aws.dynamodb, "control", "words")
+    pending = aws.control.pending("words")
     pending.mark({receipt: ["test"]}, now="2026-01-01T00:00:00+00:00", new_token=lambda: f"token-{receipt.image_id}")
     for _ in range(attempts):
         assert pending.count_attempt(receipt, f"token-{receipt.image_id}")
@@ -36,7 +36,7 @@ def put(aws: Aws, receipt: ReceiptId, suffix: str, **values: str) -> None:
 
 
 def receipts_of(aws: Aws, answer: dict[str, Any]) -> list[ReceiptId]:
-    return [one.facts.receipt for one in load_plan(aws.s3, "bucket", answer["plan_key"]).receipts]
+    return [one.facts.receipt for one in load_plan(Bucket(aws.s3, "bucket"), answer["plan_key"]).receipts]
 
 
 def test_a_plan_says_what_it_builds_on_and_counts_an_attempt(aws: Aws) -> None:
@@ -73,13 +73,13 @@ def test_the_runs_of_a_receipt_that_keeps_failing_are_quarantined_and_it_is_plan
     )
     answer = plan()
     assert answer["receipts"] == 0
-    assert [(run.run_id, run.error) for run in Quarantine(aws.dynamodb, "control", "words").list()] == [
+    assert [(run.run_id, run.error) for run in aws.control.quarantine("words").list()] == [
         ("run-1", "MergeKeepsFailing")
     ]
     assert [one.attempts for one in pending.read()] == [0]
     (emitted,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert (emitted["QuarantinedRuns"], emitted["collection"]) == ([1.0], "words")  # the alarm's
-    again = load_plan(aws.s3, "bucket", plan(round=1)["plan_key"])
+    again = load_plan(Bucket(aws.s3, "bucket"), plan(round=1)["plan_key"])
     assert [run.state for run in again.receipts[0].facts.runs] == ["FAILED"]
 
 

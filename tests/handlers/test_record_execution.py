@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.control.history import list_executions
 
 from handlers.record_execution import record_execution
 
@@ -151,7 +150,7 @@ def test_what_is_written_here_is_what_the_history_reads(aws: Aws) -> None:
     record_execution(event("FAILED", error="ShardInvalid", cause="a page"), CONTEXT)
     output = json.dumps({"result": {"outcome": "published", "version": 7}})
     record_execution(event("SUCCEEDED", output=output, name="words-b", startDate=STARTED + 1), CONTEXT)
-    newest, oldest = list_executions(aws.dynamodb, "control", "words", limit=9).rows
+    newest, oldest = aws.control.history("words").page(limit=9).rows
     assert (newest.name, newest.outcome, newest.version, newest.error) == ("words-b", "published", 7, None)
     assert (oldest.arn, oldest.status, oldest.trigger, oldest.error) == (ARN, "FAILED", "stream", "ShardInvalid")
 

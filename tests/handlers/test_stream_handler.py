@@ -42,7 +42,7 @@ def word(receipt: ReceiptId, word_id: int, number: int = 1) -> dict[str, Any]:
 
 
 def pending(aws: Aws, collection: str) -> list[ReceiptId]:
-    return [one.receipt for one in PendingReceipts(aws.dynamodb, "control", collection).read()]
+    return [one.receipt for one in aws.control.pending(collection).read()]
 
 
 def failed(answer: dict[str, Any]) -> list[str]:

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pytest
-from receipt_dynamo_stream.control.pending import PendingReceipts
-from receipt_dynamo_stream.control.quarantine import Quarantine
 from receipt_dynamo_stream.keys import ReceiptId
 
 from operate.api import Api
@@ -37,7 +35,7 @@ def test_status_tells_the_published_version_and_its_records(stack: ToyStack, api
 def test_a_collection_is_behind_by_its_oldest_pending_change(stack: ToyStack) -> None:
     stack.publish("words", 3, records=1)
     moment = datetime(2026, 7, 28, 13, tzinfo=UTC)
-    pending = PendingReceipts(stack.dynamodb, stack.connection.control_table, "words")
+    pending = stack.control.pending("words")
     marks = [(A, 90), (ReceiptId("bbbb", 1), 30)]
     for receipt, seconds in marks:
         when = (moment - timedelta(seconds=seconds)).isoformat()
@@ -48,14 +46,12 @@ def test_a_collection_is_behind_by_its_oldest_pending_change(stack: ToyStack) ->
 
 def test_paused_is_said_before_anything_else(stack: ToyStack, api: Api) -> None:
     stack.publish("words", 3, records=1, paused="2026-07-28 for a look")
-    PendingReceipts(stack.dynamodb, stack.connection.control_table, "words").mark(
-        {A: []}, now="2026-07-28T12:00:00+00:00", new_token=lambda: "t"
-    )
+    stack.control.pending("words").mark({A: []}, now="2026-07-28T12:00:00+00:00", new_token=lambda: "t")
     assert api.status("words").state == "paused"
 
 
 def test_quarantined_runs_are_counted_per_collection(stack: ToyStack, api: Api) -> None:
-    quarantine = Quarantine(stack.dynamodb, stack.connection.control_table, "words")
+    quarantine = stack.control.quarantine("words")
     for run_id in ("r1", "r2"):
         quarantine.put(run_id, A, "DeltaCorrupt", "bad", "2026", order="1")
     quarantine.remove("r2", now="2026")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from receipt_dynamo_stream.control.history import ExecutionRow, put_execution
+from receipt_dynamo_stream.control.history import ExecutionRow
 from receipt_dynamo_stream.round.report import MergeCounts
 
 from operate.execution_list import Listing, Wanted, sort_key
@@ -40,7 +40,7 @@ class Recorder:
             outcome=outcome,  # type: ignore[arg-type]
             **more,  # type: ignore[arg-type]
         )
-        put_execution(self._stack.dynamodb, self._stack.connection.control_table, row)
+        self._stack.control.history(row.collection).put(row)
         return name
 
 
@@ -131,7 +131,7 @@ def test_a_rerun_is_the_operators_although_its_input_is_of_the_stream(listing: L
         started_at=START.isoformat(),
         trigger="stream",
     )
-    put_execution(stack.dynamodb, stack.connection.control_table, row)
+    stack.control.history(row.collection).put(row)
     assert [one.execution.trigger for one in listing.page(Wanted()).rows] == ["operator"]
 
 
@@ -185,7 +185,7 @@ def test_only_what_no_row_tells_is_asked_for_one_by_one(
         status="SUCCEEDED",
         started_at=ExecutionsApi(stack.connection).described(unrecorded).execution.started_at.isoformat(),
     )
-    put_execution(stack.dynamodb, stack.connection.control_table, row)
+    stack.control.history(row.collection).put(row)
     asked.clear()
     listing.page(Wanted())
     assert asked == [other]
@@ -201,7 +201,7 @@ def test_a_row_that_lags_is_corrected_by_step_functions(listing: Listing, stack:
         status="RUNNING",
         started_at=described.started_at.replace(microsecond=0).isoformat(),
     )
-    put_execution(stack.dynamodb, stack.connection.control_table, lagging)
+    stack.control.history(lagging.collection).put(lagging)
     (row,) = listing.page(Wanted()).rows
     assert (row.execution.result, row.execution.version) == ("published", 3)
 

@@ -1,7 +1,6 @@
 """Pause and resume: the first reason stays, and nothing is unpaused before every receipt is marked."""
 
 import pytest
-from receipt_dynamo_stream.control.head import read_head
 
 from operate.errors import ResumeRefused, SnapshotNotFound
 from operate.operator_api import OperatorApi
@@ -17,7 +16,7 @@ def operator(stack: ToyStack) -> OperatorApi:
 
 
 def paused(stack: ToyStack) -> str | None:
-    head = read_head(stack.dynamodb, stack.connection.control_table, "words")
+    head = stack.control.head("words").read()
     assert head is not None
     return head.paused
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from receipt_chroma.reader import SnapshotReader
-from receipt_dynamo_stream.control.head import Head, read_head
-from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.control.head import Head
+from receipt_dynamo_stream.control.table import ControlTable
 
 from console.cli.main import main
 from local.demo.naive.model import Verdict, check_collection
@@ -90,7 +90,7 @@ class Desk:
 
     def _quiet(self) -> bool:
         waiting = any(
-            PendingReceipts(self._dynamodb, self._names.control_table, collection).read()
+            ControlTable(self._dynamodb, self._names.control_table).pending(collection).read()
             for collection in COLLECTIONS
             if self.head(collection).paused is None
         )
@@ -105,7 +105,7 @@ class Desk:
             time.sleep(0.1)  # each look costs the stack as much as a step of an execution
 
     def head(self, collection: str = "words") -> Head:
-        return read_head(self._dynamodb, self._names.control_table, collection) or Head(collection)
+        return ControlTable(self._dynamodb, self._names.control_table).head(collection).read() or Head(collection)
 
     def published(self, collection: str = "words") -> dict[str, tuple[str | None, dict[str, Any]]]:
         """Every record that a reader sees: id -> document and metadata."""

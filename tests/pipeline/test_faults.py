@@ -5,8 +5,6 @@ import signal
 
 import pyarrow as pa
 import pytest
-from receipt_dynamo_stream.control.quarantine import Quarantine
-from receipt_dynamo_stream.control.versions import list_versions
 from receipt_dynamo_stream.keys import ReceiptId
 
 from .faults import after_report
@@ -16,7 +14,7 @@ A, B = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1)
 
 
 def quarantined(world: World) -> dict[str, str]:
-    rows = Quarantine(world.dynamodb, world.names.control_table, "words").list()
+    rows = world.control.quarantine("words").list()
     return {row.run_id: row.error for row in rows}
 
 
@@ -131,7 +129,7 @@ def test_download_snapshot_brings_back_what_efs_lacks_of_the_base(world: World) 
 def test_versions_beyond_those_that_are_kept_become_expired_and_stay_in_the_history(world: World) -> None:
     for receipt in (A, B, ReceiptId("cccc", 1)):  # the stack keeps two
         world.published(receipt)
-    rows = list_versions(world.dynamodb, world.names.control_table, "words")
+    rows = world.control.versions("words").list()
     states = [row.state for row in rows if row.state != "candidate"]
     assert len(states) >= 3
     assert states == ["EXPIRED"] * (len(states) - 2) + ["committed"] * 2

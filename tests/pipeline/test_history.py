@@ -3,8 +3,7 @@
 import json
 import re
 
-from receipt_dynamo_stream.control.history import ExecutionRow, list_executions
-from receipt_dynamo_stream.control.versions import list_version_range
+from receipt_dynamo_stream.control.history import ExecutionRow
 from receipt_dynamo_stream.keys import ReceiptId
 
 from local.lambdas.worker_logs import find_invocation
@@ -17,7 +16,7 @@ A = ReceiptId("aaaa", 1)
 def rows(world: World, collection: str = "words") -> list[ExecutionRow]:
     """Newest first, once everything that was told is recorded."""
     assert world.stack.status_events.wait_delivered(30)
-    return list(list_executions(world.dynamodb, world.names.control_table, collection, limit=100).rows)
+    return list(world.control.history(collection).page(limit=100).rows)
 
 
 def test_every_execution_has_a_row_that_says_what_step_functions_says(world: World) -> None:
@@ -40,7 +39,7 @@ def test_the_versions_that_a_page_of_executions_made_are_read_in_one_range(world
     published = [row for row in rows(world) if row.outcome == "published"]
     numbers = [row.version for row in published if row.version is not None]
     assert numbers
-    versions = list_version_range(world.dynamodb, world.names.control_table, "words", min(numbers), max(numbers))
+    versions = world.control.versions("words").between(min(numbers), max(numbers))
     made = {version.version: version.execution for version in versions if version.state == "committed"}
     assert {row.version: row.arn for row in published}.items() <= made.items()
 

@@ -3,7 +3,6 @@
 import json
 
 from receipt_chroma.snapshot.pointer import read_current
-from receipt_dynamo_stream.control.versions import list_versions
 from receipt_dynamo_stream.keys import ReceiptId
 
 from .faults import after, at_update, lose_the_answer
@@ -35,7 +34,7 @@ def test_a_rollback_publishes_the_older_version_as_a_new_one_and_pauses(world: W
     assert head.paused is not None
     assert world.ids() == word_ids(A)
     assert head.pointer is not None
-    rows = {row.snapshot_id: row for row in list_versions(world.dynamodb, world.names.control_table, "words")}
+    rows = {row.snapshot_id: row for row in world.control.versions("words").list()}
     assert rows[head.pointer.snapshot_id].parent == new
     assert {row.state for row in rows.values()} == {"committed"}
 
@@ -44,7 +43,7 @@ def test_a_version_tells_what_it_brought_and_a_rollback_which_version_it_publish
     old, _ = two_versions(world)
     arn = world.start(mode="rollback", snapshot_id=old)
     world.end_of(arn)
-    rows = list_versions(world.dynamodb, world.names.control_table, "words")
+    rows = world.control.versions("words").list()
     first, *_, last = rows
     assert (first.receipts, first.runs, first.refused, first.trigger) == (1, 1, 0, "stream")
     assert {"read", "write", "stage", "manifest", "swap"} <= set(first.seconds)

@@ -15,8 +15,10 @@ import boto3
 import numpy as np
 from receipt_chroma.delta.read import DeltaRecord, write_arrow_delta_to
 from receipt_chroma.reader import SnapshotReader
-from receipt_dynamo_stream.control.head import Head, read_head
+from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.control.head import Head
 from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
+from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
 from receipt_dynamo_stream.runs import delta_location
 
@@ -38,6 +40,7 @@ class World:
         self.stack = stack
         self.names = stack.connection
         self.dynamodb, self.s3, self.sfn = (stack.client(s) for s in ("dynamodb", "s3", "stepfunctions"))
+        self.control = ControlTable(self.dynamodb, self.names.control_table)
         self.inside = boto3.client("dynamodb")  # answered by moto in the calling thread, also from within an update
         self.efs = Path(self.names.efs_root or "")
 
@@ -84,7 +87,7 @@ class World:
             if collection == "words" and body is not None:
                 self.s3.put_object(Bucket=location.bucket, Key=f"{location.prefix}delta.arrow", Body=body)
             else:
-                write_arrow_delta_to(self.s3, location.bucket, location.prefix, records)
+                write_arrow_delta_to(Bucket(self.s3, location.bucket), location.prefix, records)
         text = {
             "PK": receipt.pk,
             "SK": f"{receipt.sk}#COMPACTION_RUN#{run_id}",
@@ -103,7 +106,7 @@ class World:
 
     def mark(self, receipt: ReceiptId, collection: str = "words") -> None:
         """Mark a receipt pending as the stream function does, without starting anything."""
-        pending = PendingReceipts(self.inside, self.names.control_table, collection)
+        pending = ControlTable(self.inside, self.names.control_table).pending(collection)
         pending.mark({receipt: {"test"}}, now=CREATED, new_token=lambda: uuid4().hex)
 
     def published(self, *receipts: ReceiptId) -> None:
@@ -170,7 +173,7 @@ class World:
     # -- looking
 
     def head(self, collection: str = "words") -> Head:
-        head = read_head(self.dynamodb, self.names.control_table, collection)
+        head = self.control.head(collection).read()
         assert head is not None
         return head
 
@@ -181,7 +184,7 @@ class World:
         self.inside.update_item(TableName=self.names.control_table, Key=key, UpdateExpression=expression, **more)
 
     def pending_of(self, collection: str) -> PendingReceipts:
-        return PendingReceipts(self.dynamodb, self.names.control_table, collection)
+        return self.control.pending(collection)
 
     def pending(self, collection: str = "words") -> list[PendingReceipt]:
         return self.pending_of(collection).read()

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from receipt_chroma import DeltaRecord, ensure_snapshot, merge_shard, swap_pointer, validate_shard, write_manifest
 from receipt_chroma.delta.read import write_arrow_delta_to
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, head_key, snapshot_id_of
 from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
+from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
 from receipt_dynamo_stream.read_facts import read_many_facts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
@@ -54,6 +56,11 @@ class Rounds:
     @property
     def receipts_table(self) -> str:
         return f"{self.bucket}-receipts"
+
+    @property
+    def control(self) -> ControlTable:
+        """The control table as the package has it."""
+        return ControlTable(self.dynamodb, self.control_table)
 
     @property
     def control_table(self) -> str:
@@ -103,7 +110,7 @@ class Rounds:
                 DeltaRecord(name, vector(seed + n), document or f"text {seed}", {"seed": seed})
                 for n, name in enumerate(names)
             ]
-            write_arrow_delta_to(self.s3, self.bucket, f"{collection}/delta/{run_id}/", records)
+            write_arrow_delta_to(Bucket(self.s3, self.bucket), f"{collection}/delta/{run_id}/", records)
         prefixes = {f"{one}_delta_prefix": f"{one}/delta/{run_id}/" for one in COLLECTIONS}
         states = {f"{one}_state": "PENDING" for one in COLLECTIONS}
         created = {"run_id": run_id, "created_at": self.time(days)}
@@ -124,7 +131,7 @@ class Rounds:
     # -- compacting
 
     def pending(self, collection: str) -> PendingReceipts:
-        return PendingReceipts(self.dynamodb, self.control_table, collection)
+        return self.control.pending(collection)
 
     def plan(self, collection: str, receipts: int) -> None:
         """PlanCompaction: tokens first, then the facts; a plan that was not merged is lost."""
@@ -156,7 +163,7 @@ class Rounds:
         plan = self.planned.pop(collection, None)
         if plan is None or not plan.receipts:
             return False
-        here: dict[str, Any] = {"s3": self.s3, "bucket": self.bucket, "efs_root": self.efs}
+        here: dict[str, Any] = {"bucket": Bucket(self.s3, self.bucket), "efs_root": self.efs}
         work = {"workdir": self.folder / "work"}
         reports = [
             merge_shard(plan=plan, plan_key=plan.plan_key("a"), shard=shard, attempt="a", **here, **work)
@@ -167,13 +174,12 @@ class Rounds:
             for report in reports:
                 validate_shard(plan=plan, report=report, **here, **work)
             pointer, manifest = write_manifest(plan=plan, reports=reports, **here)
-            ensure_snapshot(self.s3, self.bucket, self.efs, collection, manifest)
+            ensure_snapshot(Bucket(self.s3, self.bucket), self.efs, collection, manifest)
             self._commit(collection, plan.fence, pointer)
             assert swap_pointer(self.efs, collection, pointer)
         settle_changes(
-            self.dynamodb,
+            self.control,
             receipts_table=self.receipts_table,
-            control_table=self.control_table,
             plan=plan,
             reports=reports,
             pointer=pointer,

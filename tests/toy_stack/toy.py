@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
-from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.control.quarantine import Quarantine
-from receipt_dynamo_stream.control.versions import VersionRow, mark_committed, put_candidate
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.runs import settle_order
 
@@ -154,6 +154,11 @@ class ToyStack:
         self._names = 0
         self._rounds = 0
 
+    @property
+    def control(self) -> ControlTable:
+        """The control table as the package has it."""
+        return ControlTable(self.dynamodb, self.connection.control_table)
+
     def create(self) -> None:
         for table in (self.connection.receipts_table, self.connection.control_table):
             self.create_table(table)
@@ -197,7 +202,7 @@ class ToyStack:
 
     def pending(self, collection: str) -> list[str]:
         """The images whose receipts are pending."""
-        pending = PendingReceipts(self.dynamodb, self.connection.control_table, collection).read()
+        pending = self.control.pending(collection).read()
         return sorted(one.receipt.image_id for one in pending)
 
     def publish(
@@ -247,10 +252,9 @@ class ToyStack:
             bytes=1_000_000,
             counts={"added": 12, "removed": 2, "replaced": 0, "updated": 0, "unchanged": 5},
         )
-        table = self.connection.control_table
-        assert put_candidate(self.dynamodb, table, collection, row)
+        assert self.control.versions(collection).put_candidate(row)
         if committed:
-            mark_committed(self.dynamodb, table, collection, snapshot_id, committed_at="2026-07-28T12:01:00+00:00")
+            self.control.versions(collection).mark_committed(snapshot_id, committed_at="2026-07-28T12:01:00+00:00")
         return snapshot_id
 
     def published(self, collection: str, versions: int) -> list[str]:
@@ -273,7 +277,7 @@ class ToyStack:
         self.quarantine_of(collection).put(run_id, receipt, "DeltaCorrupt", message, now, order=order)
 
     def quarantine_of(self, collection: str) -> Quarantine:
-        return Quarantine(self.dynamodb, self.connection.control_table, collection)
+        return self.control.quarantine(collection)
 
     def run(self, run_id: str, collection: str, image_id: str = "aaaa") -> tuple[str, str | None]:
         """State and error of a run."""

@@ -13,8 +13,9 @@ import numpy as np
 from receipt_chroma.rollback import write_rollback
 from receipt_chroma.snapshot.manifest import Manifest, load_manifest
 from receipt_chroma.storage.tree import manifest_path
-from receipt_dynamo_stream.control.head import Pointer, read_head
-from receipt_dynamo_stream.control.versions import VersionRow, put_candidate
+from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.control.versions import VersionRow
 
 from console.embedding import embedder_of
 from operate.connection import Connection
@@ -52,11 +53,11 @@ class History(Rounds):
         )
 
     def manifest(self, pointer: Pointer) -> Manifest:
-        return load_manifest(self.s3, self.bucket, pointer)
+        return load_manifest(Bucket(self.s3, self.bucket), pointer)
 
     def rollback(self, collection: str, version: int) -> None:
         """Publish the version of this place in `versions` again."""
-        head = read_head(self.dynamodb, self.control_table, collection)
+        head = self.control.head(collection).read()
         assert head is not None
         fence = next(iter(self._numbers))
         pointer, _ = write_rollback(
@@ -65,8 +66,7 @@ class History(Rounds):
             execution=f"rollback-{fence}",
             trigger="operator",
             at=self.time(),
-            s3=self.s3,
-            bucket=self.bucket,
+            bucket=Bucket(self.s3, self.bucket),
             efs_root=self.efs,
         )
         self._commit(collection, fence, pointer)
@@ -89,7 +89,7 @@ class History(Rounds):
             created_at=manifest.created_at,
             records=manifest.records,
         )
-        assert put_candidate(self.dynamodb, self.control_table, collection, row)
+        assert self.control.versions(collection).put_candidate(row)
         super()._commit(collection, fence, pointer)
         self.versions.setdefault(collection, []).append(pointer)
 

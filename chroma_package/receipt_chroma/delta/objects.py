@@ -5,8 +5,9 @@ Only content is an answer here: a missing object is "not there", while denied ac
 
 import shutil
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.retry import transient_errors
 
 from receipt_chroma.delta.archive import MAX_MEMBERS, safe_name
@@ -19,7 +20,7 @@ MAX_DELTA_BYTES: Final = 256 << 20
 _NOT_THERE = frozenset({"NoSuchKey", "404", "NoSuchBucket", "KeyTooLongError", "InvalidBucketName"})
 
 
-def read_object(s3: Any, bucket: str, key: str) -> bytes | None:
+def read_object(bucket: Bucket, key: str) -> bytes | None:
     """The bytes of an object, or None when it is not there (a name that cannot exist included).
 
     Raises DeltaTooLarge beyond MAX_DELTA_BYTES, TransientServiceError, and others as they are.
@@ -28,7 +29,7 @@ def read_object(s3: Any, bucket: str, key: str) -> bytes | None:
 
     with transient_errors():
         try:
-            answer = s3.get_object(Bucket=bucket, Key=key)
+            answer = bucket.s3.get_object(Bucket=bucket.name, Key=key)
         except ParamValidationError:
             return None
         except ClientError as error:
@@ -38,28 +39,28 @@ def read_object(s3: Any, bucket: str, key: str) -> bytes | None:
         with answer["Body"] as body:
             if answer["ContentLength"] > MAX_DELTA_BYTES:
                 raise DeltaTooLarge(
-                    f"s3://{bucket}/{key} has {answer['ContentLength']} bytes, more than {MAX_DELTA_BYTES}"
+                    f"s3://{bucket.name}/{key} has {answer['ContentLength']} bytes, more than {MAX_DELTA_BYTES}"
                 )
             content: bytes = body.read()
     return content
 
 
-def fetch_loose_directory(s3: Any, bucket: str, prefix: str, target: Path) -> Path:
+def fetch_loose_directory(bucket: Bucket, prefix: str, target: Path) -> Path:
     """Fetch a Chroma directory that lies as loose objects under a prefix; returns the folder with chroma.sqlite3.
 
     Raises DeltaMissing when there is none, DeltaTooLarge, UnsafeTarMember for a name that would leave the folder.
     """
-    names = _loose_names(s3, bucket, prefix)
+    names = _loose_names(bucket, prefix)
     if not any(name.rpartition("/")[2] == SQLITE_FILE for name in names):
-        raise DeltaMissing(f"s3://{bucket}/{prefix} has no delta.arrow, no delta.tar.gz and no {SQLITE_FILE}")
+        raise DeltaMissing(f"s3://{bucket.name}/{prefix} has no delta.arrow, no delta.tar.gz and no {SQLITE_FILE}")
     total = 0
     for name in names:
-        content = read_object(s3, bucket, prefix + name)
+        content = read_object(bucket, prefix + name)
         if content is None:
-            raise DeltaMissing(f"s3://{bucket}/{prefix}{name} went away while the delta was read")
+            raise DeltaMissing(f"s3://{bucket.name}/{prefix}{name} went away while the delta was read")
         total += len(content)
         if total > MAX_DELTA_BYTES:
-            raise DeltaTooLarge(f"s3://{bucket}/{prefix} has more than {MAX_DELTA_BYTES} bytes")
+            raise DeltaTooLarge(f"s3://{bucket.name}/{prefix} has more than {MAX_DELTA_BYTES} bytes")
         path = target / safe_name(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -79,16 +80,16 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def _loose_names(s3: Any, bucket: str, prefix: str) -> list[str]:
+def _loose_names(bucket: Bucket, prefix: str) -> list[str]:
     from botocore.exceptions import ClientError, ParamValidationError
 
     names: list[str] = []
     with transient_errors():
         try:
-            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for page in bucket.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=prefix):
                 names += [entry["Key"].removeprefix(prefix) for entry in page.get("Contents", ())]
                 if len(names) > MAX_MEMBERS:
-                    raise DeltaTooLarge(f"s3://{bucket}/{prefix} has more than {MAX_MEMBERS} objects")
+                    raise DeltaTooLarge(f"s3://{bucket.name}/{prefix} has more than {MAX_MEMBERS} objects")
         except ParamValidationError:
             return []
         except ClientError as error:

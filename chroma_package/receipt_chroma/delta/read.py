@@ -9,11 +9,10 @@ import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.retry import transient_errors
-from receipt_dynamo_stream.runs import DeltaLocation
 
 from receipt_chroma.delta.archive import unpack
 from receipt_chroma.delta.arrow import read_arrow_delta
@@ -51,43 +50,42 @@ DeltaRecord = Record
 _chroma_lock = threading.Lock()
 
 
-def write_arrow_delta_to(s3: Any, bucket: str, prefix: str, records: Sequence[Record]) -> str:
+def write_arrow_delta_to(bucket: Bucket, prefix: str, records: Sequence[Record]) -> str:
     """Upload `delta.arrow` below a prefix; returns its key. Raises TransientServiceError."""
     key = f"{prefix.rstrip('/')}/{ARROW_FILE}"
-    with transient_errors():
-        s3.put_object(Bucket=bucket, Key=key, Body=write_arrow_delta(records))
+    bucket.put(key, write_arrow_delta(records))
     return key
 
 
 def read_delta(
-    s3: Any, location: DeltaLocation, *, collection: str, receipt: ReceiptId, dimension: int | None, workdir: Path
+    bucket: Bucket, prefix: str, *, collection: str, receipt: ReceiptId, dimension: int | None, workdir: Path
 ) -> list[Record]:
     """The records of one delta, checked, metadata in normal form; an empty delta gives none.
 
-    The location's prefix names a folder, or one object that ends with `.arrow` or `.tar.gz`. `dimension` is the
+    The prefix names a folder, or one object that ends with `.arrow` or `.tar.gz`. `dimension` is the
     collection's, None while it has none: then the delta's first vector decides for the delta. Raises subclasses of
     DeltaRefused for content only; access, throttling and timeouts raise as they are.
     """
-    found = _read_format(s3, location, collection, workdir)
+    found = _read_format(bucket, prefix, collection, workdir)
     return checked_records(found, collection=collection, receipt=receipt, dimension=dimension)
 
 
-def _read_format(s3: Any, location: DeltaLocation, collection: str, workdir: Path) -> Iterable[Record]:
-    prefix = location.prefix.rstrip("/")
-    if not prefix or not location.bucket:
+def _read_format(bucket: Bucket, prefix: str, collection: str, workdir: Path) -> Iterable[Record]:
+    prefix = prefix.rstrip("/")
+    if not prefix or not bucket.name:
         raise DeltaPrefixMissing("the run names no delta prefix for this collection")
     names_object = prefix.endswith((".arrow", ".tar.gz"))
     if not prefix.endswith(".tar.gz"):
-        content = read_object(s3, location.bucket, prefix if names_object else f"{prefix}/{ARROW_FILE}")
+        content = read_object(bucket, prefix if names_object else f"{prefix}/{ARROW_FILE}")
         if content is not None:
             return read_arrow_delta(content)
     if not prefix.endswith(".arrow"):
-        content = read_object(s3, location.bucket, prefix if names_object else f"{prefix}/{TAR_FILE}")
+        content = read_object(bucket, prefix if names_object else f"{prefix}/{TAR_FILE}")
         if content is not None:
             return _read_tar(content, collection, workdir)
     if names_object:
-        raise DeltaMissing(f"s3://{location.bucket}/{prefix} is not there")
-    return _read_loose(s3, location.bucket, f"{prefix}/", collection, workdir)
+        raise DeltaMissing(f"s3://{bucket.name}/{prefix} is not there")
+    return _read_loose(bucket, f"{prefix}/", collection, workdir)
 
 
 def _read_tar(content: bytes, collection: str, workdir: Path) -> list[Record]:
@@ -101,10 +99,10 @@ def _read_tar(content: bytes, collection: str, workdir: Path) -> list[Record]:
         remove_folder(private)
 
 
-def _read_loose(s3: Any, bucket: str, prefix: str, collection: str, workdir: Path) -> list[Record]:
+def _read_loose(bucket: Bucket, prefix: str, collection: str, workdir: Path) -> list[Record]:
     private = Path(tempfile.mkdtemp(dir=workdir, prefix="delta-"))
     try:
-        return _read_chroma(fetch_loose_directory(s3, bucket, prefix, private), collection)
+        return _read_chroma(fetch_loose_directory(bucket, prefix, private), collection)
     finally:
         remove_folder(private)
 

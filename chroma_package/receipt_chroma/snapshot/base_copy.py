@@ -3,8 +3,8 @@
 import logging
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.round.report import FileEntry
 
 from receipt_chroma.snapshot.manifest import ManifestShard
@@ -15,7 +15,7 @@ from receipt_chroma.storage.tree import STAGING, object_key
 logger = logging.getLogger(__name__)
 
 
-def copy_base(shard: ManifestShard, target: Path, *, s3: Any, bucket: str, efs_folder: Path) -> None:
+def copy_base(shard: ManifestShard, target: Path, *, bucket: Bucket, efs_folder: Path) -> None:
     """Copy a published shard from EFS into a private folder, every file hashed while it is copied.
 
     A file that is missing or differs from the manifest is fetched from S3, verified, and put right on EFS by rename.
@@ -33,7 +33,7 @@ def copy_base(shard: ManifestShard, target: Path, *, s3: Any, bucket: str, efs_f
         logger.warning(
             "EFS file differs from its manifest; fetching it again", extra={"path": f"{published}/{entry.name}"}
         )
-        fetch_file(s3, bucket, f"{key}/{entry.name}", target / entry.name, entry)
+        fetch_file(bucket, f"{key}/{entry.name}", target / entry.name, entry)
         with storage_errors():
             put_in_place(target / entry.name, published / entry.name, efs_folder)
 

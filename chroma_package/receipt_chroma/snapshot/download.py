@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.round.report import FileEntry
 
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
@@ -25,21 +25,19 @@ class DownloadResult:
     bytes: int
 
 
-def ensure_snapshot(s3: Any, bucket: str, efs_root: Path, collection: str, manifest: Manifest) -> DownloadResult:
+def ensure_snapshot(bucket: Bucket, efs_root: Path, collection: str, manifest: Manifest) -> DownloadResult:
     """Fetch the files of a snapshot that EFS lacks or has in another size, in parallel, each verified by sha256.
 
     Every file is fetched beside the tree and renamed in, so this may run twice, at once, and after a crash. Raises
     SnapshotDamaged when S3 does not have a file as the manifest says, StorageUnavailable, TransientServiceError.
     """
-    fetched = ensure_shards(s3, bucket, efs_root, collection, manifest.shards)
+    fetched = ensure_shards(bucket, efs_root, collection, manifest.shards)
     with storage_errors():
         _ensure_manifest(collection_folder(efs_root, collection), manifest)
     return fetched
 
 
-def ensure_shards(
-    s3: Any, bucket: str, efs_root: Path, collection: str, shards: Iterable[ManifestShard]
-) -> DownloadResult:
+def ensure_shards(bucket: Bucket, efs_root: Path, collection: str, shards: Iterable[ManifestShard]) -> DownloadResult:
     """The same for some shards alone, or for those of their files that are given."""
     root = collection_folder(efs_root, collection)
     lacking: list[tuple[str, FileEntry]] = []
@@ -49,11 +47,11 @@ def ensure_shards(
         if lacking:
             (root / STAGING).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=root / STAGING, prefix="download-") as folder:
-                _fetch(s3, bucket, collection, root, Path(folder), lacking)
+                _fetch(bucket, collection, root, Path(folder), lacking)
     return DownloadResult(len(lacking), sum(entry.size for _, entry in lacking))
 
 
-def repair_shard(s3: Any, bucket: str, efs_root: Path, collection: str, shard: ManifestShard) -> DownloadResult:
+def repair_shard(bucket: Bucket, efs_root: Path, collection: str, shard: ManifestShard) -> DownloadResult:
     """Fetch the files of a shard again whose sha256 on EFS is not the manifest's. Reads all of them.
 
     Raises SnapshotDamaged when S3 does not have them either, StorageUnavailable, TransientServiceError.
@@ -64,7 +62,7 @@ def repair_shard(s3: Any, bucket: str, efs_root: Path, collection: str, shard: M
         if wrong:
             (root / STAGING).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=root / STAGING, prefix="repair-") as folder:
-                _fetch(s3, bucket, collection, root, Path(folder), wrong)
+                _fetch(bucket, collection, root, Path(folder), wrong)
     return DownloadResult(len(wrong), sum(entry.size for _, entry in wrong))
 
 
@@ -80,14 +78,12 @@ def _is_right(path: Path, entry: FileEntry) -> bool:
     return file_size(path) == entry.size and sha256_file(path) == entry.sha256
 
 
-def _fetch(
-    s3: Any, bucket: str, collection: str, root: Path, folder: Path, lacking: list[tuple[str, FileEntry]]
-) -> None:
+def _fetch(bucket: Bucket, collection: str, root: Path, folder: Path, lacking: list[tuple[str, FileEntry]]) -> None:
     def fetch_one(numbered: tuple[int, tuple[str, FileEntry]]) -> None:
         number, (path, entry) = numbered
         logger.info("fetching a file that EFS lacks", extra={"path": path, "bytes": entry.size})
         fetched, target = folder / str(number), root / path
-        fetch_file(s3, bucket, object_key(collection, path), fetched, entry)
+        fetch_file(bucket, object_key(collection, path), fetched, entry)
         target.parent.mkdir(parents=True, exist_ok=True)
         fetched.replace(target)
         sync_folder(target.parent)

@@ -11,13 +11,13 @@ from hashlib import sha256
 from importlib import resources
 from typing import Any, Final, Self
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.errors import SchemaUnsupported
 from receipt_dynamo_stream.round.report import FileEntry, ReceiptContent
 
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.records import EMPTY_DIGEST
-from receipt_chroma.storage.objects import read_whole
 from receipt_chroma.storage.tree import INDEX_FILE, manifest_path, object_key
 
 SCHEMA_VERSION: Final = 2
@@ -173,10 +173,10 @@ def check_manifest(content: bytes, expected_sha256: str, where: str) -> Manifest
     return Manifest.decode(content)
 
 
-def load_manifest(s3: Any, bucket: str, pointer: Pointer) -> Manifest:
+def load_manifest(bucket: Bucket, pointer: Pointer) -> Manifest:
     """The manifest that a pointer names, from S3. Raises SnapshotDamaged, SchemaUnsupported, TransientServiceError."""
-    content = read_whole(s3, bucket, pointer.manifest_key)
-    where = f"s3://{bucket}/{pointer.manifest_key}"
+    content = bucket.find(pointer.manifest_key)
+    where = f"s3://{bucket.name}/{pointer.manifest_key}"
     if content is None:
         raise SnapshotDamaged(f"{where} is not there: restore it from a copy of the bucket, or roll back")
     return check_manifest(content, pointer.manifest_sha256, where)

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.round.report import ReceiptContent
 
 from receipt_chroma.errors import SnapshotDamaged
@@ -28,9 +29,9 @@ class RepairedShard:
     StorageUnavailable, TransientServiceError.
     """
 
-    def __init__(self, shard: ManifestShard, collection: str, *, s3: Any, bucket: str, efs_root: Path) -> None:
+    def __init__(self, shard: ManifestShard, collection: str, *, bucket: Bucket, efs_root: Path) -> None:
         self._shard, self._collection = shard, collection
-        self._s3, self._bucket, self._efs_root = s3, bucket, efs_root
+        self._bucket, self._efs_root = bucket, efs_root
         self._opened = ExitStack()
         self._now: PublishedShard | None = None
 
@@ -59,7 +60,7 @@ class RepairedShard:
             logger.warning("a published shard is damaged on EFS; it is fetched again", extra={"error": str(error)})
             self._opened.close()
             self._now = None
-            repair_shard(self._s3, self._bucket, self._efs_root, self._collection, self._shard)
+            repair_shard(self._bucket, self._efs_root, self._collection, self._shard)
         try:
             return self._answer(question)
         except DAMAGED as error:

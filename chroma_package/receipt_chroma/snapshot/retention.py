@@ -1,6 +1,7 @@
 """Which versions may go: pure rules over the VERSION rows and HEAD."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,29 +24,39 @@ def parent_chain(head_snapshot: str, rows: Iterable[VersionRow]) -> list[str]:
     return chain
 
 
-def rows_to_expire(
-    rows: Sequence[VersionRow], head_snapshot: str, keep: int, grace: timedelta, now: datetime
-) -> list[VersionRow]:
-    """The rows to mark EXPIRED, in the order given.
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """What is kept at one moment: the newest `keep` versions of HEAD's chain, what is younger than `grace` (four times
+    the longest Lambda is a good one), and what is pinned."""
 
-    Never HEAD's, the newest `keep` of its chain, pinned ones, those made within `grace`, or one without a readable
-    created_at.
-    """
-    kept = set(parent_chain(head_snapshot, rows)[: max(1, keep)])
+    keep: int
+    grace: timedelta
+    now: datetime
 
-    def may_go(row: VersionRow) -> bool:
-        made = instant(row.created_at)
-        old = made is not None and now - made > grace
-        return row.state != EXPIRED and old and row.pinned is None and row.snapshot_id not in kept
+    def rows_to_expire(self, rows: Sequence[VersionRow], head_snapshot: str) -> list[VersionRow]:
+        """The rows to mark EXPIRED, in the order given.
 
-    return [row for row in rows if may_go(row)]
+        Never HEAD's, the newest `keep` of its chain, pinned ones, those made within `grace`, or one without a readable
+        created_at.
+        """
+        kept = set(parent_chain(head_snapshot, rows)[: max(1, self.keep)])
 
+        def may_go(row: VersionRow) -> bool:
+            made = instant(row.created_at)
+            old = made is not None and self.is_old(made)
+            return row.state != EXPIRED and old and row.pinned is None and row.snapshot_id not in kept
 
-def deletable(rows: Iterable[VersionRow], now: datetime) -> set[str]:
-    """Snapshots whose rows have been EXPIRED for long enough; a mark without a readable time does not count."""
-    gone = set()
-    for row in rows:
-        marked = instant(row.expired_at)
-        if row.state == EXPIRED and marked is not None and now - marked >= EXPIRED_FOR:
-            gone.add(row.snapshot_id)
-    return gone
+        return [row for row in rows if may_go(row)]
+
+    def deletable(self, rows: Iterable[VersionRow]) -> set[str]:
+        """Snapshots whose rows have been EXPIRED for long enough; a mark without a readable time does not count."""
+        gone = set()
+        for row in rows:
+            marked = instant(row.expired_at)
+            if row.state == EXPIRED and marked is not None and self.now - marked >= EXPIRED_FOR:
+                gone.add(row.snapshot_id)
+        return gone
+
+    def is_old(self, moment: datetime) -> bool:
+        """Whether it is past the grace."""
+        return self.now - moment > self.grace

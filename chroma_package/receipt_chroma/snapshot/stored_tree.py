@@ -4,16 +4,13 @@ import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
 
-from receipt_dynamo_stream.retry import transient_errors
+from receipt_dynamo_stream.bucket import Bucket
 
 from receipt_chroma.errors import StorageUnavailable
-from receipt_chroma.shard.chroma_dir import batches
 from receipt_chroma.storage.files import storage_errors
 from receipt_chroma.storage.tree import MANIFESTS, SEGMENTS, SHARDS, STAGING, object_key
 
-_DELETE_BATCH: Final = 1_000
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -41,17 +38,15 @@ class StoredTree:
     staging: dict[str, Entry]
 
 
-def read_tree(s3: Any, bucket: str, efs_folder: Path) -> StoredTree:
+def read_tree(bucket: Bucket, efs_folder: Path) -> StoredTree:
     """List S3 and EFS. Raises StorageUnavailable, TransientServiceError."""
     tree = StoredTree({}, {}, {}, {})
     prefix = object_key(efs_folder.name, "")
-    with transient_errors():
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for found in page.get("Contents", ()):
-                entry = _entry(tree, found["Key"].removeprefix(prefix).split("/"))
-                if entry is not None:
-                    entry.note(found["Size"], found["LastModified"])
-                    entry.keys.append(found["Key"])
+    for found in bucket.list(prefix):
+        entry = _entry(tree, found.key.removeprefix(prefix).split("/"))
+        if entry is not None:
+            entry.note(found.size, found.written_at)
+            entry.keys.append(found.key)
     with storage_errors():
         for top in (MANIFESTS, SHARDS, SEGMENTS, STAGING):
             for path in (efs_folder / top).rglob("*"):
@@ -65,7 +60,7 @@ def read_tree(s3: Any, bucket: str, efs_folder: Path) -> StoredTree:
     return tree
 
 
-def delete_entry(s3: Any, bucket: str, efs_folder: Path, path: str, entry: Entry) -> None:
+def delete_entry(bucket: Bucket, efs_folder: Path, path: str, entry: Entry) -> None:
     """Remove one entry from EFS, then from S3. May run twice. Raises StorageUnavailable, TransientServiceError."""
     target = efs_folder / path
     with storage_errors():
@@ -73,13 +68,8 @@ def delete_entry(s3: Any, bucket: str, efs_folder: Path, path: str, entry: Entry
             shutil.rmtree(target)
         else:
             target.unlink(missing_ok=True)
-    for batch in batches(entry.keys, _DELETE_BATCH):
-        with transient_errors():
-            answer = s3.delete_objects(
-                Bucket=bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
-            )
-        if answer.get("Errors"):
-            raise StorageUnavailable(f"S3 did not delete {len(answer['Errors'])} objects: {answer['Errors'][0]}")
+    if problems := bucket.delete(entry.keys):
+        raise StorageUnavailable(f"S3 did not delete {len(problems)} objects: {problems[0]}")
 
 
 def _entry(tree: StoredTree, parts: list[str]) -> Entry | None:

@@ -27,6 +27,7 @@ from receipt_chroma.errors import (
     WrongSpace,
 )
 from receipt_chroma.records import Record
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import TransientServiceError
 from receipt_dynamo_stream.runs import delta_location
 
@@ -41,9 +42,10 @@ def read(
     world: World, prefix: str = PREFIX, *, collection: str = "words", dimension: int | None = DIMENSION
 ) -> list[Record]:
     world.work.mkdir(exist_ok=True)
+    location = delta_location(prefix, world.bucket)
     found = read_delta(
-        world.s3,
-        delta_location(prefix, world.bucket),
+        Bucket(world.s3, location.bucket),
+        location.prefix,
         collection=collection,
         receipt=RECEIPT,
         dimension=dimension,

@@ -12,7 +12,6 @@ import pytest
 from receipt_chroma.delta.read import read_delta
 from receipt_chroma.errors import DeltaRefused, WrongCollection, WrongSpace
 from receipt_chroma.records import Record
-from receipt_dynamo_stream.runs import DeltaLocation
 
 from ..chroma_files import chroma_directory, tar_of
 from ..samples import RECEIPT, word
@@ -76,8 +75,7 @@ def plain(records: dict[str, Record]) -> dict[str, Any]:
 
 def read(world: World, prefix: str) -> dict[str, Record]:
     world.work.mkdir(exist_ok=True)
-    location = DeltaLocation(world.bucket, prefix)
-    found = read_delta(world.s3, location, collection="words", receipt=RECEIPT, dimension=None, workdir=world.work)
+    found = read_delta(world.store, prefix, collection="words", receipt=RECEIPT, dimension=None, workdir=world.work)
     return {record.id: record for record in found}
 
 

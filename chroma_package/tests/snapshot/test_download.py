@@ -9,6 +9,7 @@ from receipt_chroma.snapshot import download
 from receipt_chroma.snapshot.download import DownloadResult, ensure_shards, ensure_snapshot
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.storage.objects import fetch_file
+from receipt_dynamo_stream.bucket import Bucket
 
 from ..samples import facts, receipt, run, word
 from ..world import World
@@ -25,7 +26,7 @@ def published(world: World) -> World:
 
 
 def ensure(world: World, manifest: Manifest | None = None) -> DownloadResult:
-    return ensure_snapshot(world.s3, world.bucket, world.efs, world.collection, manifest or world.manifest)
+    return ensure_snapshot(world.store, world.efs, world.collection, manifest or world.manifest)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -62,7 +63,7 @@ def test_some_files_of_some_shards_can_be_had_alone(published: World) -> None:
     wanted = replace(shard, files=tuple(entry for entry in shard.files if entry.name == "chroma.sqlite3"))
     shutil.rmtree(published.efs)
     for fetched in (1, 0):
-        done = ensure_shards(published.s3, published.bucket, published.efs, published.collection, [wanted])
+        done = ensure_shards(published.store, published.efs, published.collection, [wanted])
         assert done.files == fetched
     assert list(content(published.folder)) == [f"{shard.path}/chroma.sqlite3"]
 
@@ -83,11 +84,11 @@ def test_a_download_that_was_cut_off_goes_on_where_it_was(published: World, monk
     shutil.rmtree(published.efs)
     fetched: list[str] = []
 
-    def failing(s3: Any, bucket: str, key: str, *rest: Any) -> None:
+    def failing(bucket: Bucket, key: str, *rest: Any) -> None:
         if len(fetched) >= 4:
             raise ConnectionResetError(key)
         fetched.append(key)
-        fetch_file(s3, bucket, key, *rest)
+        fetch_file(bucket, key, *rest)
 
     monkeypatch.setattr(download, "fetch_file", failing)
     with pytest.raises(ConnectionResetError):

@@ -10,6 +10,7 @@ from typing import Any
 
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import update_if
+from receipt_dynamo_stream.control.part import Part
 from receipt_dynamo_stream.errors import KeyMalformed, PointerMissing
 
 
@@ -109,24 +110,27 @@ def parse_head(collection: str, item: Item) -> Head:
     )
 
 
-def read_head(client: Any, control_table: str, collection: str) -> Head | None:
-    """HEAD by a consistent read; None before the collection's first execution."""
-    answer = client.get_item(TableName=control_table, Key=head_key(collection), ConsistentRead=True)
-    item = answer.get("Item")
-    return parse_head(collection, item) if item else None
+class CollectionHead(Part):
+    """The HEAD item of one collection."""
 
+    def read(self) -> Head | None:
+        """HEAD by a consistent read; None before the collection's first execution."""
+        answer = self.client.get_item(TableName=self.table, Key=head_key(self.collection), ConsistentRead=True)
+        item = answer.get("Item")
+        return parse_head(self.collection, item) if item else None
 
-def raise_projected_version(client: Any, control_table: str, collection: str, version: int) -> bool:
-    """Record that EFS shows this version. Only upward: False when it is not higher, or there is no HEAD."""
-    applied, _ = update_if(
-        client,
-        table=control_table,
-        key=head_key(collection),
-        condition="attribute_exists(PK) AND (attribute_not_exists(projected_version) OR projected_version < :version)",
-        UpdateExpression="SET projected_version = :version",
-        ExpressionAttributeValues={":version": number(version)},
-    )
-    return applied
+    def raise_projected_version(self, version: int) -> bool:
+        """Record that EFS shows this version. Only upward: False when it is not higher, or there is no HEAD."""
+        applied, _ = update_if(
+            self.client,
+            table=self.table,
+            key=head_key(self.collection),
+            condition="attribute_exists(PK)"
+            " AND (attribute_not_exists(projected_version) OR projected_version < :version)",
+            UpdateExpression="SET projected_version = :version",
+            ExpressionAttributeValues={":version": number(version)},
+        )
+        return applied
 
 
 def require_pointer_or_empty(head: Head | None, version_states: Iterable[str]) -> Pointer | None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import update_if
+from receipt_dynamo_stream.control.part import Part
 
 RUNNING: Final = "RUNNING"
 UNKNOWN_COLLECTION: Final = "unknown"
@@ -52,72 +53,69 @@ class Page:
     next_key: str | None
 
 
-def put_execution(client: Any, table: str, row: ExecutionRow) -> bool:
-    """Write a row as it is now; attributes that it does not have any more go (a redriven execution failed first).
+class History(Part):
+    """The EXECUTIONS rows of one collection."""
 
-    False, and nothing written, for what is older than the row: events come twice and in any order, so a start never
-    overwrites an end, nor an end a later one.
-    """
-    attributes = _attributes(row)
-    gone = [name for name in _ATTRIBUTES if name not in attributes]
-    condition = "attribute_not_exists(PK)"
-    if row.status != RUNNING:
-        condition = "attribute_not_exists(ended_at)" + (" OR ended_at <= :ended_at" if row.ended_at else "")
-    update = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes)
-    if gone:
-        update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
-    applied, _ = update_if(
-        client,
-        table=table,
-        key={"PK": string(_partition(row.collection)), "SK": string(row.key)},
-        condition=condition,
-        UpdateExpression=update,
-        ExpressionAttributeNames={f"#{name}": name for name in _ATTRIBUTES},
-        ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
-    )
-    return applied
+    def put(self, row: ExecutionRow) -> bool:
+        """Write a row as it is now; attributes that it does not have any more go (a redriven execution failed first).
 
+        False, and nothing written, for what is older than the row: events come twice and in any order, so a start never
+        overwrites an end, nor an end a later one. Raises ValueError for another collection's row.
+        """
+        if row.collection != self.collection:
+            raise ValueError(f"a row of {row.collection} in the history of {self.collection}")
+        attributes = _attributes(row)
+        gone = [name for name in _ATTRIBUTES if name not in attributes]
+        condition = "attribute_not_exists(PK)"
+        if row.status != RUNNING:
+            condition = "attribute_not_exists(ended_at)" + (" OR ended_at <= :ended_at" if row.ended_at else "")
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes)
+        if gone:
+            update += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+        applied, _ = update_if(
+            self.client,
+            table=self.table,
+            key={"PK": string(self._pk), "SK": string(row.key)},
+            condition=condition,
+            UpdateExpression=update,
+            ExpressionAttributeNames={f"#{name}": name for name in _ATTRIBUTES},
+            ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
+        )
+        return applied
 
-def list_executions(
-    client: Any,
-    table: str,
-    collection: str,
-    *,
-    after: str | None = None,
-    before: str | None = None,
-    newest_first: bool = True,
-    limit: int,
-) -> Page:
-    """At most `limit` rows between two sort keys, both left out themselves, by one Query that reads little more.
+    def page(
+        self, *, after: str | None = None, before: str | None = None, newest_first: bool = True, limit: int
+    ) -> Page:
+        """At most `limit` rows between two sort keys, both left out themselves, by one Query that reads little more.
 
-    A time, or the beginning of one, is a bound too. A page may be shorter than `limit` where DynamoDB's own bound of
-    1 MB cuts it; only next_key tells the end. Not a consistent read: a row of this moment may be missing.
-    """
-    if limit < 1:
-        raise ValueError(f"a page of {limit} rows")
-    if after is not None and before is not None and after >= before:
-        return Page((), None)
-    condition, bounds = _between(after, before)
-    answer = client.query(
-        TableName=table,
-        KeyConditionExpression="PK = :pk" + condition,
-        ExpressionAttributeValues={":pk": string(_partition(collection)), **bounds},
-        ScanIndexForward=not newest_first,
-        Limit=limit + 3,  # one tells whether there are more, two may be the bounds themselves
-    )
-    rows = [_row(collection, item) for item in answer["Items"] if text_of(item, "SK") not in (after, before)]
-    shown = tuple(rows[:limit])
-    if len(rows) > limit:
-        return Page(shown, shown[-1].key)
-    last = answer.get("LastEvaluatedKey")
-    return Page(shown, last["SK"]["S"] if last else None)
+        A time, or the beginning of one, is a bound too. A page may be shorter than `limit` where DynamoDB's own bound
+        of 1 MB cuts it; only next_key tells the end. Not a consistent read: a row of this moment may be missing.
+        """
+        if limit < 1:
+            raise ValueError(f"a page of {limit} rows")
+        if after is not None and before is not None and after >= before:
+            return Page((), None)
+        condition, bounds = _between(after, before)
+        answer = self.client.query(
+            TableName=self.table,
+            KeyConditionExpression="PK = :pk" + condition,
+            ExpressionAttributeValues={":pk": string(self._pk), **bounds},
+            ScanIndexForward=not newest_first,
+            Limit=limit + 3,  # one tells whether there are more, two may be the bounds themselves
+        )
+        rows = [_row(self.collection, item) for item in answer["Items"] if text_of(item, "SK") not in (after, before)]
+        shown = tuple(rows[:limit])
+        if len(rows) > limit:
+            return Page(shown, shown[-1].key)
+        last = answer.get("LastEvaluatedKey")
+        return Page(shown, last["SK"]["S"] if last else None)
+
+    @property
+    def _pk(self) -> str:
+        return f"EXECUTIONS#{self.collection}"
 
 
 _ATTRIBUTES: Final = tuple(field.name for field in fields(ExecutionRow) if field.name != "collection")
-
-
-def _partition(collection: str) -> str:
-    return f"EXECUTIONS#{collection}"
 
 
 def _attributes(row: ExecutionRow) -> dict[str, Item]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import query_all, refused_item, update_if
+from receipt_dynamo_stream.control.part import Part
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.times import seconds_between
 
@@ -38,14 +39,8 @@ class Backlog:
     oldest_seconds: float | None
 
 
-class PendingReceipts:
+class PendingReceipts(Part):
     """The pending receipts of one collection, `PENDING#{collection}` in the control table."""
-
-    def __init__(self, client: Any, control_table: str, collection: str) -> None:
-        self._client = client
-        self._table = control_table
-        self._pk = f"PENDING#{collection}"
-        self.collection = collection
 
     def mark(
         self, reasons: Mapping[ReceiptId, Collection[str]], *, now: str, new_token: Callable[[], str]
@@ -76,8 +71,8 @@ class PendingReceipts:
     def read(self) -> list[PendingReceipt]:
         """Every pending receipt by a consistent read, the longest waiting first, then by key."""
         items = query_all(
-            self._client,
-            TableName=self._table,
+            self.client,
+            TableName=self.table,
             KeyConditionExpression="PK = :pk",
             ExpressionAttributeValues={":pk": string(self._pk)},
         )
@@ -86,8 +81,8 @@ class PendingReceipts:
     def count_attempt(self, receipt: ReceiptId, change: str) -> bool:
         """Add one to `attempts`; False when the receipt was settled or marked again since `change` was read."""
         applied, _ = update_if(
-            self._client,
-            table=self._table,
+            self.client,
+            table=self.table,
             key=self._key(receipt),
             condition="#change = :change",
             UpdateExpression="ADD attempts :one",
@@ -99,8 +94,8 @@ class PendingReceipts:
     def forgive(self, receipt: ReceiptId, change: str) -> bool:
         """Set `attempts` to 0 when the runs that failed are quarantined; False when it was marked again since."""
         applied, _ = update_if(
-            self._client,
-            table=self._table,
+            self.client,
+            table=self.table,
             key=self._key(receipt),
             condition="#change = :change",
             UpdateExpression="SET attempts = :zero",
@@ -117,8 +112,8 @@ class PendingReceipts:
         from botocore.exceptions import ClientError
 
         try:
-            self._client.delete_item(
-                TableName=self._table,
+            self.client.delete_item(
+                TableName=self.table,
                 Key=self._key(receipt),
                 ConditionExpression="#change = :change",
                 ExpressionAttributeNames={"#change": "change"},
@@ -135,14 +130,18 @@ class PendingReceipts:
     def backlog(self, now: str) -> Backlog:
         """Number and age of the pending receipts."""
         items = query_all(
-            self._client,
-            TableName=self._table,
+            self.client,
+            TableName=self.table,
             KeyConditionExpression="PK = :pk",
             ProjectionExpression="first_changed_at",
             ExpressionAttributeValues={":pk": string(self._pk)},
         )
         oldest = min((text_of(item, "first_changed_at") or now for item in items), default=None)
         return Backlog(len(items), None if oldest is None else seconds_between(oldest, now))
+
+    @property
+    def _pk(self) -> str:
+        return f"PENDING#{self.collection}"
 
     def _key(self, receipt: ReceiptId) -> Item:
         return {"PK": string(self._pk), "SK": string(receipt.key)}
@@ -166,8 +165,8 @@ class PendingReceipts:
         if reasons:  # DynamoDB refuses an empty set
             update += " ADD reasons :reasons"
             values[":reasons"] = {"SS": sorted(set(reasons))}
-        self._client.update_item(
-            TableName=self._table,
+        self.client.update_item(
+            TableName=self.table,
             Key=self._key(receipt),
             UpdateExpression=update,
             ExpressionAttributeNames={"#change": "change"},

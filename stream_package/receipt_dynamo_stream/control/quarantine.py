@@ -6,13 +6,13 @@ refused the run (see runs), so that a late duplicate of that round does not brin
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from receipt_dynamo_stream.attributes import Item, string, text_of
 from receipt_dynamo_stream.conditions import query_all, update_if
+from receipt_dynamo_stream.control.part import Part
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.runs import MESSAGE_LENGTH, reset_run
+from receipt_dynamo_stream.runs import MESSAGE_LENGTH, RunStates
 
 MERGE_KEEPS_FAILING = "MergeKeepsFailing"
 """Error name of runs whose receipt was planned alone again and again and never settled."""
@@ -31,14 +31,8 @@ class QuarantinedRun:
     quarantined_at: str
 
 
-class Quarantine:
+class Quarantine(Part):
     """The quarantined runs of one collection, `QUARANTINE#{collection}` in the control table."""
-
-    def __init__(self, client: Any, control_table: str, collection: str) -> None:
-        self._client = client
-        self._table = control_table
-        self._pk = f"QUARANTINE#{collection}"
-        self.collection = collection
 
     def put(self, run_id: str, receipt: ReceiptId, error: str, message: str, now: str, *, order: str) -> bool:
         """Quarantine a run; order is the settle_order of the round that refuses it, and the newest round has the say.
@@ -46,8 +40,8 @@ class Quarantine:
         False when this round or a newer one quarantined the run before, whether it is still there or has left.
         """
         applied, _ = update_if(
-            self._client,
-            table=self._table,
+            self.client,
+            table=self.table,
             key=self._key(run_id),
             condition="attribute_not_exists(settle_order) OR settle_order < :order",
             UpdateExpression="SET receipt = :receipt, #error = :error, message = :message, quarantined_at = :now,"
@@ -66,8 +60,8 @@ class Quarantine:
     def list(self) -> list[QuarantinedRun]:
         """Every quarantined run by a consistent read, the oldest first."""
         items = query_all(
-            self._client,
-            TableName=self._table,
+            self.client,
+            TableName=self.table,
             KeyConditionExpression="PK = :pk",
             FilterExpression="attribute_not_exists(left_at)",
             ExpressionAttributeValues={":pk": string(self._pk)},
@@ -76,15 +70,15 @@ class Quarantine:
 
     def get(self, run_id: str) -> QuarantinedRun | None:
         """One quarantined run by a consistent read; None when it is not in quarantine."""
-        answer = self._client.get_item(TableName=self._table, Key=self._key(run_id), ConsistentRead=True)
+        answer = self.client.get_item(TableName=self.table, Key=self._key(run_id), ConsistentRead=True)
         item = answer.get("Item")
         return _parse(item) if item and "left_at" not in item else None
 
     def remove(self, run_id: str, *, now: str) -> None:
         """Take a run out; nothing happens when it is not in quarantine."""
         update_if(
-            self._client,
-            table=self._table,
+            self.client,
+            table=self.table,
             key=self._key(run_id),
             condition="attribute_exists(PK) AND attribute_not_exists(left_at)",
             UpdateExpression="SET left_at = :now",
@@ -100,12 +94,16 @@ class Quarantine:
         run = self.get(run_id)
         if run is None:
             return False
-        reset_run(self._client, receipts_table, run.receipt, run_id, self.collection, now=now)
-        pending = PendingReceipts(self._client, self._table, self.collection)
+        RunStates(self.client, receipts_table, self.collection).reset(run.receipt, run_id, now=now)
+        pending = PendingReceipts(self.client, self.table, self.collection)
         for error in pending.mark({run.receipt: [RETRY_REASON]}, now=now, new_token=new_token).values():
             raise error
         self.remove(run_id, now=now)
         return True
+
+    @property
+    def _pk(self) -> str:
+        return f"QUARANTINE#{self.collection}"
 
     def _key(self, run_id: str) -> Item:
         return {"PK": string(self._pk), "SK": string(run_id)}

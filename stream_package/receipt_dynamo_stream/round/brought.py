@@ -1,33 +1,20 @@
 """What a version brought: the part of its VERSION row that plan and reports tell, so that nobody needs to read S3."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from receipt_dynamo_stream import names
+from receipt_dynamo_stream.control.version_row import Brought
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import MergeCounts, ShardReport
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """receipts: those of the plan. runs: merged ones that were not COMPLETED before. refused: runs whose delta is bad.
-
-    first_changed_at is the oldest unsettled change of the plan's receipts: since when the version was waited for. It is
-    too old for a receipt that changed again during its last merge, since its mark was kept. seconds are durations by
-    part of the merge, of the slowest shard each.
-    """
-
-    counts: MergeCounts
-    receipts: int
-    runs: int
-    refused: int
-    first_changed_at: str | None
-    seconds: dict[str, float]
-
-
 def brought_by(plan: Plan, reports: Sequence[ShardReport]) -> Brought:
-    """The same for every try of a step, since it is made from the plan and the reports alone."""
+    """The same for every try of a step, since it is made from the plan and the reports alone.
+
+    runs: merged ones that were not COMPLETED before. first_changed_at is too old for a receipt that changed again
+    during its last merge, since its mark was kept. seconds are by part of the merge, of the slowest shard each.
+    """
     completed = {
         (one.facts.receipt, run.run_id)
         for one in plan.receipts
@@ -35,7 +22,7 @@ def brought_by(plan: Plan, reports: Sequence[ShardReport]) -> Brought:
         if run.state == names.COMPLETED
     }
     return Brought(
-        counts=sum((report.counts for report in reports), MergeCounts()),
+        counts=sum((report.counts for report in reports), MergeCounts()).to_json(),
         receipts=len(plan.receipts),
         runs=sum((receipt, run_id) not in completed for receipt, run_id, _ in merged_runs(reports)),
         refused=sum(len(report.refusals) for report in reports),

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.errors import PlanMissing, StoredObjectDamaged
 from receipt_dynamo_stream.facts import ReceiptFacts
-from receipt_dynamo_stream.round.stored import decode_stored, encode_stored, get_object, put_object
+from receipt_dynamo_stream.round.stored import decode_stored, encode_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,11 @@ class Plan:
         )
 
 
-def load_plan(s3: Any, bucket: str, key: str) -> Plan:
+def load_plan(bucket: Bucket, key: str) -> Plan:
     """Read a plan. Raises PlanMissing, SchemaUnsupported, StoredObjectDamaged, TransientServiceError."""
-    return Plan.decode(get_object(s3, bucket, key, PlanMissing))
+    return Plan.decode(bucket.read(key, PlanMissing))
 
 
-def save_plan(s3: Any, bucket: str, key: str, plan: Plan) -> None:
+def save_plan(bucket: Bucket, key: str, plan: Plan) -> None:
     """Write a plan. Raises TransientServiceError."""
-    put_object(s3, bucket, key, plan.encode())
+    bucket.put(key, plan.encode())

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import ReportMissing, StoredObjectDamaged
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.round.stored import decode_stored, encode_stored, get_object, put_object
+from receipt_dynamo_stream.round.stored import decode_stored, encode_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +192,12 @@ class ShardReport:
         return cls(**value, staged=staged, segment=segment, counts=counts, receipts=receipts, refusals=refusals)
 
 
-def load_report(s3: Any, bucket: str, key: str) -> ShardReport:
+def load_report(bucket: Bucket, key: str) -> ShardReport:
     """Read a report. Raises ReportMissing, SchemaUnsupported, StoredObjectDamaged, TransientServiceError."""
-    return ShardReport.decode(get_object(s3, bucket, key, ReportMissing))
+    return ShardReport.decode(bucket.read(key, ReportMissing))
 
 
-def save_report(s3: Any, bucket: str, report: ShardReport) -> str:
+def save_report(bucket: Bucket, report: ShardReport) -> str:
     """Write a report under its own key, which is returned. Raises TransientServiceError."""
-    put_object(s3, bucket, report.report_key, report.encode())
+    bucket.put(report.report_key, report.encode())
     return report.report_key

@@ -3,19 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.control.head import Pointer
-from receipt_dynamo_stream.control.pending import WORKERS, PendingReceipts
-from receipt_dynamo_stream.control.quarantine import Quarantine
-from receipt_dynamo_stream.control.versions import mark_committed
+from receipt_dynamo_stream.control.pending import WORKERS
+from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.round.brought import brought_by, merged_runs
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import Refusal, ShardReport
-from receipt_dynamo_stream.runs import complete_run, fail_run, settle_order
+from receipt_dynamo_stream.runs import RunStates, settle_order
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,10 +31,9 @@ class Settled:
 
 
 def settle_changes(
-    client: Any,
+    control: ControlTable,
     *,
     receipts_table: str,
-    control_table: str,
     plan: Plan,
     reports: Sequence[ShardReport],
     pointer: Pointer | None,
@@ -52,33 +50,17 @@ def settle_changes(
     Raises TransientServiceError, and other errors of AWS as they are.
     """
     order = settle_order(plan.fence, plan.round)
-    quarantine = Quarantine(client, control_table, plan.collection)
-    pending = PendingReceipts(client, control_table, plan.collection)
+    runs = RunStates(control.client, receipts_table, plan.collection)
+    quarantine, pending = control.quarantine(plan.collection), control.pending(plan.collection)
 
     def complete(merged: tuple[ReceiptId, str, int]) -> bool:
         receipt, run_id, vectors = merged
-        state = complete_run(
-            client,
-            receipts_table,
-            receipt,
-            run_id,
-            plan.collection,
-            merged_vectors=vectors,
-            now=now,
-            order=order,
-        )
+        state = runs.complete(receipt, run_id, merged_vectors=vectors, now=now, order=order)
         return state == names.COMPLETED
 
     def refuse(refusal: Refusal) -> bool:
-        state = fail_run(
-            client,
-            receipts_table,
-            refusal.receipt,
-            refusal.run_id,
-            plan.collection,
-            error=f"{refusal.error}: {refusal.message}",
-            now=now,
-            order=order,
+        state = runs.fail(
+            refusal.receipt, refusal.run_id, error=f"{refusal.error}: {refusal.message}", now=now, order=order
         )
         if state != names.FAILED:  # the run is deleted, or a newer round or a retry has the say
             return False
@@ -91,20 +73,8 @@ def settle_changes(
         completed_runs = sum(_parallel(complete, merged_runs(reports)))
         failed_runs = sum(_parallel(refuse, refusals))
         if pointer is not None:
-            brought = brought_by(plan, reports)
-            mark_committed(
-                client,
-                control_table,
-                plan.collection,
-                pointer.snapshot_id,
-                committed_at=now,
-                counts=brought.counts.to_json(),
-                seconds=brought.seconds,
-                receipts=brought.receipts,
-                runs=brought.runs,
-                refused=brought.refused,
-                first_changed_at=brought.first_changed_at,
-            )
+            versions = control.versions(plan.collection)
+            versions.mark_committed(pointer.snapshot_id, committed_at=now, brought=brought_by(plan, reports))
         settled = sum(_parallel(lambda one: pending.settle(one.facts.receipt, one.change), planned))
     return Settled(settled, len(plan.receipts) - settled, completed_runs, failed_runs)
 

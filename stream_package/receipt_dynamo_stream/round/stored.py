@@ -6,8 +6,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from receipt_dynamo_stream.errors import ObjectMissing, SchemaUnsupported, StoredObjectDamaged
-from receipt_dynamo_stream.retry import transient_errors
+from receipt_dynamo_stream.errors import SchemaUnsupported, StoredObjectDamaged
 
 SCHEMA_VERSION = 1
 
@@ -31,24 +30,3 @@ def decode_stored(data: bytes, what: str) -> dict[str, Any]:
         raise SchemaUnsupported(what, version, (SCHEMA_VERSION,))
     del value["schema_version"]
     return dict(value)
-
-
-def get_object(s3: Any, bucket: str, key: str, missing: type[ObjectMissing]) -> bytes:
-    """The bytes of an object. Raises `missing` when it is not there, TransientServiceError, others as they are."""
-    from botocore.exceptions import ClientError
-
-    with transient_errors():
-        try:
-            body = s3.get_object(Bucket=bucket, Key=key)["Body"]
-            data: bytes = body.read()
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}:
-                raise missing(bucket, key) from error
-            raise
-    return data
-
-
-def put_object(s3: Any, bucket: str, key: str, data: bytes) -> None:
-    """Write an object whole. Raises TransientServiceError, other errors as they are."""
-    with transient_errors():
-        s3.put_object(Bucket=bucket, Key=key, Body=data)

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from receipt_dynamo_stream.control.table import ControlTable
 
 _numbers = count()
 
@@ -26,6 +27,11 @@ class Tables:
     client: Any
     receipts: str
     control: str
+
+    @property
+    def control_table(self) -> ControlTable:
+        """The control table as the package has it."""
+        return ControlTable(self.client, self.control)
 
     def put(self, *items: dict[str, Any]) -> None:
         for item in items:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream import ReceiptId, TransientServiceError
-from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.reconcile import reconcile
 
 from ..samples import NOW, item
@@ -29,18 +29,18 @@ def world(tables: Tables) -> Tables:
 
 def run(tables: Tables, client: Any = None, **changes: Any) -> int:
     numbers = count()
-    arguments: dict[str, Any] = {"collections": ["lines", "words"], "now": NOW}
+    control = ControlTable(client or tables.client, tables.control)
+    arguments: dict[str, Any] = {"collections": ["lines", "words"], "now": NOW} | changes
     return reconcile(
-        client or tables.client,
+        [control.pending(collection) for collection in arguments.pop("collections")],
         receipts_table=tables.receipts,
-        control_table=tables.control,
         new_token=lambda: f"t{next(numbers)}",
-        **(arguments | changes),
+        **arguments,
     )
 
 
 def waiting(tables: Tables, collection: str) -> list[ReceiptId]:
-    return [one.receipt for one in PendingReceipts(tables.client, tables.control, collection).read()]
+    return [one.receipt for one in tables.control_table.pending(collection).read()]
 
 
 def test_every_receipt_of_the_table_is_marked_in_every_collection(world: Tables) -> None:
@@ -48,7 +48,7 @@ def test_every_receipt_of_the_table_is_marked_in_every_collection(world: Tables)
     assert run(world, progress=progress.append) == 3
     assert waiting(world, "lines") == waiting(world, "words") == IN_TABLE
     assert progress == [3]
-    (first, *_) = PendingReceipts(world.client, world.control, "words").read()
+    (first, *_) = world.control_table.pending("words").read()
     assert first.reasons == {"RECONCILE"}
 
 

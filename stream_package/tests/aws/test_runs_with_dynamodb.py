@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from receipt_dynamo_stream import ReceiptId
-from receipt_dynamo_stream.runs import complete_run, fail_run, reset_run, settle_order
+from receipt_dynamo_stream.runs import RunStates, settle_order
 
 from ..samples import IMAGE, LATER, RUN, number, run_item, text
 from .conftest import Tables
@@ -15,13 +15,13 @@ SK = f"RECEIPT#00001#COMPACTION_RUN#{RUN}"
 
 
 def complete(tables: Tables, *, merged: int = 33, order: str | None = None, now: str = LATER) -> str | None:
-    return complete_run(
-        tables.client, tables.receipts, RECEIPT, RUN, "lines", merged_vectors=merged, now=now, order=order
+    return RunStates(tables.client, tables.receipts, "lines").complete(
+        RECEIPT, RUN, merged_vectors=merged, now=now, order=order
     )
 
 
 def fail(tables: Tables, *, error: str = "DeltaCorrupt: bad", order: str | None = None, now: str = LATER) -> str | None:
-    return fail_run(tables.client, tables.receipts, RECEIPT, RUN, "lines", error=error, now=now, order=order)
+    return RunStates(tables.client, tables.receipts, "lines").fail(RECEIPT, RUN, error=error, now=now, order=order)
 
 
 def run(tables: Tables) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def test_a_failed_run_says_why(tables: Tables) -> None:
 def test_a_deleted_run_never_comes_back(tables: Tables) -> None:
     assert complete(tables) is None
     assert fail(tables) is None
-    assert reset_run(tables.client, tables.receipts, RECEIPT, RUN, "lines", now=LATER) is False
+    assert RunStates(tables.client, tables.receipts, "lines").reset(RECEIPT, RUN, now=LATER) is False
     assert tables.receipt_item(RECEIPT.pk, SK) is None
 
 
@@ -92,7 +92,7 @@ def test_a_late_duplicate_of_an_older_round_changes_nothing(tables: Tables) -> N
 def test_a_late_duplicate_does_not_undo_a_retry(tables: Tables) -> None:
     tables.put(run_item())
     fail(tables, order=settle_order(4, 0))
-    assert reset_run(tables.client, tables.receipts, RECEIPT, RUN, "lines", now=LATER) is True
+    assert RunStates(tables.client, tables.receipts, "lines").reset(RECEIPT, RUN, now=LATER) is True
     assert run(tables)["lines_state"] == text("PENDING")
     assert fail(tables, order=settle_order(4, 0)) == "PENDING"
     assert complete(tables, order=settle_order(5, 0)) == "COMPLETED"
@@ -102,7 +102,7 @@ def test_only_a_failed_run_is_reset(tables: Tables) -> None:
     tables.put(run_item())
     complete(tables)
     before = run(tables)
-    assert reset_run(tables.client, tables.receipts, RECEIPT, RUN, "lines", now=LATER) is True
+    assert RunStates(tables.client, tables.receipts, "lines").reset(RECEIPT, RUN, now=LATER) is True
     assert run(tables) == before
 
 

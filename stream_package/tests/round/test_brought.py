@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from receipt_dynamo_stream import ReceiptId
+from receipt_dynamo_stream.control.versions import Brought
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
-from receipt_dynamo_stream.round.brought import Brought, brought_by, merged_runs
+from receipt_dynamo_stream.round.brought import brought_by, merged_runs
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.round.report import MergeCounts, ReceiptReport, Refusal, ShardReport
 
@@ -54,7 +55,7 @@ OTHER = replace(
 
 def test_a_version_is_told_by_its_plan_and_reports() -> None:
     assert brought_by(PLAN, (REPORT, OTHER)) == Brought(
-        counts=MergeCounts(added=2, updated=1),
+        counts=MergeCounts(added=2, updated=1).to_json(),
         receipts=2,
         runs=1,
         refused=1,
@@ -74,4 +75,4 @@ def test_a_refused_run_is_not_merged() -> None:
 
 def test_a_plan_of_nothing_brings_nothing() -> None:
     empty = brought_by(replace(PLAN, receipts=()), ())
-    assert empty == Brought(MergeCounts(), 0, 0, 0, None, {})
+    assert empty == Brought(counts=MergeCounts().to_json())

@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId
 
 from console.cli.arguments import EXIT_CODES, build_parser
@@ -325,7 +324,7 @@ def test_help_and_status_load_only_what_they_need(stack: ToyStack) -> None:
 
 def test_a_pending_receipt_shows_in_status(run, stack: ToyStack) -> None:
     stack.publish("words", 3, records=1)
-    PendingReceipts(stack.dynamodb, stack.connection.control_table, "words").mark(
+    stack.control.pending("words").mark(
         {ReceiptId("aaaa", 1): []}, now="2026-07-28T12:00:00+00:00", new_token=lambda: "t"
     )
     said = run("status")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
-from receipt_dynamo_stream.control.versions import VersionRow, mark_expired, read_version
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.control.versions import VersionRow
 
 from operate.errors import VersionNotFound, VersionRefused
 from operate.lineage import find_version, lineage
@@ -124,8 +125,8 @@ def test_a_pin_is_kept_shown_and_taken_away(run, stack: ToyStack) -> None:
     assert (said.code, said.out) == (0, "Version 1 of words is kept until it is unpinned.\n")
     assert "pinned" in run("versions", "words").out
     table = stack.connection.control_table
-    assert not mark_expired(stack.dynamodb, table, "words", first)
-    pinned = read_version(stack.dynamodb, table, "words", first)
+    assert not ControlTable(stack.dynamodb, table).versions("words").mark_expired(first)
+    pinned = ControlTable(stack.dynamodb, table).versions("words").read(first)
     assert pinned is not None
     assert (pinned.pinned or "").endswith("+00:00 the audit")
     assert run("unpin", "words", first, "--json").json == {
@@ -134,7 +135,7 @@ def test_a_pin_is_kept_shown_and_taken_away(run, stack: ToyStack) -> None:
         "snapshot_id": first,
         "pinned": False,
     }
-    assert mark_expired(stack.dynamodb, table, "words", first)
+    assert ControlTable(stack.dynamodb, table).versions("words").mark_expired(first)
     said = run("pin", "words", "1")
     assert said.code == 2
     assert "EXPIRED for ever" in said.error_line

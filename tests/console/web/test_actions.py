@@ -1,7 +1,6 @@
 """What a person can do: asked first, done once, refused when reading only."""
 
 import pytest
-from receipt_dynamo_stream.control.head import read_head
 
 from console.web.actions import ACTIONS
 
@@ -91,7 +90,7 @@ def test_pause_and_resume_are_there_and_back(visitor: Visitor, stack: ToyStack) 
     led_to = visitor.confirm("/do/resume?collection=words")
     assert led_to.startswith("/executions/words-operator-")
     assert stack.pending("words") == ["aaaa"]
-    head = read_head(stack.dynamodb, stack.connection.control_table, "words")
+    head = stack.control.head("words").read()
     assert head is not None
     assert head.paused is None
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from receipt_dynamo_stream.control.history import ExecutionRow, put_execution
-from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.control.history import ExecutionRow
 from receipt_dynamo_stream.keys import ReceiptId
 
 import console.web
@@ -109,7 +108,7 @@ def test_an_execution_that_step_functions_forgot_is_told_by_its_row(visitor: Vis
         error="ShardInvalid",
         cause="labels: 3 are missing",
     )
-    put_execution(stack.dynamodb, stack.connection.control_table, row)
+    stack.control.history(row.collection).put(row)
     page = visitor.open(f"/executions/{name}")
     assert "Step Functions has forgotten this execution" in page
     assert "labels: 3 are missing" in page
@@ -150,7 +149,7 @@ def test_a_version_whose_files_are_gone_says_so_and_still_tells_its_story(visito
 
 
 def test_pending_receipts_say_why_they_wait_and_since_when(visitor: Visitor, stack: ToyStack) -> None:
-    pending = PendingReceipts(stack.dynamodb, stack.connection.control_table, "words")
+    pending = stack.control.pending("words")
     receipt = ReceiptId("3f52804b-2fad-4e00-92c8-b593da3a8ed3", 1)
     pending.mark({receipt: ["INSERT RECEIPT_PLACE"]}, now="2026-07-28T12:00:00+00:00", new_token=lambda: "once")
     stack.quarantine("lines", "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11")
@@ -178,7 +177,7 @@ def test_nothing_from_a_stack_is_ever_markup(visitor: Visitor, stack: ToyStack) 
         error=MARKUP,
         cause=MARKUP,
     )
-    put_execution(stack.dynamodb, stack.connection.control_table, row)
+    stack.control.history(row.collection).put(row)
     pages = ("/", "/executions", "/pending", f"/executions/{name}", f"/executions/{name}/events", "/executions/odd")
     told = [visitor.open(page) for page in (*pages, "/snapshots/lines", f"/search?text={MARKUP}&collection=words")]
     for page in told:

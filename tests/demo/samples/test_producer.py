@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from receipt_chroma import read_delta
 from receipt_chroma.errors import DeltaRefused
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.runs import delta_location
 
 from local.demo.samples.catalog import MERCHANTS
 from local.demo.samples.delta_files import CORRUPT_KINDS, GOOD_KINDS, CorruptKind, GoodKind
@@ -20,9 +20,10 @@ from tests.demo.conftest import BUCKET, DIMENSION, TABLE, Cloud
 
 
 def read(cloud: Cloud, receipt: Receipt, run_id: str, collection: str, folder: Path) -> list[Any]:
-    location = delta_location(f"{collection}/delta/{run_id}/", BUCKET)
+    prefix = f"{collection}/delta/{run_id}/"
     owner = ReceiptId(receipt.image_id, receipt.receipt_id)
-    return read_delta(cloud.s3, location, collection=collection, receipt=owner, dimension=DIMENSION, workdir=folder)
+    bucket = Bucket(cloud.s3, BUCKET)
+    return read_delta(bucket, prefix, collection=collection, receipt=owner, dimension=DIMENSION, workdir=folder)
 
 
 def test_a_receipt_is_in_the_table_whole_with_its_run(

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
-from receipt_dynamo_stream.control.versions import mark_expired
 from rich.console import Console
 
 from console.cli.render_comparison import changes_table
@@ -239,7 +238,7 @@ def test_only_retained_versions_are_compared(history: History) -> None:
     again = history.versions["words"][-1].snapshot_id
     with contents_of(history) as contents:
         assert contents.compare("words", again, "2").added == len(WORDS)
-        assert mark_expired(history.dynamodb, history.control_table, "words", again)
+        assert history.control.versions("words").mark_expired(again)
         with pytest.raises(VersionRefused, match="EXPIRED"):
             contents.compare("words", again, "2")
         with pytest.raises(VersionNotFound):

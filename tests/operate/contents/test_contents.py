@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
-from receipt_dynamo_stream.control.versions import mark_expired
 
 from operate.contents import shard_files
 from operate.contents.contents import Contents
@@ -104,7 +103,7 @@ def test_a_version_that_is_not_there_or_not_any_more_is_named(new_history: NewHi
         contents.records("words", None)
     history.rollback("words", 0)
     again = history.versions["words"][-1].snapshot_id
-    mark_expired(history.dynamodb, history.control_table, "words", again)
+    history.control.versions("words").mark_expired(again)
     with contents_of(history) as contents:
         for given, error in (("999", VersionNotFound), ("", VersionNotFound), (again, VersionRefused)):
             for ask in (contents.records, contents.receipts, contents.manifest):

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from receipt_chroma.snapshot.manifest import ManifestShard
 from receipt_chroma.storage.tree import shard_path
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
-from receipt_dynamo_stream.control.versions import VersionRow, mark_committed, mark_expired, put_candidate
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt, save_plan
@@ -84,12 +86,12 @@ class Left:
         return OperatorApi(self.stack.connection)
 
     def plan(self, plan: Plan, attempt: str = "p") -> Plan:
-        save_plan(self.stack.s3, self.stack.connection.bucket, plan.plan_key(attempt), plan)
+        save_plan(Bucket(self.stack.s3, self.stack.connection.bucket), plan.plan_key(attempt), plan)
         return plan
 
     def reports(self, *reports: ShardReport) -> None:
         for report in reports:
-            save_report(self.stack.s3, self.stack.connection.bucket, report)
+            save_report(Bucket(self.stack.s3, self.stack.connection.bucket), report)
 
     def version(self, plan: Plan, *used: ShardReport, plan_attempt: str = "p", head: bool = True) -> Pointer:
         """Made of these reports and the base's other shards; published unless it is not for HEAD."""
@@ -115,9 +117,9 @@ class Left:
             execution=execution,
         )
         table = self.stack.connection.control_table
-        assert put_candidate(self.stack.dynamodb, table, "words", row)
-        mark_committed(
-            self.stack.dynamodb, table, "words", pointer.snapshot_id, committed_at="2026-07-28T12:02:00+00:00"
+        assert ControlTable(self.stack.dynamodb, table).versions("words").put_candidate(row)
+        ControlTable(self.stack.dynamodb, table).versions("words").mark_committed(
+            pointer.snapshot_id, committed_at="2026-07-28T12:02:00+00:00"
         )
 
     def delete(self, prefix: str) -> None:
@@ -275,7 +277,7 @@ def test_an_expired_version_still_says_what_it_brought(left: Left) -> None:
     used = report_of(plan, 0)
     left.reports(used)
     pointer = left.version(plan, used)
-    mark_expired(left.stack.dynamodb, left.stack.connection.control_table, "words", pointer.snapshot_id)
+    left.stack.control.versions("words").mark_expired(pointer.snapshot_id)
     left.delete("snapshots/")
     merged = what_came(left.api, "words", "2").merged
     assert merged is not None

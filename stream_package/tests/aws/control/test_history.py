@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.control.history import ExecutionRow, Page, list_executions, put_execution
+from receipt_dynamo_stream.control.history import ExecutionRow, Page
+from receipt_dynamo_stream.history import list_executions
 
 from ...samples import text
 from ..conftest import Tables, make_tables
@@ -46,8 +47,12 @@ class Counting:
         return call
 
 
+def put(tables: Tables, row: ExecutionRow) -> bool:
+    return tables.control_table.history(row.collection).put(row)
+
+
 def read(tables: Tables, **more: Any) -> Page:
-    return list_executions(tables.client, tables.control, "words", **{"limit": 9, **more})
+    return tables.control_table.history("words").page(**{"limit": 9, **more})
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +60,20 @@ def many(aws: dict[str, Any]) -> Tables:
     """Tables with some hundred rows, for tests that only read."""
     tables = make_tables(aws)
     for number in range(COUNT):
-        assert put_execution(tables.client, tables.control, row(number))
-    put_execution(tables.client, tables.control, row(collection="lines"))
+        assert put(tables, row(number))
+    put(tables, row(collection="lines"))
     return tables
 
 
 def test_a_row_is_read_back_whole(tables: Tables) -> None:
     whole = row(mode="rollback", trigger="stream", snapshot_id="0000000003-0000000005-0", **SUCCEEDED)
-    assert put_execution(tables.client, tables.control, whole) is True
+    assert put(tables, whole) is True
     assert read(tables) == Page((whole,), None)
     assert whole.key == f"{started(0)}#words-stream-0"
 
 
 def test_a_start_has_no_attribute_that_it_does_not_know(tables: Tables) -> None:
-    put_execution(tables.client, tables.control, row())
+    put(tables, row())
     item = tables.control_item("EXECUTIONS#words", row().key)
     assert item is not None
     assert set(item) == {"PK", "SK", "name", "arn", "status", "started_at", "mode", "trigger"}
@@ -76,27 +81,27 @@ def test_a_start_has_no_attribute_that_it_does_not_know(tables: Tables) -> None:
 
 
 def test_a_late_start_or_an_older_end_writes_nothing(tables: Tables) -> None:
-    assert put_execution(tables.client, tables.control, row(**SUCCEEDED)) is True
-    assert put_execution(tables.client, tables.control, row()) is False
-    assert put_execution(tables.client, tables.control, row(**FAILED)) is False
+    assert put(tables, row(**SUCCEEDED)) is True
+    assert put(tables, row()) is False
+    assert put(tables, row(**FAILED)) is False
     assert read(tables).rows == (row(**SUCCEEDED),)
 
 
 def test_a_redriven_execution_that_succeeds_has_no_error_left(tables: Tables) -> None:
-    put_execution(tables.client, tables.control, row(**FAILED))
-    assert put_execution(tables.client, tables.control, row(**SUCCEEDED)) is True
+    put(tables, row(**FAILED))
+    assert put(tables, row(**SUCCEEDED)) is True
     assert read(tables).rows == (row(**SUCCEEDED),)
 
 
 def test_the_same_end_twice_is_written_twice_alike(tables: Tables) -> None:
     for _ in range(2):
-        assert put_execution(tables.client, tables.control, row(**FAILED)) is True
+        assert put(tables, row(**FAILED)) is True
     assert read(tables).rows == (row(**FAILED),)
 
 
 def test_an_end_without_its_time_is_an_end(tables: Tables) -> None:
-    put_execution(tables.client, tables.control, row())
-    assert put_execution(tables.client, tables.control, row(status="ABORTED")) is True
+    put(tables, row())
+    assert put(tables, row(status="ABORTED")) is True
     assert read(tables).rows[0].status == "ABORTED"
 
 
@@ -107,7 +112,7 @@ def test_pages_go_through_every_row_once_at_one_query_each(many: Tables, newest_
     sizes: list[int] = []
     bound: dict[str, str] = {}
     while True:
-        page = list_executions(client, many.control, "words", newest_first=newest_first, limit=50, **bound)  # type: ignore[arg-type]
+        page = list_executions(client, many.control, "words", newest_first=newest_first, limit=50, **bound)
         names += [each.name for each in page.rows]
         sizes.append(len(page.rows))
         if page.next_key is None:
@@ -153,7 +158,7 @@ def test_bounds_are_left_out_themselves_and_may_be_times(many: Tables) -> None:
 
 def test_where_dynamodb_cuts_a_page_at_a_megabyte_the_next_one_goes_on(tables: Tables) -> None:
     for number in range(12):
-        put_execution(tables.client, tables.control, row(number, status="FAILED", cause="x" * 200_000))
+        put(tables, row(number, status="FAILED", cause="x" * 200_000))
     names: list[str] = []
     page = read(tables, limit=12)
     assert 0 < len(page.rows) < 12
@@ -172,3 +177,8 @@ def test_a_page_of_no_rows_is_refused(tables: Tables) -> None:
 def test_a_row_with_its_key_only_is_read_with_defaults(tables: Tables) -> None:
     tables.put_control("EXECUTIONS#words", row().key, status=text("ABORTED"))
     assert read(tables).rows == (row(status="ABORTED", arn=""),)
+
+
+def test_a_row_goes_into_the_history_of_its_own_collection_alone(tables: Tables) -> None:
+    with pytest.raises(ValueError, match="a row of words in the history of lines"):
+        tables.control_table.history("lines").put(row())

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from receipt_dynamo_stream import ReceiptId
 from receipt_dynamo_stream.control.pending import Backlog, PendingReceipts
+from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.retry import is_transient
 
 from ...samples import LATER, NOW, number, text
@@ -26,7 +27,7 @@ class Tokens:
 
 @pytest.fixture
 def pending(tables: Tables) -> PendingReceipts:
-    return PendingReceipts(tables.client, tables.control, "words")
+    return tables.control_table.pending("words")
 
 
 def test_many_changes_of_a_receipt_are_one_pending_item(pending: PendingReceipts) -> None:
@@ -54,7 +55,7 @@ def test_a_pending_item_has_the_documented_shape(tables: Tables, pending: Pendin
 
 def test_collections_do_not_see_each_other(tables: Tables, pending: PendingReceipts) -> None:
     pending.mark({A: []}, now=NOW, new_token=Tokens())
-    assert PendingReceipts(tables.client, tables.control, "lines").read() == []
+    assert tables.control_table.pending("lines").read() == []
     assert [one.reasons for one in pending.read()] == [frozenset()]
 
 
@@ -132,12 +133,14 @@ def test_a_failed_mark_fails_only_its_receipt(tables: Tables) -> None:
                 raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
             return tables.client.update_item(**request)
 
-    failures = PendingReceipts(Throttled(), tables.control, "words").mark(
-        {A: ["x"], B: ["x"]}, now=NOW, new_token=Tokens()
+    failures = (
+        ControlTable(Throttled(), tables.control)
+        .pending("words")
+        .mark({A: ["x"], B: ["x"]}, now=NOW, new_token=Tokens())
     )
     assert list(failures) == [A]
     assert is_transient(failures[A])
-    assert [one.receipt for one in PendingReceipts(tables.client, tables.control, "words").read()] == [B]
+    assert [one.receipt for one in tables.control_table.pending("words").read()] == [B]
 
 
 operations = st.lists(
@@ -150,7 +153,7 @@ operations = st.lists(
 def test_pending_receipts_behave_like_a_dictionary_of_tokens(
     tables: Tables, steps: list[tuple[str, ReceiptId, int]]
 ) -> None:
-    pending = PendingReceipts(tables.client, tables.control, "words")
+    pending = tables.control_table.pending("words")
     for left in pending.read():
         pending.settle(left.receipt, left.change)
     tokens = Tokens()

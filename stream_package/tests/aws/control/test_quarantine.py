@@ -1,7 +1,6 @@
 from receipt_dynamo_stream import ReceiptId
-from receipt_dynamo_stream.control.pending import PendingReceipts
-from receipt_dynamo_stream.control.quarantine import Quarantine, QuarantinedRun
-from receipt_dynamo_stream.runs import fail_run, settle_order
+from receipt_dynamo_stream.control.quarantine import QuarantinedRun
+from receipt_dynamo_stream.runs import RunStates, settle_order
 
 from ...samples import IMAGE, LATER, NOW, RUN, run_item, text
 from ..conftest import Tables
@@ -10,7 +9,7 @@ RECEIPT = ReceiptId(IMAGE, 1)
 
 
 def test_a_quarantined_run_is_one_item_with_its_reason(tables: Tables) -> None:
-    quarantine = Quarantine(tables.client, tables.control, "words")
+    quarantine = tables.control_table.quarantine("words")
     assert quarantine.put("run-2", RECEIPT, "DeltaCorrupt", "first", LATER, order=settle_order(1, 0))
     assert quarantine.put("run-2", RECEIPT, "DeltaCorrupt", "again" * 1000, LATER, order=settle_order(1, 1))
     assert not quarantine.put("run-2", RECEIPT, "DeltaCorrupt", "late", LATER, order=settle_order(1, 0))
@@ -19,7 +18,7 @@ def test_a_quarantined_run_is_one_item_with_its_reason(tables: Tables) -> None:
     assert first == QuarantinedRun("run-1", RECEIPT, "DeltaMissing", "nothing there", NOW)
     assert (second.run_id, len(second.message)) == ("run-2", 1000)
     assert quarantine.get("run-1") == first
-    assert Quarantine(tables.client, tables.control, "lines").list() == []
+    assert tables.control_table.quarantine("lines").list() == []
     quarantine.remove("run-1", now=LATER)
     quarantine.remove("run-1", now=LATER)
     quarantine.remove("run-0", now=LATER)
@@ -29,14 +28,14 @@ def test_a_quarantined_run_is_one_item_with_its_reason(tables: Tables) -> None:
 
 def test_a_retry_makes_the_run_pending_marks_its_receipt_and_leaves_quarantine(tables: Tables) -> None:
     tables.put(run_item())
-    fail_run(tables.client, tables.receipts, RECEIPT, RUN, "words", error="x", now=NOW, order=settle_order(1, 0))
-    quarantine = Quarantine(tables.client, tables.control, "words")
+    RunStates(tables.client, tables.receipts, "words").fail(RECEIPT, RUN, error="x", now=NOW, order=settle_order(1, 0))
+    quarantine = tables.control_table.quarantine("words")
     quarantine.put(RUN, RECEIPT, "DeltaMissing", "nothing there", NOW, order=settle_order(1, 0))
     assert quarantine.retry(RUN, receipts_table=tables.receipts, now=LATER, new_token=lambda: "token") is True
     item = tables.receipt_item(RECEIPT.pk, f"RECEIPT#00001#COMPACTION_RUN#{RUN}")
     assert item is not None
     assert item["words_state"] == text("PENDING")
-    (waiting,) = PendingReceipts(tables.client, tables.control, "words").read()
+    (waiting,) = tables.control_table.pending("words").read()
     assert (waiting.receipt, waiting.change, waiting.reasons) == (RECEIPT, "token", {"RETRY COMPACTION_RUN"})
     assert quarantine.list() == []
     assert quarantine.retry(RUN, receipts_table=tables.receipts, now=LATER, new_token=lambda: "token2") is False

@@ -5,14 +5,13 @@ import pytest
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream import ReceiptId, TransientServiceError
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
-from receipt_dynamo_stream.control.pending import PendingReceipts
-from receipt_dynamo_stream.control.quarantine import Quarantine
-from receipt_dynamo_stream.control.versions import VersionRow, put_candidate, read_version
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.round.report import MergeCounts, ReceiptReport, Refusal, ShardReport
 from receipt_dynamo_stream.round.settle import Settled, settle_changes
-from receipt_dynamo_stream.runs import fail_run
+from receipt_dynamo_stream.runs import RunStates
 
 from ...samples import LATER, NOW, run_item
 from ..conftest import Tables
@@ -78,16 +77,18 @@ def world(tables: Tables) -> Tables:
     for receipt, run_id in ((A, "good"), (A, "bad"), (B, "good")):
         tables.put(run_item(sk=f"RECEIPT#00001#COMPACTION_RUN#{run_id}", image=receipt.image_id))
     tokens = iter(["t0", "t1", "t2"])
-    pending = PendingReceipts(tables.client, tables.control, "words")
+    pending = tables.control_table.pending("words")
     pending.mark({receipt: ["x"] for receipt in RECEIPTS}, now=NOW, new_token=lambda: next(tokens))
-    put_candidate(tables.client, tables.control, "words", VersionRow(SNAPSHOT))
+    tables.control_table.versions("words").put_candidate(VersionRow(SNAPSHOT))
     return tables
 
 
 def settle(tables: Tables, client: Any = None, **changes: Any) -> Settled:
     arguments: dict[str, Any] = {"plan": plan(), "reports": REPORTS, "pointer": POINTER, "now": LATER}
     return settle_changes(
-        client or tables.client, receipts_table=tables.receipts, control_table=tables.control, **(arguments | changes)
+        ControlTable(client or tables.client, tables.control),
+        receipts_table=tables.receipts,
+        **(arguments | changes),
     )
 
 
@@ -104,7 +105,7 @@ def everything(tables: Tables) -> list[Any]:
 
 
 def waiting(tables: Tables) -> list[ReceiptId]:
-    return [one.receipt for one in PendingReceipts(tables.client, tables.control, "words").read()]
+    return [one.receipt for one in tables.control_table.pending("words").read()]
 
 
 def test_what_was_merged_is_settled_and_told(world: Tables) -> None:
@@ -115,9 +116,9 @@ def test_what_was_merged_is_settled_and_told(world: Tables) -> None:
         "FAILED",
         "COMPLETED",
     ]
-    (bad,) = Quarantine(world.client, world.control, "words").list()
+    (bad,) = world.control_table.quarantine("words").list()
     assert (bad.run_id, bad.receipt, bad.error, bad.message) == ("bad", A, "DeltaCorrupt", "a tar that is none")
-    row = read_version(world.client, world.control, "words", SNAPSHOT)
+    row = world.control_table.versions("words").read(SNAPSHOT)
     assert row is not None
     assert (row.state, row.committed_at, row.counts["added"], row.seconds) == ("committed", LATER, 4, {"merge": 2.0})
     assert (row.receipts, row.runs, row.refused) == (3, 2, 1)
@@ -132,14 +133,14 @@ def test_settling_twice_changes_nothing(world: Tables) -> None:
 
 
 def test_a_change_that_came_during_the_merge_stays_pending(world: Tables) -> None:
-    PendingReceipts(world.client, world.control, "words").mark({B: ["y"]}, now=LATER, new_token=lambda: "newer")
+    world.control_table.pending("words").mark({B: ["y"]}, now=LATER, new_token=lambda: "newer")
     assert settle(world) == Settled(settled=2, kept=1, completed_runs=2, failed_runs=1)
     assert waiting(world) == [B]
 
 
 def test_a_round_that_published_nothing_commits_no_version(world: Tables) -> None:
     settle(world, pointer=None)
-    row = read_version(world.client, world.control, "words", SNAPSHOT)
+    row = world.control_table.versions("words").read(SNAPSHOT)
     assert row is not None
     assert row.state == "candidate"
     assert waiting(world) == []
@@ -157,7 +158,7 @@ def test_a_deleted_run_is_neither_made_again_nor_quarantined(world: Tables) -> N
         world.client.delete_item(TableName=world.receipts, Key=key)
     assert settle(world) == Settled(settled=3, kept=0, completed_runs=1, failed_runs=0)
     assert state(world, A, "good") == state(world, A, "bad") == "gone"
-    assert Quarantine(world.client, world.control, "words").list() == []
+    assert world.control_table.quarantine("words").list() == []
 
 
 def test_a_late_duplicate_does_not_undo_what_a_newer_round_settled(world: Tables) -> None:
@@ -166,12 +167,12 @@ def test_a_late_duplicate_does_not_undo_what_a_newer_round_settled(world: Tables
     settle(world, plan=newer, reports=good, pointer=None)
     settle(world)
     assert state(world, A, "bad") == "COMPLETED"
-    assert Quarantine(world.client, world.control, "words").list() == []
+    assert world.control_table.quarantine("words").list() == []
 
 
 def test_a_late_duplicate_does_not_quarantine_again_what_a_person_retries(world: Tables) -> None:
     settle(world)
-    quarantine = Quarantine(world.client, world.control, "words")
+    quarantine = world.control_table.quarantine("words")
     quarantine.retry("bad", receipts_table=world.receipts, now=LATER, new_token=lambda: "retry")
     settle(world)
     assert state(world, A, "bad") == "PENDING"
@@ -181,15 +182,15 @@ def test_a_late_duplicate_does_not_quarantine_again_what_a_person_retries(world:
 
 def drop(world: Tables, run_id: str) -> None:
     """What `compaction quarantine drop` does."""
-    fail_run(world.client, world.receipts, A, run_id, "words", error="Dropped: enough", now=LATER)
-    Quarantine(world.client, world.control, "words").remove(run_id, now=LATER)
+    RunStates(world.client, world.receipts, "words").fail(A, run_id, error="Dropped: enough", now=LATER)
+    world.control_table.quarantine("words").remove(run_id, now=LATER)
 
 
 def test_a_late_duplicate_does_not_quarantine_again_what_a_person_dropped(world: Tables) -> None:
     settle(world)
     drop(world, "bad")
     assert settle(world).failed_runs == 0
-    assert Quarantine(world.client, world.control, "words").list() == []
+    assert world.control_table.quarantine("words").list() == []
     item = world.receipt_item(A.pk, "RECEIPT#00001#COMPACTION_RUN#bad")
     assert item is not None
     assert (item["words_state"], item["words_error"]) == ({"S": "FAILED"}, {"S": "Dropped: enough"})
@@ -198,7 +199,7 @@ def test_a_late_duplicate_does_not_quarantine_again_what_a_person_dropped(world:
 @pytest.mark.parametrize("leave", ["drop", "retry"])
 def test_not_even_one_that_had_read_the_run_s_state_before(world: Tables, leave: str) -> None:
     settle(world)
-    quarantine = Quarantine(world.client, world.control, "words")
+    quarantine = world.control_table.quarantine("words")
 
     def person() -> None:
         if leave == "drop":
@@ -230,7 +231,7 @@ def test_what_a_person_dropped_is_quarantined_again_when_a_newer_round_refuses_i
     settle(world)
     drop(world, "bad")
     assert settle(world, plan=plan(round=1)).failed_runs == 1
-    (bad,) = Quarantine(world.client, world.control, "words").list()
+    (bad,) = world.control_table.quarantine("words").list()
     assert (bad.run_id, bad.message) == ("bad", "a tar that is none")
 
 
@@ -238,7 +239,7 @@ def test_a_late_duplicate_of_an_older_round_does_not_replace_a_newer_reason(worl
     newer = (report(0, refusals=(Refusal(A, "bad", "DeltaMissing", "it is gone by now"),)), report(1))
     settle(world, plan=plan(fence=9), reports=newer, pointer=None)
     settle(world)
-    (bad,) = Quarantine(world.client, world.control, "words").list()
+    (bad,) = world.control_table.quarantine("words").list()
     assert (bad.error, bad.message) == ("DeltaMissing", "it is gone by now")
 
 
@@ -247,7 +248,10 @@ def test_a_completed_run_that_is_refused_by_a_newer_round_is_failed_and_quaranti
     refused = (report(0, refusals=(Refusal(A, "good", "DeltaCorrupt", "sha256"),)), report(1))
     assert settle(world, plan=plan(round=1), reports=refused, pointer=None).failed_runs == 1
     assert state(world, A, "good") == "FAILED"
-    assert {run.run_id for run in Quarantine(world.client, world.control, "words").list()} == {"bad", "good"}
+    assert {run.run_id for run in world.control_table.quarantine("words").list()} == {
+        "bad",
+        "good",
+    }
 
 
 class Fails:
@@ -274,7 +278,7 @@ def test_a_crash_anywhere_is_mended_by_settling_again(world: Tables, calls: int)
     # The invariant that lets the step run again: a receipt is forgotten only after all that is told of its runs.
     if len(waiting(world)) < 3:
         assert state(world, A, "bad") == "FAILED"
-        assert len(Quarantine(world.client, world.control, "words").list()) == 1
+        assert len(world.control_table.quarantine("words").list()) == 1
     settle(world)
     assert waiting(world) == []
     assert [state(world, A, "good"), state(world, A, "bad"), state(world, B, "good")] == [
@@ -282,7 +286,7 @@ def test_a_crash_anywhere_is_mended_by_settling_again(world: Tables, calls: int)
         "FAILED",
         "COMPLETED",
     ]
-    assert [run.run_id for run in Quarantine(world.client, world.control, "words").list()] == ["bad"]
-    row = read_version(world.client, world.control, "words", SNAPSHOT)
+    assert [run.run_id for run in world.control_table.quarantine("words").list()] == ["bad"]
+    row = world.control_table.versions("words").read(SNAPSHOT)
     assert row is not None
     assert row.state == "committed"

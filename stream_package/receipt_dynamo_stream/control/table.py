@@ -1,0 +1,38 @@
+"""The control table: what is published, what waits, what ran. One object for each kind of item and collection."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from receipt_dynamo_stream.control.head import CollectionHead
+from receipt_dynamo_stream.control.history import History
+from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.control.quarantine import Quarantine
+from receipt_dynamo_stream.control.versions import Versions
+
+
+@dataclass(frozen=True)
+class ControlTable:
+    """A control table by its name, and the DynamoDB client to reach it with. Making one asks AWS nothing."""
+
+    client: Any
+    name: str
+
+    def head(self, collection: str) -> CollectionHead:
+        """The lease and the pointer."""
+        return CollectionHead(self.client, self.name, collection)
+
+    def pending(self, collection: str) -> PendingReceipts:
+        """The receipts with changes that no snapshot has yet."""
+        return PendingReceipts(self.client, self.name, collection)
+
+    def versions(self, collection: str) -> Versions:
+        """What was published, or nearly."""
+        return Versions(self.client, self.name, collection)
+
+    def history(self, collection: str) -> History:
+        """The executions that began and ended."""
+        return History(self.client, self.name, collection)
+
+    def quarantine(self, collection: str) -> Quarantine:
+        """The runs that wait for a person."""
+        return Quarantine(self.client, self.name, collection)
