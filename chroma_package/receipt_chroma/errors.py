@@ -20,7 +20,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── SnapshotDamaged              look first: a published file is wrong on EFS and on S3
     ├── ShardInvalid                 look first: a staged shard failed validation and was not published
     ├── SegmentInvalid               look first: a segment is not what it must be; it was not published, or is damaged
-    ├── RegexUnsupported             choose another pattern: fresh records cannot be searched with this one as Chroma would
+    ├── RegexUnsupported             choose another pattern: what it means to Chroma cannot be said for fresh records
     ├── StagingMissing               stop: a shard that was staged is neither staged nor in place any more
     ├── ManifestConflict             stop: another manifest has this snapshot id already
     ├── RollbackRefused              choose another version: this one is unknown, EXPIRED, or has other shards
