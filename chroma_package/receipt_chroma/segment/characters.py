@@ -74,7 +74,11 @@ def class_of(ranges: Ranges, last: int) -> str:
         return "(?:(?!))"
     if len(clipped) == 1 and clipped[0][0] == clipped[0][1]:
         return re.escape(chr(clipped[0][0]))
-    return "[" + "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in clipped) + "]"
+    return "[" + "".join(f"{_literal(low)}-{_literal(high)}" for low, high in clipped) + "]"
+
+
+def _literal(code: int) -> str:
+    return f"\\x{code:02x}" if code <= ASCII else chr(code)  # Python reads an escape four times as slowly
 
 
 @cache

@@ -1,6 +1,7 @@
 """The scan beside measuring every row, and the distances beside a real Chroma collection."""
 
 import platform
+from collections.abc import Iterator
 from typing import Any
 
 import chromadb
@@ -59,7 +60,7 @@ def all_measured(query: Vectors, parts: list[ScanRows], k: int, mask: Any = None
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("distances")
     client = chromadb.PersistentClient(path=str(folder), settings=Settings(anonymized_telemetry=False))
     yield client
