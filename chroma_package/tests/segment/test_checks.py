@@ -168,6 +168,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Rows], None]]] = {
     "a metadata value that is no number": ("metadata", set_record(0, 0, metadata='{"k":NaN}')),
     "a reserved metadata key": ("metadata", set_record(0, 0, metadata='{"#k":1}')),
     "a float with too many digits": ("metadata", set_record(0, 0, metadata='{"k":0.30000000000000004}')),
+    "a negative zero": ("metadata", set_record(0, 0, metadata='{"k":-0.0}')),
     "an empty list in metadata": ("metadata", set_record(0, 0, metadata='{"k":[]}')),
     "a text with half a surrogate pair": ("metadata", set_record(0, 0, metadata='{"k":"\\ud800"}')),
     "a changed document": ("digest", lambda rows: rows[0]["records"][0].update(document="BREAD")),
