@@ -1,42 +1,48 @@
 """Sets of characters as Rust's patterns mean them, as ranges of code points, and as a class of a Python pattern."""
 
+import re
 import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 Ranges = tuple[tuple[int, int], ...]
 """First and last code point of each range, in any order; they may overlap."""
 
-_LAST: Final = sys.maxunicode
+ASCII: Final = 0x7F
+UNICODE: Final = sys.maxunicode
 _CASED_UNTIL: Final = 0x1E944
 """Behind it no character has another case."""
 
+_ASSIGNED: Final = (range(0x33480), range(0xE0000, 0xE0200))
+"""Planes 4 to 13 are empty, 15 and 16 private."""
+
+_WORD: Final = frozenset({"Nd", "Nl", "Pc", "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me"})
 _SPACES: Final = (
     *((0x09, 0x0D), (0x20, 0x20), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680)),
     *((0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000)),
 )
 _JOIN_CONTROLS: Final = ((0x200C, 0x200D),)
-_EQUAL_SINCE_UNICODE_15: Final = ("\u0390\u1fd3", "\u03b0\u1fe3", "\ufb05\ufb06")
 _OTHER_ALPHABETIC: Final = ((0x24B6, 0x24E9), (0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 0x1F189))
 """Letters that Unicode's categories call symbols: the circled and squared ones."""
 
+_EQUAL_SINCE_UNICODE_15: Final = ("\u0390\u1fd3", "\u03b0\u1fe3", "\ufb05\ufb06")
+
 
 @cache
-def perl_class(name: str) -> Ranges:
-    r"""What \d, \s, \w and their negations \D, \S, \W match."""
+def perl_class(name: str, last: int) -> Ranges:
+    r"""What \d, \s and \w match up to the character `last` (ASCII or UNICODE), and all that \D, \S and \W match."""
     if name.isupper():
-        return complement(perl_class(name.lower()))
+        return complement(perl_class(name.lower(), last))
     if name == "s":
         return _SPACES
-    categories = {"Nd"} if name == "d" else {"Nd", "Nl", "Pc", "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me"}
-    found = [code for code in range(_LAST + 1) if unicodedata.category(chr(code)) in categories]
-    if name == "d":
-        return _merged((code, code) for code in found)
-    return _merged([*((code, code) for code in found), *_JOIN_CONTROLS, *_OTHER_ALPHABETIC])
+    categories = _WORD if name == "w" else {"Nd"}
+    codes = range(last + 1) if last == ASCII else chain(*_ASSIGNED)
+    found = [(code, code) for code in codes if unicodedata.category(chr(code)) in categories]
+    return _merged(found if name == "d" or last == ASCII else [*found, *_JOIN_CONTROLS, *_OTHER_ALPHABETIC])
 
 
 def characters(text: str) -> Ranges:
@@ -46,7 +52,7 @@ def characters(text: str) -> Ranges:
 
 def complement(ranges: Ranges) -> Ranges:
     """All other characters."""
-    borders = [(-1, -1), *_merged(ranges), (_LAST + 1, _LAST + 1)]
+    borders = [(-1, -1), *_merged(ranges), (UNICODE + 1, UNICODE + 1)]
     return tuple((last + 1, first - 1) for (_, last), (first, _) in pairwise(borders) if last + 1 < first)
 
 
@@ -61,9 +67,18 @@ def in_any_case(ranges: Ranges) -> Ranges:
     return _merged([*ranges, *more])
 
 
-def class_of(ranges: Ranges) -> str:
-    """A Python pattern that matches one of these characters; there is at least one."""
-    return "[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]"
+def class_of(ranges: Ranges, last: int) -> str:
+    """A Python pattern that matches one of these characters up to `last`; where there is none, nothing."""
+    clipped = [(low, min(high, last)) for low, high in ranges if low <= last]
+    if not clipped:
+        return "(?:(?!))"
+    if len(clipped) == 1 and clipped[0][0] == clipped[0][1]:
+        return re.escape(chr(clipped[0][0]))
+    return "[" + "".join(f"{_literal(low)}-{_literal(high)}" for low, high in clipped) + "]"
+
+
+def _literal(code: int) -> str:
+    return f"\\x{code:02x}" if code <= ASCII else chr(code)  # Python reads an escape four times as slowly
 
 
 @cache
@@ -71,8 +86,10 @@ def _case_variants() -> dict[int, str]:
     equal: defaultdict[str, str] = defaultdict(str)
     for code in range(_CASED_UNTIL):
         character = chr(code)
-        folds = [fold for fold in (character.casefold(), character.lower(), character) if len(fold) == 1]
-        equal[folds[0]] += character
+        lower = character.lower()
+        if lower != character.upper():
+            folds = [fold for fold in (character.casefold(), lower, character) if len(fold) == 1]
+            equal[folds[0]] += character
     groups = [*_EQUAL_SINCE_UNICODE_15, *(group for group in equal.values() if len(group) > 1)]
     return {ord(character): group for group in groups for character in group}
 

@@ -27,7 +27,7 @@ from receipt_dynamo_stream.round.report import ReceiptContent
 from receipt_dynamo_stream.sharding import shard_of
 
 from receipt_chroma.errors import DeltaMetadataInvalid, SegmentInvalid
-from receipt_chroma.records import Record, content_of, metadata_bytes, normal_metadata
+from receipt_chroma.records import Record, content_of, normal_metadata
 from receipt_chroma.segment.content import Segment, Vectors
 from receipt_chroma.segment.file import read_segment
 
@@ -101,7 +101,7 @@ def _check_content(receipt: ReceiptContent, records: Sequence[Record]) -> None:
             normal = normal_metadata(record.metadata)
         except DeltaMetadataInvalid as error:
             raise SegmentInvalid("metadata", f"{record.id}: {error}") from error
-        if metadata_bytes(normal) != metadata_bytes(record.metadata):
+        if repr(normal) != repr(record.metadata):  # which tells 0.0 from -0.0, and 1 from 1.0 and True
             raise SegmentInvalid("metadata", f"the metadata of {record.id} is not in normal form")
     found = content_of(receipt.key, records)
     if found != receipt:

@@ -26,8 +26,8 @@ def squared_distances(query: Vectors, vectors: Vectors) -> NDArray[np.float32]:
         squares = difference * difference
         wide = _wide_part(query.shape[0])
         # accumulate, unlike sum, promises the order of its additions
-        lanes = np.add.accumulate(squares[:, :wide].reshape(len(vectors), -1, _LANES), axis=1)[:, -1:, :]
-        total = _one_by_one(lanes.reshape(len(vectors), -1))
+        lanes = np.add.accumulate(squares[:, :wide].reshape(len(vectors), wide // _LANES, _LANES), axis=1)[:, -1:]
+        total = _one_by_one(lanes.reshape(len(vectors), min(wide, _LANES)))
         return total + _one_by_one(squares[:, wide:])
 
 

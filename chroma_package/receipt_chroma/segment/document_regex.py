@@ -17,10 +17,21 @@ that are newer than this Python's Unicode (14 in 3.11) are no letters to it.
 
 import re
 import string
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from receipt_chroma.errors import RegexUnsupported
-from receipt_chroma.segment.characters import Ranges, characters, class_of, complement, in_any_case, perl_class
+from receipt_chroma.segment.characters import (
+    ASCII,
+    UNICODE,
+    Ranges,
+    characters,
+    class_of,
+    complement,
+    in_any_case,
+    perl_class,
+)
 
 _FLAGS: Final = re.compile(r"\(\?([ims]+)\)")
 _QUANTIFIER: Final = re.compile(r"(?:[*+?]|\{(\d{1,3})(?:,(\d{1,3})?)?\})\??", re.ASCII)
@@ -31,16 +42,35 @@ _SET_OPERATIONS: Final = ("[", "&&", "--", "~~")
 _MOST_REPEATS: Final = 100
 
 
-def document_regex(pattern: str) -> re.Pattern[str]:
-    """The pattern for Python: `search` finds something where Rust does. Raises ValueError, RegexUnsupported."""
-    return re.compile(_Translation(pattern).translate())
+def document_regex(pattern: str) -> Callable[[str], bool]:
+    """A function that is true for the documents where Rust finds the pattern. Raises ValueError, RegexUnsupported.
+
+    Most documents are ASCII, and for them every class of the pattern is short: the whole of Unicode's letters takes
+    30 ms to compile, and is compiled when a document needs it.
+    """
+    narrow = _Translation(pattern, ASCII)
+    in_ascii = re.compile(narrow.translate())
+
+    @cache
+    def in_unicode() -> re.Pattern[str]:
+        return re.compile(_Translation(pattern, UNICODE).translate())
+
+    if narrow.found_empty_class:
+        in_unicode()  # which refuses the pattern if the class is empty there, too
+
+    def found(document: str) -> bool:
+        return (in_ascii if document.isascii() else in_unicode()).search(document) is not None
+
+    return found
 
 
 class _Translation:
     """One walk over the pattern. What comes out has no flags and no capturing groups."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, last: int) -> None:
         self._pattern = pattern
+        self._last = last  # the last character that a document may have
+        self.found_empty_class = False
         flags = _FLAGS.match(pattern)
         self._flags = flags[1] if flags else ""
         self._position = flags.end() if flags else 0
@@ -88,9 +118,10 @@ class _Translation:
         return self._one_of(characters(character)), True
 
     def _one_of(self, ranges: Ranges) -> str:
-        if not ranges:
+        if not ranges and self._last == UNICODE:
             raise self._refused("a class of no characters")
-        return class_of(self._cased(ranges))
+        self.found_empty_class |= not ranges
+        return class_of(self._cased(ranges), self._last)
 
     def _cased(self, ranges: Ranges) -> Ranges:
         return in_any_case(ranges) if "i" in self._flags else ranges
@@ -141,7 +172,7 @@ class _Translation:
         self._position += 2
         if name in ("A", "z"):
             return r"\A" if name == "A" else r"\Z"
-        word = class_of(perl_class("w"))
+        word = class_of(perl_class("w", self._last), self._last)
         behind, ahead = (f"(?<!{word})", f"(?={word})"), (f"(?<={word})", f"(?!{word})")
         if name == "b":
             return f"(?:{''.join(behind)}|{''.join(ahead)})"
@@ -159,7 +190,7 @@ class _Translation:
             return characters(chr(int(found[1], 16)))
         if name in "dDsSwW":
             self._position += 2
-            return perl_class(name)
+            return perl_class(name, self._last)
         if name in _CONTROLS or (name in string.punctuation + " " and name not in "<>"):
             self._position += 2
             return characters(_CONTROLS.get(name, name))

@@ -104,7 +104,7 @@ def operands_of(values: Sequence[object]) -> list[Operand]:
 
 
 def _as_float(value: Any) -> float:
-    if isinstance(value, int) and _SMALLEST <= value < _BEYOND_UNSIGNED:
+    if isinstance(value, int) and not isinstance(value, bool) and _SMALLEST <= value < _BEYOND_UNSIGNED:
         return float(value)
     operand = operand_of(value)
     if not isinstance(operand, float):
