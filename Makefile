@@ -12,6 +12,7 @@ CDK_LOCKS := $(DEV_LOCKS) locks/cdk.txt
 UV := $(VENV)/uv/bin/uv
 ASL := state_machines/compaction.asl.json
 ASL_VALIDATOR := $(VENV)/asl-validator
+PYTHONS := 3.11 3.12 3.13 3.14
 MINISTACK := $(VENV)/ministack
 RECEIPTS ?= 40
 SHARDS ?= 1
@@ -22,7 +23,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow check format lock picture screenshots bench bench-stream zip synth check-cdk test-template pin-image clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow test-pythons check format lock picture screenshots bench bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -88,6 +89,9 @@ test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo,
 
 check: lint format-check types lint-machine check-cdk ## what needs no test run: lint, format, types, the machine, the CDK app
 
+test-pythons: $(VENV)/.installed-dev ## the light package's tests, and that all imports, with each Python that is here: PYTHONS=3.13
+	$(BIN)/python -m tests.pythons $(PYTHONS)
+
 format: $(VENV)/.installed-dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -123,6 +127,11 @@ picture: $(STAMP) ## draw the state machine into its README
 
 screenshots: $(VENV)/.installed-dev ## take the pictures of the console in docs/console: needs Chromium
 	$(BIN)/python -m docs.console.screenshots
+
+set-version: ## write VERSION=X.Y.Z into every pyproject.toml, as the first step of a release
+	@echo "$(VERSION)" | grep -Eqx '[0-9]+\.[0-9]+\.[0-9]+' || { echo "Say which: make set-version VERSION=0.2.0" >&2; exit 1; }
+	sed -i.old 's/^version = ".*"$$/version = "$(VERSION)"/' pyproject.toml */pyproject.toml
+	rm -f pyproject.toml.old */pyproject.toml.old
 
 clean: ## remove what was installed and what the local stack left
 	rm -rf $(VENV) .compaction dist
