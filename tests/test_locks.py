@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -71,3 +73,13 @@ def test_the_linter_that_npm_brings_is_locked_by_hash_too() -> None:
     assert "node_modules/asl-validator" in packages
     assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
     assert not any("resolved" in entry for entry in packages.values())
+
+
+def test_the_hooks_run_the_locked_tools_and_fetch_nothing() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert re.findall(r"repo: (.*)", hooks) == ["local"]
+    assert re.findall(r"entry: (\S+)", hooks) == [".venv/bin/ruff", ".venv/bin/ruff", "make"]
+    ruff = subprocess.run(
+        [Path(sys.executable).parent / "ruff", "--version"], capture_output=True, text=True, check=True
+    )
+    assert ruff.stdout.split() == ["ruff", version_in("ruff", "dev")]
