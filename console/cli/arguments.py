@@ -1,8 +1,9 @@
 """What the `compaction` command takes, and what `--help` says of it."""
 
 import argparse
+import platform
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from console.cli.command_table import COMMANDS, Command
 
@@ -13,7 +14,8 @@ usage: compaction COMMAND [options]
 
 Merges receipt embeddings that DynamoDB announces into versioned ChromaDB
 snapshots, and lets you watch, start and question the machine that does it.
-`compaction COMMAND --help` says more of a command and shows an example."""
+`compaction COMMAND --help` says more of a command and shows an example,
+`compaction --version` what is installed."""
 
 TARGETS = """\
 Commands work on the local stack that `compaction up` runs in the same folder,
@@ -32,6 +34,7 @@ exit codes:
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; `COMMANDS` is its table of contents."""
     parser = _TopParser(prog="compaction")
+    parser.add_argument("--version", action=_Version, nargs=0)
     _add_target(parser, default=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for command in COMMANDS:
@@ -83,6 +86,22 @@ def top_help() -> str:
         lines += [f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS if command.group == group]
         lines.append("")
     return "\n".join([*lines, TARGETS, "", EXIT_CODES])
+
+
+def versions() -> str:
+    """What is installed: our own version first, then what a snapshot's format and the local stack depend on."""
+    from importlib.metadata import version
+
+    parts = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("chromadb", "moto"))]
+    return f"compaction {version('receipt-compaction')} ({', '.join(parts)})"
+
+
+class _Version(argparse.Action):
+    """Only asks when it is asked: reading metadata takes time that no other command has to spend."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_given: Any) -> None:
+        print(versions())
+        parser.exit()
 
 
 class _Parser(argparse.ArgumentParser):

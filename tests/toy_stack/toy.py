@@ -1,7 +1,8 @@
 """A small stack in moto: the real tables' shapes, and a state machine that does what its input says."""
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
@@ -287,16 +288,25 @@ class ToyStack:
 
     def executions(self) -> list[dict[str, Any]]:
         """The inputs of all executions, oldest first, once none runs."""
-        while True:
-            listed = self.sfn.list_executions(stateMachineArn=MACHINE)["executions"]
-            if all(one["status"] != "RUNNING" for one in listed):
-                break
+        until(lambda: all(one["status"] != "RUNNING" for one in self._listed()), "every execution to end")
+        listed = self._listed()
         described = [self.sfn.describe_execution(executionArn=one["executionArn"]) for one in reversed(listed)]
         return [json.loads(one["input"]) for one in described]
+
+    def _listed(self) -> list[dict[str, Any]]:
+        return list(self.sfn.list_executions(stateMachineArn=MACHINE)["executions"])
 
     def _next(self) -> int:
         self._names += 1
         return self._names << 96  # the beginning of the name differs, as it does in a random one
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Look every 10 ms until the condition is true: moto, in a process of its own, needs the processor too."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.01)
 
 
 def toy_connection(endpoint_url: str) -> Connection:

@@ -1,9 +1,12 @@
 """The command line: what it answers, where it says what, and how it exits."""
 
+import platform
+import re
 import shlex
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -330,3 +333,17 @@ def test_a_pending_receipt_shows_in_status(run, stack: ToyStack) -> None:
     said = run("status")
     assert "behind" in said.out
     assert "current" not in said.out
+
+
+def test_the_version_is_that_of_what_is_installed_and_of_what_a_snapshot_depends_on(run) -> None:
+    said = run("--version")
+    assert said.code == 0
+    assert said.err == ""
+    numbers = re.fullmatch(r"compaction (\S+) \(Python (\S+), chromadb (\S+), moto (\S+)\)\n", said.out)
+    assert numbers is not None, said.out
+    assert numbers.groups() == (
+        version("receipt-compaction"),
+        platform.python_version(),
+        version("chromadb"),
+        version("moto"),
+    )

@@ -4,7 +4,7 @@ import pytest
 
 from console.web.actions import ACTIONS
 
-from ...toy_stack.toy import ToyStack
+from ...toy_stack.toy import ToyStack, until
 from .conftest import Visit, Visitor
 
 RUN = "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11"
@@ -64,11 +64,10 @@ def test_other_modes_of_the_form_change_nothing(
 def test_a_running_execution_is_stopped(visitor: Visitor, stack: ToyStack) -> None:
     name = stack.start("lines", toy="Hold")
     arn = f"{stack.connection.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
-    while "WaitStateEntered" not in str(stack.sfn.get_execution_history(executionArn=arn)["events"]):
-        pass  # as it comes, moto loses a stop that is too early, and does not stop at once
+    # As it comes, moto loses a stop that is too early, and does not stop at once.
+    until(lambda: "WaitStateEntered" in str(stack.sfn.get_execution_history(executionArn=arn)["events"]), "Hold")
     led_to = visitor.confirm(f"/do/stop?execution={name}", reason="it was the wrong one")
-    while stack.sfn.describe_execution(executionArn=arn)["status"] == "RUNNING":
-        pass
+    until(lambda: stack.sfn.describe_execution(executionArn=arn)["status"] != "RUNNING", "the stop")
     assert stack.sfn.describe_execution(executionArn=arn)["status"] == "ABORTED"
     assert "aborted" in visitor.open(led_to)
 
