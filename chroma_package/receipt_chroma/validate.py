@@ -64,32 +64,55 @@ def validate_shard(
                 plan=plan, report=report, staged=report.segment, bucket=bucket, efs_root=efs_root
             )
         return ShardValidation(report.shard, records, 0, full=True, checks=SEGMENT_CHECKS, seconds=watch.seconds)
-    staged = report.staged
-    if staged is None:
+    if report.staged is None:
         return ShardValidation(report.shard, 0, 0, full=True)
+    return validate_base(
+        plan.collection,
+        report.shard,
+        plan.shards,
+        report.staged,
+        bucket=bucket,
+        efs_root=efs_root,
+        workdir=workdir,
+        full_read_records=full_read_records,
+    )
+
+
+def validate_base(
+    collection: str,
+    shard: int,
+    shards: int,
+    staged: StagedShard,
+    *,
+    bucket: Bucket,
+    efs_root: Path,
+    workdir: Path,
+    full_read_records: int = FULL_READ_RECORDS,
+) -> ShardValidation:
+    """Prove a staged directory, of a merge or a fold, for one of `shards` shards; raises as validate_shard does."""
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)
     watch = Stopwatch()
     full = staged.records <= full_read_records
     expected = Expected(
-        collection=plan.collection,
-        shard=report.shard,
-        shards=plan.shards,
+        collection=collection,
+        shard=shard,
+        shards=shards,
         records=staged.records,
         tombstones=staged.tombstones,
         digest=staged.digest,
         dimension=staged.dimension,
     )
-    with tempfile.TemporaryDirectory(dir=workdir, prefix=f"validate-{report.shard:04d}-") as private:
+    with tempfile.TemporaryDirectory(dir=workdir, prefix=f"validate-{shard:04d}-") as private:
         folder = Path(private) / "shard"
         with watch.measure("copy"):
-            _copy_staged(collection_folder(efs_root, plan.collection), report.shard, staged, folder)
+            _copy_staged(collection_folder(efs_root, collection), shard, staged, folder)
         with watch.measure("objects"):
-            _check_objects(bucket, plan.collection, report.shard, staged)
+            _check_objects(bucket, collection, shard, staged)
         with watch.measure("content"):
             check_directory(folder, expected, full=full)
     checks = tuple(check for check in CHECKS if full or check != "digest")
-    return ShardValidation(report.shard, staged.records, staged.tombstones, full, checks, watch.seconds)
+    return ShardValidation(shard, staged.records, staged.tombstones, full, checks, watch.seconds)
 
 
 def _copy_staged(root: Path, shard: int, staged: StagedShard, target: Path) -> None:

@@ -1,0 +1,150 @@
+"""Folding: base and segments of a shard become a new base, with the same records.
+
+It is prepared without the lease, from the manifest of some version, and takes long. Only its commit needs the lease:
+by then newer versions may have laid segments over the same base. Each covers whole receipts, so it means the same over
+the new base, and the new version is *new base + later segments*. Where the base is another one by then, or the folded
+segments are not the oldest ones any more, the fold has lost: what it staged is left to expiry.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
+from receipt_dynamo_stream.round.fold_report import FoldReport
+
+from receipt_chroma.errors import FoldChangedContent
+from receipt_chroma.new_base import write_new_base
+from receipt_chroma.publish import new_base_shard, place_shard, put_manifest
+from receipt_chroma.snapshot.manifest import FOLD, SCHEMA_VERSION, Manifest, ManifestShard, load_manifest
+from receipt_chroma.snapshot.repaired_shard import RepairedShard
+from receipt_chroma.stage import Attempt
+from receipt_chroma.stopwatch import Stopwatch
+from receipt_chroma.storage.files import storage_errors
+from receipt_chroma.storage.tree import collection_folder
+from receipt_chroma.validate import FULL_READ_RECORDS, ShardValidation, validate_base
+
+
+def fold_shard(
+    base: Pointer, shard: int, attempt: Attempt, *, bucket: Bucket, efs_root: Path, workdir: Path
+) -> FoldReport:
+    """Stage the base that a shard of a version folds to. Needs no lease, and may run twice: paths carry the attempt.
+
+    Raises FoldChangedContent when base and segments do not come to what the manifest says, SnapshotDamaged when they
+    are wrong on EFS and on S3, StorageUnavailable, TransientServiceError.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    os.environ["SQLITE_TMPDIR"] = str(workdir)
+    manifest, watch = load_manifest(bucket, base), Stopwatch()
+    before = manifest.shards[shard]
+    with (
+        tempfile.TemporaryDirectory(dir=workdir, prefix=f"fold-{shard:04d}-") as private,
+        RepairedShard(before, attempt.collection, bucket=bucket, efs_root=efs_root) as published,
+    ):
+        with watch.measure("read"):
+            overlay, contents = published.overlay(), published.contents()
+        staged = write_new_base(
+            before,
+            overlay,
+            contents,
+            attempt=attempt,
+            dimension=manifest.dimension,
+            folder=Path(private),
+            watch=watch,
+            bucket=bucket,
+            efs_root=efs_root,
+        )
+    if (staged.records, staged.digest) != (before.records, before.digest):
+        raise FoldChangedContent(
+            f"shard {shard} of {base.snapshot_id} folds to {staged.records} records with the digest {staged.digest},"
+            f" its manifest says {before.records} with {before.digest}: verify the version"
+        )
+    return FoldReport(
+        collection=attempt.collection,
+        execution=attempt.execution,
+        shard=shard,
+        attempt=attempt.name,
+        base=base,
+        base_path=before.path,
+        segments=tuple(segment.path for segment in before.segments),
+        staged=staged,
+        seconds=watch.seconds,
+    )
+
+
+def validate_fold(
+    report: FoldReport, *, bucket: Bucket, efs_root: Path, workdir: Path, full_read_records: int = FULL_READ_RECORDS
+) -> ShardValidation:
+    """Prove what a fold staged, in another process: a whole shard, with the records that its manifest counts.
+
+    Raises FoldChangedContent, ShardInvalid with the name of the check that failed, StorageUnavailable,
+    TransientServiceError.
+    """
+    manifest = load_manifest(bucket, report.base)
+    before = manifest.shards[report.shard]
+    if (report.staged.records, report.staged.digest) != (before.records, before.digest):
+        raise FoldChangedContent(f"the report of shard {report.shard} does not have the records of {report.base}")
+    return validate_base(
+        report.collection,
+        report.shard,
+        manifest.shard_count,
+        report.staged,
+        bucket=bucket,
+        efs_root=efs_root,
+        workdir=workdir,
+        full_read_records=full_read_records,
+    )
+
+
+def write_fold(
+    head: Head, reports: Sequence[FoldReport], *, execution: str, trigger: str, at: str, bucket: Bucket, efs_root: Path
+) -> tuple[Pointer, Manifest] | None:
+    """Under the lease: the manifest of a new version that has HEAD's records on the folded bases.
+
+    Returns what may be committed, None when every fold has lost. `at` is when the lease was acquired: the bytes depend
+    on HEAD and the reports only, so this may run twice. Raises StagingMissing, SnapshotDamaged, ManifestConflict,
+    StorageUnavailable, TransientServiceError.
+    """
+    if head.pointer is None:
+        return None
+    current = load_manifest(bucket, head.pointer)
+    folder = collection_folder(efs_root, head.collection)
+    shards = list(current.shards)
+    for report in reports:
+        if fits(report, current):
+            with storage_errors():
+                place_shard(folder, report.shard, report.staged)
+            shards[report.shard] = _folded(current.shards[report.shard], report)
+    if shards == list(current.shards):
+        return None
+    manifest = replace(
+        current,
+        schema_version=SCHEMA_VERSION,
+        kind=FOLD,
+        version=head.version + 1,
+        snapshot_id=snapshot_id_of(head.version + 1, head.fence, 0),
+        parent=head.pointer,
+        shards=tuple(shards),
+        execution=execution,
+        trigger=trigger,
+        created_at=at,
+    )
+    put_manifest(bucket, folder, manifest)
+    return manifest.pointer, manifest
+
+
+def fits(report: FoldReport, current: Manifest) -> bool:
+    """Whether the shard still has the base that was folded, and the folded segments are still its oldest ones."""
+    if not 0 <= report.shard < len(current.shards):
+        return False
+    shard = current.shards[report.shard]
+    oldest = tuple(segment.path for segment in shard.segments[: len(report.segments)])
+    return shard.path == report.base_path and oldest == report.segments
+
+
+def _folded(before: ManifestShard, report: FoldReport) -> ManifestShard:
+    later = before.segments[len(report.segments) :]
+    return replace(new_base_shard(before.shard, report.staged, later), records=before.records, digest=before.digest)
