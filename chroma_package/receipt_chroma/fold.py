@@ -117,7 +117,7 @@ def write_fold(
         if fits(report, current):
             with storage_errors():
                 place_shard(folder, report.shard, report.staged)
-            shards[report.shard] = _folded(current.shards[report.shard], report)
+            shards[report.shard] = folded(current.shards[report.shard], report)
     if shards == list(current.shards):
         return None
     manifest = replace(
@@ -145,6 +145,7 @@ def fits(report: FoldReport, current: Manifest) -> bool:
     return shard.path == report.base_path and oldest == report.segments
 
 
-def _folded(before: ManifestShard, report: FoldReport) -> ManifestShard:
+def folded(before: ManifestShard, report: FoldReport) -> ManifestShard:
+    """The shard on the new base, with the segments that came after those that were folded; its records stay."""
     later = before.segments[len(report.segments) :]
     return replace(new_base_shard(before.shard, report.staged, later), records=before.records, digest=before.digest)

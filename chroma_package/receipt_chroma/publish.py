@@ -41,7 +41,7 @@ def write_manifest(
                 shards[report.shard] = new_base_shard(report.shard, report.staged)
             elif report.segment is not None:
                 place_segment(folder, report.shard, report.segment)
-                shards[report.shard] = _with_segment(before, report.segment)
+                shards[report.shard] = laid_over(before, report.segment)
     entries = tuple(shards.get(number, ManifestShard(number)) for number in range(plan.shards))
     manifest = Manifest(
         collection=plan.collection,
@@ -142,7 +142,8 @@ def _dimension(base: Manifest | None, reports: Sequence[ShardReport]) -> int | N
     return next(iter(found), None)
 
 
-def _with_segment(before: ManifestShard, staged: StagedSegment) -> ManifestShard:
+def laid_over(before: ManifestShard, staged: StagedSegment) -> ManifestShard:
+    """The shard with one more segment, the newest."""
     path = segment_path(before.shard, staged.segment_version)
     return replace(
         before,

@@ -16,10 +16,16 @@ from receipt_chroma import (
     write_arrow_delta_to,
     write_manifest,
 )
+from receipt_chroma.fold import fold_shard, validate_fold, write_fold
+from receipt_chroma.folding import ALWAYS
 from receipt_chroma.snapshot.lineage import falls_back_to
+from receipt_chroma.snapshot.published_shard import PublishedShard
+from receipt_chroma.stage import Attempt
+from receipt_chroma.verify import Verified, verify_snapshot
 from receipt_dynamo_stream.bucket import Bucket
-from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
+from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
+from receipt_dynamo_stream.round.fold_report import FoldReport
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.round.report import ShardReport
 from receipt_dynamo_stream.sharding import shard_of
@@ -47,6 +53,7 @@ class World:
         self.shards = shards
         self.pointer: Pointer | None = None
         self.fence = 0
+        self.bound = ALWAYS
 
     @property
     def store(self) -> Bucket:
@@ -99,7 +106,48 @@ class World:
             bucket=self.store,
             efs_root=self.efs,
             workdir=self.work,
+            bound=self.bound,
         )
+
+    def fold(self, shard: int = 0, *, of: Pointer | None = None, attempt: str = "attempt-1") -> FoldReport:
+        """FoldShard and its validation, of the current version or an earlier one; nothing is committed."""
+        base = of or self.pointer
+        assert base is not None
+        self.fence += 1
+        place = Attempt(self.collection, f"fold-{self.fence}", 0, shard, attempt, f"{base.snapshot_id}-fold")
+        report = fold_shard(base, shard, place, bucket=self.store, efs_root=self.efs, workdir=self.work)
+        validate_fold(report, bucket=self.store, efs_root=self.efs, workdir=self.work)
+        return report
+
+    def commit_fold(self, *reports: FoldReport) -> bool:
+        """The rest of a fold, under a lease of its own; False when it has lost."""
+        self.fence += 1
+        version = self.pointer.version if self.pointer else 0
+        head = Head(self.collection, fence=self.fence, pointer=self.pointer, version=version, shards=self.shards)
+        at = "2026-02-01T00:00:00+00:00"
+        written = write_fold(
+            head, reports, execution="fold", trigger="schedule", at=at, bucket=self.store, efs_root=self.efs
+        )
+        if written is not None:
+            self.commit(written[0])
+        return written is not None
+
+    def verify(self, pointer: Pointer | None = None) -> Verified:
+        """VerifySnapshot of a version, the current one unless another is given."""
+        of = pointer or self.pointer
+        assert of is not None
+        return verify_snapshot(
+            pointer=of, collection=self.collection, bucket=self.store, efs_root=self.efs, workdir=self.work
+        )
+
+    def records(self, manifest: Manifest | None = None) -> dict[str, Record]:
+        """The records of a version, read from the closed files of base and segments."""
+        found: dict[str, Record] = {}
+        for shard in (manifest or self.manifest).shards if self.pointer else ():
+            with PublishedShard.open(self.folder, self.collection, shard) as published:
+                for key in published.contents():
+                    found |= published.records(key)
+        return found
 
     def validate(self, plan: Plan, report: ShardReport, **options: Any) -> Any:
         """ValidateShard."""
