@@ -25,6 +25,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── StagingMissing               stop: a shard that was staged is neither staged nor in place any more
     ├── ManifestConflict             stop: another manifest has this snapshot id already
     ├── RollbackRefused              choose another version: this one is unknown, EXPIRED, or has other shards
+    ├── ExportRefused                choose another directory: the target of an export holds something
     ├── ChromaUnreadable             chromadb cannot open or read a directory
     ├── NoSnapshotYet                wait: nothing was ever published for the collection
     ├── SnapshotUnavailable          try again: no snapshot can be opened, or the reader is closed
@@ -131,6 +132,10 @@ class ManifestConflict(CompactionError):
 
 class RollbackRefused(CompactionError):
     """The version cannot be rolled back to: it is unknown or EXPIRED, or its shard count is another."""
+
+
+class ExportRefused(CompactionError):
+    """Nothing is written over what is there."""
 
 
 class ChromaUnreadable(CompactionError):

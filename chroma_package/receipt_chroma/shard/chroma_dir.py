@@ -9,7 +9,7 @@ chromadb is imported inside functions, so that everything else imports fast. Wha
 - No embedding function: the default one would download a model.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from itertools import islice
@@ -242,7 +242,7 @@ def chroma_errors(path: Path | None = None) -> Iterator[None]:
         raise
 
 
-def batches(items: Sequence[T], size: int) -> Iterator[list[T]]:
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of at most `size` items, in order; nothing for no items."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
