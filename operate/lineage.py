@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from receipt_chroma.snapshot.retention import parent_chain
 from receipt_dynamo_stream.control.head import Head, Pointer
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 
@@ -53,8 +54,6 @@ class Version:
 
 def lineage(head: Head | None, rows: Sequence[VersionRow]) -> list[Version]:
     """Every row as a version: HEAD's chain first, from HEAD back to the oldest, then the others, newest first."""
-    from receipt_chroma.snapshot.retention import parent_chain  # numpy comes with it: `status` does without
-
     chain = parent_chain(head.pointer.snapshot_id, rows) if head and head.pointer else []
     place = {snapshot_id: index for index, snapshot_id in enumerate(chain)}
     newest_first = sorted(rows, key=lambda row: row.snapshot_id, reverse=True)

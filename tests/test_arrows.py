@@ -76,7 +76,7 @@ ROOMS = {
 """The rooms of each folder ("" is its top), and the rooms that each may know beside its folder's top."""
 
 TOP_FOR_ROOMS = {
-    "receipt_chroma": {"errors", "records", "results", "derived"},
+    "receipt_chroma": {"digests", "errors", "records", "results", "derived"},
     "operate": {"connection", "errors", "lineage", "models", "operator_api", "stored_api", "wording"},
     "local": {"application", "definition", "errors", "names", "settings", "stack"},
 }
