@@ -10,7 +10,7 @@ from receipt_dynamo_stream.control.head import Head, Pointer
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 
 from operate.errors import VersionNotFound, VersionRefused
-from operate.models import parse_time
+from operate.models import name_of, parse_time
 
 STATES = ("current", "committed", "expired", "candidate")
 """`current` is HEAD's, `committed` was. A `candidate` never became a version. `expired` may be either."""
@@ -99,7 +99,7 @@ def _version(row: VersionRow, place: int | None, projected: int) -> Version:
         bytes=row.bytes,
         counts=dict(row.counts),
         made_at=parse_time(row.committed_at or row.created_at),
-        execution=row.execution.rpartition(":")[2],
+        execution=name_of(row.execution),
         trigger=row.trigger,
         parent=row.parent,
         plan_key=row.plan_key,

@@ -309,7 +309,7 @@ def test_an_interrupted_command_says_so(run, stack: ToyStack, monkeypatch: pytes
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("operate.api.Api.status", interrupt)
+    monkeypatch.setattr("operate.collections.Collections.status", interrupt)
     said = run("status")
     assert (said.code, said.error_line) == (130, "compaction: interrupted")
 
