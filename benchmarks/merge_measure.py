@@ -44,7 +44,8 @@ from merge_data import (
     whole_records,
 )
 from receipt_chroma import load_manifest, merge_shard, validate_shard, write_arrow_delta_to, write_manifest
-from receipt_chroma.records import Record, add_digests, record_hash
+from receipt_chroma.digests import add_digests
+from receipt_chroma.records import Record, record_hash
 from receipt_chroma.shard.chroma_dir import ChromaDir, batches
 from receipt_chroma.storage.files import sha256_file
 from receipt_dynamo_stream.bucket import Bucket

@@ -6,6 +6,7 @@ The one module of the console that makes boto3 clients. `compaction up` writes t
 
 import http.client
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ OUTPUTS = {
 """CloudFormation output key -> field of `Connection`."""
 
 _ANSWER_SECONDS = 2.0
+_ONE_AT_A_TIME = threading.Lock()
+"""boto3 makes clients from one session, which several threads must not use at once; clients they may."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +65,17 @@ class Connection:
         from botocore.config import Config
 
         config = Config(retries={"mode": "standard", "max_attempts": 5})
-        if self.endpoint_url is None:
-            return boto3.client(service, region_name=self.region, config=config)
-        return boto3.client(
-            service,
-            region_name=self.region,
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-            config=config.merge(Config(connect_timeout=5, s3={"addressing_style": "path"})),
-        )
+        with _ONE_AT_A_TIME:
+            if self.endpoint_url is None:
+                return boto3.client(service, region_name=self.region, config=config)
+            return boto3.client(
+                service,
+                region_name=self.region,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id="local",
+                aws_secret_access_key="local",
+                config=config.merge(Config(connect_timeout=5, s3={"addressing_style": "path"})),
+            )
 
 
 def save_local(connection: Connection, stack_file: Path = STACK_FILE) -> None:

@@ -16,7 +16,9 @@ ConsoleError                one clear line for the operator; carries the command
 ├── NothingToPause          the collection has no HEAD yet                                    exit 2
 ├── RunNotFound             no run in quarantine has this id                                  exit 2
 ├── RunAmbiguous            a shortened run id fits several runs in quarantine                exit 2
+├── RerunRefused            the execution did what has a question of its own                   exit 2
 ├── NotRedrivable           Step Functions does not offer to resume this execution             exit 2
+├── NotRunning              there is nothing to stop: the execution has ended                  exit 2
 ├── Declined                the operator was asked, and said no                               exit 1
 ├── ResumeRefused           HEAD changed with every look: the collection is still paused      exit 1
 ├── VersionUnreadable       the version's files are gone, or not what its manifest says       exit 1
@@ -93,8 +95,21 @@ class RunAmbiguous(ConsoleError):
     """Give more of the run's id."""
 
 
+class RerunRefused(ConsoleError):
+    """Do what the execution of this name did by its own action, which says what will happen and asks."""
+
+    def __init__(self, name: str, mode: str) -> None:
+        super().__init__(f"{name} is of mode {mode}: `compaction {mode}` does that, and asks first")
+        self.name = name
+        self.mode = mode
+
+
 class NotRedrivable(ConsoleError):
     """Re-run it instead."""
+
+
+class NotRunning(ConsoleError):
+    """Look at what became of it."""
 
 
 class Declined(ConsoleError):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from operate.models import FAILURES, CollectionStatus, Execution, heals
-from operate.wording import duration
+from operate.wording import duration, plain
 
 LATE_SECONDS = 900.0
 """A change that waits longer than this is late: the schedule alone should have merged it three times."""
@@ -30,7 +30,7 @@ def health(status: CollectionStatus, recent: Sequence[Execution], now: datetime)
         bad.append(f"The oldest change has waited for {duration(status.behind_seconds)}.")
     if (failed := unhealed_failure(recent)) is not None:
         ago = duration((now - (failed.ended_at or failed.started_at)).total_seconds())
-        bad.append(f"The execution that ended {ago} ago {failed.result.replace('_', ' ')}, and none has made it good.")
+        bad.append(f"The execution that ended {ago} ago {plain(failed.result)}, and none has made it good.")
     if status.paused is not None:
         watch.append(f"Paused: changes collect, nothing is published. {status.paused}")
     if status.projected_version < status.version:
@@ -53,3 +53,9 @@ def unhealed_failure(recent: Sequence[Execution]) -> Execution | None:
         if one.result in FAILURES and not any(heals(later, one) for later in recent[:place]):
             return one
     return None
+
+
+def lease_is_left(status: CollectionStatus, recent: Sequence[Execution]) -> bool:
+    """Whether the holder of the lease has ended: that is how a failed or stopped execution leaves it, and the next one
+    takes it over."""
+    return any(one.arn == status.holder and one.status != "running" for one in recent)

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from receipt_chroma.snapshot.retention import parent_chain
 from receipt_dynamo_stream.control.head import Head, Pointer
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 
 from operate.errors import VersionNotFound, VersionRefused
-from operate.models import parse_time
+from operate.models import name_of, parse_time
 
 STATES = ("current", "committed", "expired", "candidate")
 """`current` is HEAD's, `committed` was. A `candidate` never became a version. `expired` may be either."""
@@ -53,8 +54,6 @@ class Version:
 
 def lineage(head: Head | None, rows: Sequence[VersionRow]) -> list[Version]:
     """Every row as a version: HEAD's chain first, from HEAD back to the oldest, then the others, newest first."""
-    from receipt_chroma.snapshot.retention import parent_chain  # numpy comes with it: `status` does without
-
     chain = parent_chain(head.pointer.snapshot_id, rows) if head and head.pointer else []
     place = {snapshot_id: index for index, snapshot_id in enumerate(chain)}
     newest_first = sorted(rows, key=lambda row: row.snapshot_id, reverse=True)
@@ -100,7 +99,7 @@ def _version(row: VersionRow, place: int | None, projected: int) -> Version:
         bytes=row.bytes,
         counts=dict(row.counts),
         made_at=parse_time(row.committed_at or row.created_at),
-        execution=row.execution.rpartition(":")[2],
+        execution=name_of(row.execution),
         trigger=row.trigger,
         parent=row.parent,
         plan_key=row.plan_key,

@@ -36,6 +36,21 @@ MERGED = ("published", "unchanged", "nothing_pending")
 """Outcomes of a compaction after which nothing that was pending before is."""
 
 
+TRIGGERS = ("stream", "schedule", "operator")
+"""What starts an execution."""
+MODES = ("compact", "plan", "verify", "rollback", "expire")
+"""What an execution is started for."""
+MODES_WITH_ROUNDS = (None, "compact", "plan", "expire")
+"""Modes that plan and merge; an execution that was started without a mode compacts."""
+ASKED_BY_THEMSELVES = ("rollback", "expire")
+"""Modes that are hard to take back: each has a question of its own, which says more than that of a re-run."""
+
+
+def name_of(arn: str) -> str:
+    """The name of an execution."""
+    return arn.rpartition(":")[2]
+
+
 def execution_name(collection: str, trigger: str, unique: str) -> str:
     """A name that listings can be filtered by without describing each execution; `unique` is 32 hex digits."""
     return f"{collection}-{trigger}-{unique}"
@@ -69,6 +84,11 @@ class Execution:
         if self.status == "succeeded":
             return self.outcome or self.status
         return FENCED if self.status == "failed" and self.error == "Fenced" else self.status
+
+    @property
+    def may_be_rerun(self) -> bool:
+        """Whether a re-run may repeat it: always safe, but for what is asked first by itself."""
+        return self.mode not in ASKED_BY_THEMSELVES
 
     def seconds(self, now: datetime) -> float:
         """How long it took, or has been running until now."""

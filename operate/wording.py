@@ -2,23 +2,45 @@
 
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from operate.models import EXECUTION_NAME
+from operate.models import EXECUTION_NAME, Execution
 
 _RECORD_ID = re.compile(r"IMAGE#(?P<image>[^#\s]+)#RECEIPT#(?P<receipt>\d+)#LINE#(?P<line>\d+)(?:#WORD#(?P<word>\d+))?")
 _REPORTED = re.compile(r'\{\s*"errorMessage":\s*"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)')
 _UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0))
 _SIZES = ("B", "KB", "MB", "GB", "TB")
+_COUNTS = (("added", "+"), ("replaced", "="), ("updated", "~"), ("removed", "-"))
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`."""
+    """Roughly, in one unit, for ages and waits: `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`."""
     for unit, size in _UNITS:
         if seconds >= size:
             return f"{int(seconds / size)} {unit}"
     return f"{seconds:.1f} s" if 0 < seconds < 9.95 else f"{max(seconds, 0):.0f} s"
+
+
+def exact_duration(seconds: float) -> str:
+    """In two units, for spans that are compared with each other: `35 ms`, `2.4 s`, `3 min 20 s`, `1 h 5 min`."""
+    if seconds < 0.0005:
+        return "0 s"
+    if round(seconds, 3) < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = timedelta(seconds=round(seconds))
+    minutes, rest = divmod(int(whole.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    larger, smaller = (f"{hours} h", f"{minutes} min") if hours else (f"{minutes} min", f"{rest} s")
+    return larger if smaller.startswith("0 ") else f"{larger} {smaller}"
+
+
+def clock(moment: datetime) -> str:
+    """The moment in UTC, to the second."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def age(moment: datetime | None, now: datetime) -> str:
@@ -31,6 +53,21 @@ def age(moment: datetime | None, now: datetime) -> str:
 
 def number(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
+
+
+def count_of(count: int, noun: str, plural: str | None = None) -> str:
+    """`1 receipt`, `2,000 receipts`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def changed(counts: Mapping[str, int]) -> str:
+    """What a merge did to records: `+120 =3 ~7 -2` added, replaced, updated, removed; `-` when nothing is known."""
+    return " ".join(f"{sign}{counts[name]:,}" for name, sign in _COUNTS if counts.get(name)) or "-"
+
+
+def plain(word: str) -> str:
+    """`timed_out` reads `timed out`."""
+    return word.replace("_", " ")
 
 
 def size(count: int) -> str:
@@ -69,3 +106,9 @@ def cause_text(cause: str | None) -> str:
         with suppress(ValueError):
             text = json.loads(f'"{reported[1]}"')
     return " ".join(text.split())
+
+
+def failure_line(execution: Execution) -> str:
+    """One line of an execution that did not succeed: its error and cause, newlines folded."""
+    why = ": ".join(part for part in (execution.error, cause_text(execution.cause)) if part)
+    return f"{short_name(execution.name)} {plain(execution.result)}{': ' + why if why else ''}"

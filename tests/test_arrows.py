@@ -52,7 +52,7 @@ ROOMS = {
         "storage": set(),
     },
     "operate": {
-        "": {"execution"},
+        "": set(),
         "contents": set(),
         "execution": set(),
     },
@@ -76,8 +76,8 @@ ROOMS = {
 """The rooms of each folder ("" is its top), and the rooms that each may know beside its folder's top."""
 
 TOP_FOR_ROOMS = {
-    "receipt_chroma": {"errors", "records", "results", "derived"},
-    "operate": {"connection", "errors", "lineage", "models", "operator_api", "stored_api", "wording"},
+    "receipt_chroma": {"digests", "errors", "records", "results", "derived"},
+    "operate": {"errors", "lineage", "models", "stack", "stored", "wording"},
     "local": {"application", "definition", "errors", "names", "settings", "stack"},
 }
 """Of a folder's top, what its rooms may know: pure rules and names, and no verb that is made of the rooms."""
@@ -179,9 +179,18 @@ def test_only_the_pages_know_that_there_are_pages() -> None:
 
 
 def test_what_an_operator_asks_is_said_without_a_terminal() -> None:
+    """Nor does it take what is inside a snapshot, or a client, to ask how a collection is."""
     code = (
-        "import sys, operate.wording, operate.health, operate.execution.timeline\n"
-        "assert not {'rich', 'flask', 'chromadb'} & set(sys.modules)"
+        "import sys, operate.stack, operate.asked_first, operate.health, operate.execution.timeline\n"
+        "assert not {'rich', 'flask', 'chromadb', 'numpy', 'pyarrow', 'sqlite3', 'boto3'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_pages_are_made_without_a_terminal() -> None:
+    code = (
+        "import sys, console.web.server\n"
+        "assert 'rich' not in sys.modules and not any(name.startswith('console.cli') for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
@@ -211,6 +220,7 @@ def test_only_handlers_know_powertools() -> None:
         "from receipt_chroma.compaction import update_receipt_metadata",
         "from receipt_chroma.reader import SnapshotReader",
         "from receipt_dynamo_stream.history import list_executions",
+        "from operate.stack import Stack",
         "from console.contents import Contents",
         "from console.merged import what_came, what_merged",
         "from local.worker_logs import find_invocation",

@@ -20,6 +20,7 @@ from typing import Final
 
 from receipt_dynamo_stream.facts import LabelFact, ReceiptFacts, SectionFact
 from receipt_dynamo_stream.keys import RecordId
+from receipt_dynamo_stream.times import instant
 
 from receipt_chroma.errors import DeltaMetadataInvalid
 from receipt_chroma.records import Metadata
@@ -45,17 +46,6 @@ DERIVED_KEYS: Final[Mapping[str, frozenset[str]]] = {
 """Per collection, the keys that only the facts decide; what a delta says under them is ignored."""
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
-
-
-def instant(text: str | None) -> datetime | None:
-    """The moment of an ISO-8601 time; a naive one is taken as UTC. None when absent or unreadable."""
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 class DerivedMetadata:

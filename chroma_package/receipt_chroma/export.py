@@ -11,8 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from receipt_chroma.digests import add_digests
 from receipt_chroma.errors import ExportRefused, SnapshotDamaged
-from receipt_chroma.records import Record, add_digests, record_hash
+from receipt_chroma.records import Record, record_hash
 from receipt_chroma.shard.chroma_dir import ChromaDir, batches
 from receipt_chroma.shard.closed_shard import ClosedShard
 from receipt_chroma.shard.sqlite_files import compact_sqlite

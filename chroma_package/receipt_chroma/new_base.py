@@ -8,9 +8,10 @@ from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.report import ReceiptContent, StagedShard
 
 from receipt_chroma.difference import Difference, difference
+from receipt_chroma.digests import add_digests
 from receipt_chroma.errors import FoldChangedContent
 from receipt_chroma.private_shard import PrivateShard
-from receipt_chroma.records import Record, add_digests
+from receipt_chroma.records import Record
 from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.snapshot.base_copy import copy_base
 from receipt_chroma.snapshot.manifest import ManifestShard

@@ -11,8 +11,8 @@ from receipt_dynamo_stream.control.head import Pointer, parse_snapshot_id
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import ShardReport, StagedSegment, StagedShard
 
+from receipt_chroma.digests import add_digests
 from receipt_chroma.errors import ManifestConflict, ShardInvalid, StagingMissing
-from receipt_chroma.records import add_digests
 from receipt_chroma.shard.chroma_dir import SPACE, chromadb_version
 from receipt_chroma.snapshot.manifest import Manifest, ManifestSegment, ManifestShard, load_manifest
 from receipt_chroma.storage.files import file_names, file_size, storage_errors, sync_folder, write_atomically

@@ -16,16 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from receipt_dynamo_stream.round.report import ReceiptContent
 
+from receipt_chroma.digests import EMPTY_DIGEST, add_digests
 from receipt_chroma.errors import DeltaMetadataInvalid
 
 Scalar = str | int | float | bool
 MetadataValue = Scalar | list[str] | list[int] | list[float] | list[bool]
 Metadata = dict[str, MetadataValue]
 Vector = NDArray[np.float32]
-
-DIGEST_MODULUS = 1 << 256
-EMPTY_DIGEST = f"{0:064x}"
-"""Content digest of no records."""
 
 _RESERVED_PREFIXES = ("#", "$", "chroma:")
 _SMALLEST_KEPT = 1e-300
@@ -128,12 +125,6 @@ def record_hash(record: Record) -> int:
     if record.document is not None:  # no document and an empty document are different things
         digest.update(b"d" + record.document.encode())
     return int.from_bytes(digest.digest(), "big")
-
-
-def add_digests(*digests: str | int) -> str:
-    """Sum of content digests modulo 2^256, as 64 hex digits; negative integers take records away."""
-    total = sum(int(digest, 16) if isinstance(digest, str) else digest for digest in digests)
-    return f"{total % DIGEST_MODULUS:064x}"
 
 
 def content_of(key: str, records: Iterable[Record]) -> ReceiptContent:

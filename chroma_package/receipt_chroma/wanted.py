@@ -13,8 +13,9 @@ from typing import Final
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.keys import parse_record_id
+from receipt_dynamo_stream.times import instant
 
-from receipt_chroma.derived import DerivedMetadata, instant
+from receipt_chroma.derived import DerivedMetadata
 from receipt_chroma.errors import RunTimeInvalid
 from receipt_chroma.records import Record
 

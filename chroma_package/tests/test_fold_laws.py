@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from receipt_chroma.digests import add_digests
 from receipt_chroma.fold import fits, folded
 from receipt_chroma.publish import laid_over
-from receipt_chroma.records import add_digests
 from receipt_chroma.segment.places import ShardContent, newest_places
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
 from receipt_dynamo_stream.control.head import Pointer

@@ -1,11 +1,23 @@
 import subprocess
 import sys
 
+import pytest
 import receipt_chroma
 
 
 def test_importing_the_package_loads_neither_chromadb_nor_pyarrow_nor_boto3() -> None:
     program = "import sys, receipt_chroma; print(sorted({'chromadb', 'pyarrow', 'boto3'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["storage.tree", "snapshot.manifest", "snapshot.retention", "digests", "errors"],
+)
+def test_who_asks_for_a_manifest_or_a_path_pays_for_that_alone(module: str) -> None:
+    heavy = "{'chromadb', 'pyarrow', 'numpy', 'sqlite3', 'boto3', 'botocore'}"
+    program = f"import sys, receipt_chroma.{module}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

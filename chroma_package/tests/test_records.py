@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from receipt_chroma.digests import EMPTY_DIGEST, add_digests
 from receipt_chroma.errors import DeltaMetadataInvalid
-from receipt_chroma.records import EMPTY_DIGEST, Record, add_digests, metadata_bytes, normal_metadata, record_hash
+from receipt_chroma.records import Record, metadata_bytes, normal_metadata, record_hash
 from receipt_chroma.shard.chroma_dir import ChromaDir
 
 from .samples import vector, word

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from receipt_chroma.difference import Difference, difference, metadata_change
-from receipt_chroma.records import EMPTY_DIGEST, Record, add_digests, record_hash
+from receipt_chroma.digests import EMPTY_DIGEST, add_digests
+from receipt_chroma.records import Record, record_hash
 from receipt_chroma.shard.closed_shard import receipt_key_of
 from receipt_chroma.wanted import VANISHED, Gone, RunDelta, wanted_records
 from receipt_dynamo_stream.facts import ReceiptFacts

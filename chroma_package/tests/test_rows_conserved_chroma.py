@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from receipt_chroma.digests import EMPTY_DIGEST
 from receipt_chroma.folding import ALWAYS, FoldBound
-from receipt_chroma.records import EMPTY_DIGEST
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.round.fold_report import FoldReport
 

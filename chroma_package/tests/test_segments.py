@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from receipt_chroma.digests import EMPTY_DIGEST
 from receipt_chroma.errors import FoldChangedContent, SegmentInvalid, ShardInvalid, SnapshotDamaged, StagingMissing
 from receipt_chroma.folding import FoldBound, shards_to_fold
-from receipt_chroma.records import EMPTY_DIGEST, Record, content_of
+from receipt_chroma.records import Record, content_of
 from receipt_chroma.rollback import write_rollback
 from receipt_chroma.segment.content import Segment
 from receipt_chroma.segment.file import encode_segment, read_segment

@@ -14,8 +14,9 @@ import chromadb
 import numpy as np
 import pytest
 from chromadb.config import Settings
+from receipt_chroma.digests import add_digests
 from receipt_chroma.errors import ShardInvalid
-from receipt_chroma.records import Record, add_digests, content_of, metadata_bytes, record_hash
+from receipt_chroma.records import Record, content_of, metadata_bytes, record_hash
 from receipt_chroma.shard import checks as shard_checks
 from receipt_chroma.shard.checks import Expected, check_directory
 from receipt_chroma.shard.chroma_dir import ChromaDir

@@ -3,6 +3,10 @@
 import sys
 from argparse import Namespace
 
+from rich.text import Text
+
+from console.cli.progress import stdout_console
+from operate.asked_first import AskedFirst
 from operate.errors import Declined, UsageError
 
 
@@ -16,11 +20,17 @@ def require_answer(arguments: Namespace) -> None:
         raise UsageError(f"there is no terminal to ask on: `{arguments.called}` needs --yes")
 
 
-def confirm(arguments: Namespace, question: str) -> None:
-    """Ask on the terminal, unless --yes was given. Raises Declined for every answer but `y` and `yes`."""
+def confirm(arguments: Namespace, asked: AskedFirst) -> None:
+    """Say what will happen, unless for a script, and ask on the terminal, unless --yes was given.
+
+    Raises Declined for every answer but `y` and `yes`.
+    """
     require_answer(arguments)
+    if not arguments.json:
+        for sentence in asked.says:
+            stdout_console().print(Text(sentence))
     if arguments.yes:
         return
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{asked.title}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Declined("nothing was done")

@@ -12,9 +12,9 @@ from rich.text import Text
 from console.cli.commands import print_json
 from console.cli.progress import Progress, stderr_console, stdout_console
 from console.cli.signals import stop_signal
-from operate.api import utc_now
 from operate.connection import STACK_FILE, Connection, load_local, save_local
 from operate.errors import FolderInUse, StackNotRunning, UsageError
+from operate.services import utc_now
 
 if TYPE_CHECKING:
     from local.stack import LocalStack

@@ -8,19 +8,27 @@ from receipt_dynamo_stream.names import COLLECTIONS
 from rich.text import Text
 
 from console.cli import render_operator
-from console.cli.commands import connect, follow, print_json, report, waiting
+from console.cli.commands import follow, print_json, report, stack_of, waiting
 from console.cli.confirm import confirm, require_answer
 from console.cli.progress import stdout_console
-from operate.operator_api import OperatorApi, Waiting
+from operate import asked_first
+from operate.quarantine import Waiting
+from operate.wording import count_of
 
 
 def pause(arguments: Namespace) -> int:
     """Raises NothingToPause."""
-    api = OperatorApi(connect(arguments))
+    stack = stack_of(arguments)
     collection = arguments.collection
-    standing = api.pause(collection, arguments.why)
+    standing = stack.collections.pause(collection, arguments.why)
     if arguments.json:
-        print_json({"collection": collection, "paused": api.paused(collection), "was_paused": standing is not None})
+        print_json(
+            {
+                "collection": collection,
+                "paused": stack.collections.paused(collection),
+                "was_paused": standing is not None,
+            }
+        )
         return 0
     stdout = stdout_console()
     if standing is not None:
@@ -32,11 +40,11 @@ def pause(arguments: Namespace) -> int:
 
 
 def resume(arguments: Namespace) -> int:
-    """Raises ResumeRefused, and ExecutionFailed when the execution that was waited for failed."""
-    api = OperatorApi(connect(arguments))
+    """Raises ResumeRefused, VersionUnreadable, and ExecutionFailed when the execution that was waited for failed."""
+    stack = stack_of(arguments)
     collection = arguments.collection
     with waiting("marking every receipt pending"):
-        resumed = api.resume(collection)
+        resumed = stack.collections.resume(collection)
     more = {"collection": collection, "was_paused": resumed.was_paused, "receipts": resumed.receipts}
     if resumed.arn is None:
         if arguments.json:
@@ -47,21 +55,21 @@ def resume(arguments: Namespace) -> int:
     if not arguments.json:
         stdout = stdout_console()
         stdout.print(Text(f"{collection} is no longer paused; it was: {resumed.was_paused}"))
-        stdout.print(f"{resumed.receipts:,} receipts were marked pending.")
-    return report(api, follow(api, resumed.arn, wait=arguments.wait), as_json=arguments.json, more=more)
+        stdout.print(f"{count_of(resumed.receipts, 'receipt')} marked pending.")
+    return report(stack, follow(stack, resumed.arn, wait=arguments.wait), as_json=arguments.json, more=more)
 
 
 def quarantine_list(arguments: Namespace) -> int:
-    api = OperatorApi(connect(arguments))
+    stack = stack_of(arguments)
     with waiting("asking for quarantined runs"):
-        found = api.quarantined(_collections(arguments))
+        found = stack.quarantine.runs(_collections(arguments))
     if arguments.json:
         print_json({"runs": [_run_json(one) for one in found]})
         return 0
     stdout = stdout_console()
     for collection in _collections(arguments):
         if runs := [run for name, run in found if name == collection]:
-            stdout.print(render_operator.quarantine_table(collection, runs, api.now(), width=stdout.width))
+            stdout.print(render_operator.quarantine_table(collection, runs, stack.now(), width=stdout.width))
     stdout.print(
         "`compaction quarantine retry RUN` gives a run another chance, `drop RUN` gives it up."
         if found
@@ -72,9 +80,9 @@ def quarantine_list(arguments: Namespace) -> int:
 
 def quarantine_retry(arguments: Namespace) -> int:
     """Raises RunNotFound or RunAmbiguous."""
-    api = OperatorApi(connect(arguments))
-    found = api.find_quarantined(arguments.run, _collections(arguments))
-    executions = {one[0]: api.describe(api.retry(one)) for one in found}
+    stack = stack_of(arguments)
+    found = stack.quarantine.find(arguments.run, _collections(arguments))
+    executions = {one[0]: stack.executions.describe(stack.quarantine.retry(one)) for one in found}
     if arguments.json:
         print_json(
             {
@@ -93,14 +101,11 @@ def quarantine_retry(arguments: Namespace) -> int:
 def quarantine_drop(arguments: Namespace) -> int:
     """Raises RunNotFound, RunAmbiguous or Declined."""
     require_answer(arguments)
-    api = OperatorApi(connect(arguments))
-    found = api.find_quarantined(arguments.run, _collections(arguments))
+    stack = stack_of(arguments)
+    found = stack.quarantine.find(arguments.run, _collections(arguments))
     run_id = found[0][1].run_id
-    if not arguments.json:
-        for collection, run in found:
-            stdout_console().print(Text(f"{collection}: run {run_id} of {run.receipt.key}: {run.error}: {run.message}"))
-    confirm(arguments, "Give it up for good?")
-    states = {one[0]: api.drop(one, arguments.why) for one in found}
+    confirm(arguments, asked_first.drop(found))
+    states = {one[0]: stack.quarantine.drop(one, arguments.why) for one in found}
     if arguments.json:
         print_json({"runs": [_run_json(one) for one in found], "states": states})
         return 0

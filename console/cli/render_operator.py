@@ -1,6 +1,6 @@
 """Versions, rollbacks, expiry and quarantine as tables, readable at 80 columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
@@ -8,19 +8,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from console.cli.tables import WIDE, failure_line, new_table, plain_table
+from console.cli.tables import WIDE, new_table, plain_table
 from operate.lineage import Version
 from operate.models import Execution, parse_time
-from operate.operator_api import Expiry
-from operate.wording import age, cause_text, number, short_name, short_receipt, size
+from operate.versions import Expiry
+from operate.wording import age, cause_text, changed, failure_line, number, short_name, short_receipt, size
 
-_COUNTS = (("added", "+"), ("replaced", "="), ("updated", "~"), ("removed", "-"))
 _SHORT_ID = 8
-
-
-def changed(counts: Mapping[str, int]) -> str:
-    """What a merge did to records: `+120 =3 ~7 -2` added, replaced, updated, removed; `-` when nothing is known."""
-    return " ".join(f"{sign}{counts[name]:,}" for name, sign in _COUNTS if counts.get(name)) or "-"
 
 
 def versions_table(
@@ -61,14 +55,12 @@ def _state(version: Version, *, wide: bool) -> Text:
 
 
 def rollback_table(collection: str, current: Version, target: Version, now: datetime) -> Table:
-    """What a rollback will do."""
+    """From where to where a rollback leads; what it will do is said by what is asked first."""
     difference = target.records - current.records
     facts: list[tuple[str, object]] = [
         ("From", f"version {current.version}, {current.records:,} records, {age(current.made_at, now)}"),
         ("To what was", f"version {target.version}, {target.records:,} records, {age(target.made_at, now)}"),
         ("Records", f"{difference:+,}"),
-        ("Published as", f"version {current.version + 1}"),
-        ("Afterwards", "paused, until it is resumed"),
     ]
     return plain_table(f"A rollback of {collection}", ("", ""), facts)
 

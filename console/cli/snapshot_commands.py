@@ -6,20 +6,23 @@ from receipt_dynamo_stream.names import COLLECTIONS
 from rich.text import Text
 
 from console.cli import render_comparison, render_operator
-from console.cli.commands import connect, follow, print_json, report, waiting
+from console.cli.commands import follow, print_json, report, stack_of, waiting
 from console.cli.confirm import confirm, require_answer
 from console.cli.progress import stdout_console
-from operate.errors import ExecutionFailed, VersionRefused
+from operate import asked_first
+from operate.errors import ExecutionFailed
 from operate.models import Execution
-from operate.operator_api import Expiry, OperatorApi
+from operate.stack import Stack
+from operate.versions import Expiry
+from operate.wording import count_of
 
 
 def versions(arguments: Namespace) -> int:
     """The newest are shown; what was never published is counted, not shown, unless asked for."""
-    api = OperatorApi(connect(arguments))
+    stack = stack_of(arguments)
     collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
     with waiting("asking for versions"):
-        found = {collection: api.versions(collection) for collection in collections}
+        found = {collection: stack.versions.of(collection) for collection in collections}
     wanted = {name: [one for one in rows if arguments.all or one.published] for name, rows in found.items()}
     shown = {name: rows[: arguments.limit] for name, rows in wanted.items()}
     if arguments.json:
@@ -40,7 +43,7 @@ def versions(arguments: Namespace) -> int:
         if not shown[name]:
             stdout.print(f"No version of {name} yet.")
             continue
-        table = render_operator.versions_table(name, shown[name], api.now(), width=stdout.width, ids=arguments.all)
+        table = render_operator.versions_table(name, shown[name], stack.now(), width=stdout.width, ids=arguments.all)
         stdout.print(table)
         if older := len(wanted[name]) - len(shown[name]):
             stdout.print(f"Not shown: {older} older (--limit).")
@@ -50,14 +53,14 @@ def versions(arguments: Namespace) -> int:
 
 
 def pin(arguments: Namespace) -> int:
-    api = OperatorApi(connect(arguments))
-    version = api.pin(arguments.collection, arguments.version, arguments.why)
+    stack = stack_of(arguments)
+    version = stack.versions.pin(arguments.collection, arguments.version, arguments.why)
     return _pinned(arguments, version.version, version.snapshot_id, pinned=True)
 
 
 def unpin(arguments: Namespace) -> int:
-    api = OperatorApi(connect(arguments))
-    version = api.unpin(arguments.collection, arguments.version)
+    stack = stack_of(arguments)
+    version = stack.versions.unpin(arguments.collection, arguments.version)
     return _pinned(arguments, version.version, version.snapshot_id, pinned=False)
 
 
@@ -76,7 +79,7 @@ def compare(arguments: Namespace) -> int:
     """Raises DimensionsDiffer and VersionUnreadable."""
     from operate.contents.contents import Contents
 
-    with waiting("comparing versions"), Contents(OperatorApi(connect(arguments))) as contents:
+    with waiting("comparing versions"), Contents(stack_of(arguments)) as contents:
         found = contents.compare(arguments.collection, arguments.older, arguments.newer, limit=arguments.limit)
     if arguments.json:
         print_json(found.to_json())
@@ -91,17 +94,17 @@ def compare(arguments: Namespace) -> int:
 
 
 def verify(arguments: Namespace) -> int:
-    api = OperatorApi(connect(arguments))
-    version = api.version(arguments.collection, arguments.version)
-    execution = follow(api, api.start(arguments.collection, "verify", snapshot_id=version.snapshot_id), wait=True)
-    result = api.output(execution.arn).get("result", {})
+    stack = stack_of(arguments)
+    version = stack.versions.find(arguments.collection, arguments.version)
+    execution = follow(stack, stack.versions.verify(arguments.collection, version.snapshot_id), wait=True)
+    result = stack.executions.output(execution.arn).get("result", {})
     more = {name: result.get(name) for name in ("snapshot_id", "records", "shards", "checks")}
     if arguments.json or execution.status != "succeeded":
-        return report(api, execution, as_json=arguments.json, more=more)
+        return report(stack, execution, as_json=arguments.json, more=more)
     stdout = stdout_console()
     stdout.print(
-        f"Version {version.version} of {arguments.collection} is whole: {result['records']:,} records in"
-        f" {result['shards']} {'shard' if result['shards'] == 1 else 'shards'}."
+        f"Version {version.version} of {arguments.collection} is whole: {count_of(result['records'], 'record')} in"
+        f" {count_of(result['shards'], 'shard')}."
     )
     stdout.print(Text(f"Checked: {', '.join(result['checks'])}."))
     return 0
@@ -110,17 +113,15 @@ def verify(arguments: Namespace) -> int:
 def rollback(arguments: Namespace) -> int:
     """Raises VersionRefused for the version that is current, Declined, ExecutionFailed and what finds a version."""
     require_answer(arguments)
-    api = OperatorApi(connect(arguments))
+    stack = stack_of(arguments)
     collection = arguments.collection
-    current, target = api.version(collection, None), api.version(collection, arguments.version)
-    if target.state == "current":
-        raise VersionRefused(f"version {target.version} of {collection} is the current one: name an older version")
+    current, target = stack.versions.to_roll_back(collection, arguments.version)
     if not arguments.json:
-        stdout_console().print(render_operator.rollback_table(collection, current, target, api.now()))
-    confirm(arguments, f"Roll {collection} back to version {target.version}?")
-    execution = follow(api, api.start(collection, "rollback", snapshot_id=target.snapshot_id), wait=True)
+        stdout_console().print(render_operator.rollback_table(collection, current, target, stack.now()))
+    confirm(arguments, asked_first.rollback(collection, current, target))
+    execution = follow(stack, stack.versions.rollback(collection, target.snapshot_id), wait=True)
     code = report(
-        api,
+        stack,
         execution,
         as_json=arguments.json,
         more={"from": current.to_json(), "to": target.to_json()},
@@ -134,16 +135,16 @@ def rollback(arguments: Namespace) -> int:
 
 def expire(arguments: Namespace) -> int:
     """A dry run, unless --apply. On a terminal --apply shows a dry run first, and asks."""
-    api = OperatorApi(connect(arguments))
+    stack = stack_of(arguments)
     if arguments.apply:
         require_answer(arguments)
         if not arguments.yes:
-            execution, expiry = _expire(api, arguments.collection, apply=False)
+            execution, expiry = _expire(stack, arguments.collection, apply=False)
             _say_expiry(arguments, execution, expiry)
-            confirm(arguments, f"Delete that from {arguments.collection}?")
-    execution, expiry = _expire(api, arguments.collection, apply=arguments.apply)
+            confirm(arguments, asked_first.expire(arguments.collection, apply=True))
+    execution, expiry = _expire(stack, arguments.collection, apply=arguments.apply)
     if arguments.json:
-        report(api, execution, as_json=True, more={"expired": expiry.to_json() if expiry else None})
+        report(stack, execution, as_json=True, more={"expired": expiry.to_json() if expiry else None})
     else:
         _say_expiry(arguments, execution, expiry)
         if not arguments.apply:
@@ -153,9 +154,9 @@ def expire(arguments: Namespace) -> int:
     return 0
 
 
-def _expire(api: OperatorApi, collection: str, *, apply: bool) -> tuple[Execution, Expiry | None]:
-    execution = follow(api, api.start(collection, "expire", apply=apply), wait=True)
-    return execution, api.expiry(execution.arn)
+def _expire(stack: Stack, collection: str, *, apply: bool) -> tuple[Execution, Expiry | None]:
+    execution = follow(stack, stack.versions.expire(collection, apply=apply), wait=True)
+    return execution, stack.versions.expiry(execution.arn)
 
 
 def _say_expiry(arguments: Namespace, execution: Execution, expiry: Expiry | None) -> None:

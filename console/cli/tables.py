@@ -13,12 +13,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from operate.models import FENCED, CollectionStatus, Execution, PlanPreview
-from operate.wording import age, cause_text, duration, number, short_name, short_record
+from operate.models import FENCED, CollectionStatus, Execution, PlanPreview, name_of
+from operate.wording import age, cause_text, duration, number, plain, short_name, short_record
 
 if TYPE_CHECKING:
     from operate.contents.query import Answer
-    from operate.execution_list import Listed
+    from operate.history import Listed
 
 WIDE = 100
 """From this many columns on, tables show what can be left out."""
@@ -41,7 +41,7 @@ _WORD_WIDTH = 24  # a longer word, an id or a path, may be broken
 
 def word(text: str) -> Text:
     """A status word: `timed_out` reads `timed out`."""
-    return Text(text.replace("_", " "), style=STYLES.get(text, ""))
+    return Text(plain(text), style=STYLES.get(text, ""))
 
 
 def plain_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -139,12 +139,6 @@ def execution_line(execution: Execution, now: datetime) -> Text:
     return line.append(f" after {duration(execution.seconds(now))}")
 
 
-def failure_line(execution: Execution) -> str:
-    """One line of an execution that did not succeed: its error and cause, newlines folded."""
-    why = ": ".join(part for part in (execution.error, cause_text(execution.cause)) if part)
-    return f"{short_name(execution.name)} {execution.result.replace('_', ' ')}{': ' + why if why else ''}"
-
-
 def preview_table(preview: PlanPreview) -> Table:
     """What a compaction would do now, without doing it."""
     facts: list[tuple[str, object]] = [
@@ -196,7 +190,7 @@ def _lease(status: CollectionStatus, now: datetime) -> str:
     if status.holder is None:
         return "free"
     since = status.holder_since or now
-    return f"{short_name(status.holder.rpartition(':')[2])} (for {duration(round((now - since).total_seconds()))})"
+    return f"{short_name(name_of(status.holder))} (for {duration(round((now - since).total_seconds()))})"
 
 
 def _last(execution: Execution | None, now: datetime) -> Text:

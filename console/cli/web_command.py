@@ -20,7 +20,7 @@ def console(arguments: Namespace) -> int:
     with stop_signal() as stopped:
         server = serve(
             connection,
-            stack=arguments.stack or LOCAL,
+            called=arguments.stack or LOCAL,
             host=arguments.host,
             port=arguments.port,
             names=arguments.allow_host,
@@ -42,7 +42,7 @@ def console(arguments: Namespace) -> int:
 def serve(
     connection: Connection,
     *,
-    stack: str = LOCAL,
+    called: str = LOCAL,
     host: str = "127.0.0.1",
     port: int | None = None,
     names: tuple[str, ...] | list[str] = (),
@@ -50,7 +50,13 @@ def serve(
 ) -> ConsoleServer:
     """A console that answers already. Without a port it takes the usual one, or any when that is taken."""
     server = ConsoleServer(
-        connection, stack=stack, host=host, port=port, names=tuple(names), read_only=read_only, logs=logs_of(connection)
+        connection,
+        called=called,
+        host=host,
+        port=port,
+        names=tuple(names),
+        read_only=read_only,
+        logs=logs_of(connection),
     )
     server.start()
     return server

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, Response, g, make_response, render_template, request
-from receipt_dynamo_stream.errors import CompactionError
+from receipt_dynamo_stream.errors import CompactionError, TransientServiceError
 from receipt_dynamo_stream.names import COLLECTIONS
 from werkzeug.exceptions import HTTPException
 
@@ -38,8 +38,8 @@ def create_app(site: Site, guard: Guard) -> Flask:
     app.context_processor(lambda: {"site": site, "now": g.get("now"), "COLLECTIONS": COLLECTIONS})
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(CompactionError, _explained)
-    app.register_error_handler(ClientError, _service_failed)
-    app.register_error_handler(BotoCoreError, _service_failed)
+    for failed in (ClientError, BotoCoreError, TransientServiceError):
+        app.register_error_handler(failed, _service_failed)
     return app
 
 

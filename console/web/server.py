@@ -17,7 +17,7 @@ from console.web.site import Site
 from operate.connection import Connection
 from operate.contents.contents import Contents
 from operate.errors import UsageError
-from operate.executions_api import ExecutionsApi
+from operate.stack import Stack
 
 LOOPBACK = "127.0.0.1"
 PORT = 8765
@@ -28,15 +28,16 @@ _JOIN_SECONDS = 5.0
 class ConsoleServer:
     """Serves the pages of one stack. The port is taken when it is made; `start` answers from then on.
 
-    `names` are further values of the Host header to answer to: of a proxy, or of this machine when `host` stands for
-    all its addresses. With them, or on another address than loopback, every visitor needs the token that is in `url`.
+    `called` is what the pages call the stack. `names` are further values of the Host header to answer to: of a proxy,
+    or of this machine when `host` stands for all its addresses. With them, or on another address than loopback,
+    every visitor needs the token that is in `url`.
     """
 
     def __init__(
         self,
         connection: Connection,
         *,
-        stack: str,
+        called: str,
         host: str = LOOPBACK,
         port: int | None = None,
         names: Sequence[str] = (),
@@ -67,9 +68,9 @@ class ConsoleServer:
         # A name of our own choosing is a proxy's, so loopback is not the only place that visitors come from.
         self._token = None if address.is_loopback and not names else secrets.token_urlsafe(24)
         self._shown = f"{names[0] if address.is_unspecified else shown}:{bound}"
-        api = ExecutionsApi(connection)
-        self._contents = Contents(api, embed=embedder_of(connection))
-        site = Site(api, self._contents, stack, read_only=read_only, logs=logs)
+        stack = Stack(connection)
+        self._contents = Contents(stack, embed=embedder_of(connection))
+        site = Site(stack, self._contents, called, read_only=read_only, logs=logs)
         app = create_app(site, Guard(hosts=own | others, token=self._token))
         self._server: Any = create_server(app, sockets=[listener], **_WAITRESS)
         self._thread = threading.Thread(target=self._server.run, name="console", daemon=True)

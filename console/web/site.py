@@ -9,27 +9,21 @@ from flask import abort, current_app, g
 
 from console.web.watch import Watch
 from operate.contents.contents import Contents
-from operate.execution_list import Listing
-from operate.executions_api import ExecutionsApi
+from operate.stack import Stack
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Site:
-    """`logs` is where the workers of a local stack write; `stack` is what the stack is called."""
+    """`called` is what the stack is called; `logs` is where the workers of a local stack write."""
 
-    api: ExecutionsApi
+    stack: Stack
     contents: Contents
-    stack: str
+    called: str
     read_only: bool = False
     logs: Path | None = None
     watch: Watch = field(default_factory=Watch)
-
-    @property
-    def listing(self) -> Listing:
-        """The list of executions."""
-        return Listing(self.api)
 
 
 def site() -> Site:

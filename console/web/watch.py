@@ -8,21 +8,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from botocore.exceptions import ClientError
+from operate.throttling import is_throttled
 
 T = TypeVar("T")
-
-THROTTLED = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-"""Error codes with which AWS asks for fewer calls."""
 
 KEPT = 256
 _FIRST_PAUSE_SECONDS = 2.0
@@ -71,8 +59,8 @@ class Watch:
             if not self._is_good(entry, seconds):
                 entry.value, entry.asked_at = ask(), self._clock()
                 self._pause = 0.0
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in THROTTLED:
+        except Exception as error:
+            if not is_throttled(error):
                 raise
             self._back_off()
             if entry.asked_at is None:

@@ -1,16 +1,14 @@
-"""How values read on a page: what `console.cli.tables` says in a terminal, as filters of the templates."""
+"""How values read on a page: `operate.wording` as filters of the templates, and the shapes and colours of results."""
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from flask import Flask
 from receipt_dynamo_stream.keys import ReceiptId
 
 from operate import wording
-from operate.execution import timeline
-from operate.models import FAILURES, FENCED, IDLE
+from operate.models import FAILURES, FENCED, IDLE, name_of
 
 GLYPHS = {
     "published": "✓",
@@ -43,24 +41,9 @@ def kind(result: str) -> str:
     return "idle" if result in (*IDLE, "unchanged", "planned") else "good"
 
 
-def plain(word: str) -> str:
-    """`timed_out` reads `timed out`."""
-    return word.replace("_", " ")
-
-
 def receipt(one: ReceiptId) -> str:
     """Enough of a receipt's image to tell it apart, and its number."""
     return wording.short_receipt(one.image_id, one.receipt_id)
-
-
-def clock(moment: datetime) -> str:
-    """The moment in UTC, to the second."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def count_of(number: int, noun: str, plural: str | None = None) -> str:
-    """`1 receipt`, `2,000 receipts`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def parsed(text: str | None) -> Any:
@@ -88,18 +71,19 @@ def attach(app: Flask) -> None:
     """Make them known to the templates."""
     app.jinja_env.filters |= {
         "duration": wording.duration,
-        "precise": timeline.duration,
+        "precise": wording.exact_duration,
         "number": wording.number,
         "short": wording.short_name,
         "record": wording.short_record,
         "receipt": receipt,
         "cause": wording.cause_text,
-        "plain": plain,
+        "plain": wording.plain,
         "kind": kind,
         "size": wording.size,
-        "clock": clock,
+        "name_of": name_of,
+        "clock": wording.clock,
         "parsed": parsed,
         "json": as_json,
     }
     app.jinja_env.tests |= {"tree": is_mapping, "array": is_list}
-    app.jinja_env.globals |= {"GLYPHS": GLYPHS, "count_of": count_of}
+    app.jinja_env.globals |= {"GLYPHS": GLYPHS, "count_of": wording.count_of}

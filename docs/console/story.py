@@ -17,8 +17,8 @@ from local.demo.samples.model import Receipt
 from local.demo.samples.producer import COLLECTIONS, Producer
 from local.demo.samples.receipts import sample_receipts
 from local.stack import LocalStack
-from operate.api import utc_now
-from operate.executions_api import ExecutionsApi
+from operate.services import utc_now
+from operate.stack import Stack
 from tests.browser.troubles import announce_broken, frozen, lost_shards
 
 SEED = 7
@@ -39,7 +39,7 @@ class Story:
 
     def __init__(self, stack: LocalStack) -> None:
         self._stack = stack
-        self._api = ExecutionsApi(stack.connection)
+        self._operator = Stack(stack.connection)
         rng = random.Random(SEED)
         self._receipts = sample_receipts(rng, 24, utc_now() - timedelta(minutes=10))
         self._producer = Producer(
@@ -60,7 +60,7 @@ class Story:
         self._write(*more)
         self._relabel(burst[0], "STORE_NAME", "LOYALTY_ID", "DISCOUNT")
         self._settle_down()
-        relabelled = self._api.version("words", None).version
+        relabelled = self._operator.versions.find("words", None).version
         with self._in_one_batch():
             self._producer.change_merchant(burst[1], MERCHANTS[3])
             self._producer.delete_receipt(burst[2])
@@ -68,13 +68,13 @@ class Story:
         with lost_shards(self._stack, "lines"):
             self._producer.change_merchant(burst[3], MERCHANTS[5])
             self._settle_down(but="lines")
-        self._stack.wait_for_execution(self._api.rerun(self._last("lines", "FAILED")))
+        self._stack.wait_for_execution(self._operator.executions.rerun(self._last("lines", "FAILED")))
         self._settle_down()
 
         self._producer.put_receipts(self._producer.plan_uploads([late, broken]))
         with frozen(self._stack, "MergeDeltas", "lines") as name:
-            self._api.stop(name, "Started before the labels of that day were there.")
-        self._api.start("lines")
+            self._operator.executions.stop(name, "Started before the labels of that day were there.")
+        self._operator.executions.start("lines")
         self._settle_down()
 
         with self._in_one_batch():

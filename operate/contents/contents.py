@@ -29,7 +29,7 @@ from operate.contents.open_versions import OPEN_VERSIONS, OpenVersions
 from operate.contents.query import Answer, Embed, Question, put_question
 from operate.contents.shard_files import CACHE, CACHE_BYTES, ShardFiles
 from operate.errors import UsageError, VersionUnreadable
-from operate.operator_api import OperatorApi
+from operate.stack import Stack
 
 MOST_LISTED: Final = 1_000
 """How many records one page may have."""
@@ -47,7 +47,7 @@ class Contents:
 
     def __init__(
         self,
-        api: OperatorApi,
+        stack: Stack,
         *,
         cache: Path = CACHE,
         cache_bytes: int = CACHE_BYTES,
@@ -56,15 +56,15 @@ class Contents:
     ) -> None:
         """`embed` makes a question's text a vector; without it only vectors are asked for."""
         self.embed = embed
-        self._api = api
-        self._files = ShardFiles(api, cache, cache_bytes)
+        self._versions = stack.versions
+        self._files = ShardFiles(stack, cache, cache_bytes)
         self._open = OpenVersions(self._files, open_versions)
-        self._manifest_of = lru_cache(_REMEMBERED)(api.stored_manifest)
+        self._manifest_of = lru_cache(_REMEMBERED)(stack.stored.manifest)
         self._compared = lru_cache(_REMEMBERED)(self._compare)
 
     def manifest(self, collection: str, version: str | None) -> Manifest:
         """The manifest of a retained version."""
-        return self._manifest_of(self._api.pointer(collection, version))
+        return self._manifest_of(self._versions.pointer(collection, version))
 
     def records(
         self,
@@ -116,7 +116,7 @@ class Contents:
         _check_page(offset, limit)
         if not set(kinds) <= set(KINDS):
             raise UsageError(f"records are {', '.join(KINDS)}, not {', '.join(kinds)}")
-        pointers = self._api.pointer(collection, older), self._api.pointer(collection, newer)
+        pointers = self._versions.pointer(collection, older), self._versions.pointer(collection, newer)
         return self._compared(*pointers, tuple(kinds), offset, limit)
 
     def search(

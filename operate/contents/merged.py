@@ -10,8 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from receipt_chroma.snapshot.manifest import Manifest
+from receipt_chroma.storage.tree import shard_path, shard_version_of
+from receipt_dynamo_stream.bucket import ListedObject
 from receipt_dynamo_stream.errors import SchemaUnsupported, StoredObjectDamaged
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.round.report import MergeCounts, ReceiptReport, ShardReport
@@ -20,20 +23,16 @@ from operate.contents.merged_models import MergedReceipt, MergedRound, MergedSha
 from operate.errors import VersionUnreadable
 from operate.lineage import Version, find_version
 from operate.models import parse_time
-from operate.operator_api import OperatorApi
-from operate.stored_api import StoredObject
-
-if TYPE_CHECKING:
-    from receipt_chroma.snapshot.manifest import Manifest
+from operate.stack import Stack
 
 _AT_ONCE: Final = 8
 _PLAN: Final = re.compile(r"plans/[^/]+/(?P<execution>[^/]+)/(?P<round>\d+)-[^/]+\.json\.gz")
 _REPORT: Final = re.compile(r"reports/[^/]+/(?P<execution>[^/]+)/(?P<round>\d+)/\d+-[^/]+\.json\.gz")
 
 
-def what_came(api: OperatorApi, collection: str, given: str | None) -> WhatCame:
+def what_came(stack: Stack, collection: str, given: str | None) -> WhatCame:
     """What a published version brought, given by number or snapshot id, also an EXPIRED one. Raises VersionNotFound."""
-    versions = api.versions(collection)
+    versions = stack.versions.of(collection)
     version = find_version(collection, versions, given, expired=True)
     planned = _PLAN.fullmatch(version.plan_key)
     took_up: str | None = None
@@ -46,18 +45,18 @@ def what_came(api: OperatorApi, collection: str, given: str | None) -> WhatCame:
         by = (version.plan_key, planned["execution"])
         took_up = next((one.snapshot_id for one in versions if (one.plan_key, one.execution) == by), None)
     else:
-        rounds = _rounds(api, collection, version.execution, versions, only=int(planned["round"]))
+        rounds = _rounds(stack, collection, version.execution, versions, only=int(planned["round"]))
         merged = next((one for one in rounds if one.plan_key == version.plan_key), None)
         problem = None if merged else "its plan is gone: plans and reports are kept for a time only"
     return WhatCame(collection, version.version, version.snapshot_id, took_up, problem, merged)
 
 
-def what_merged(api: OperatorApi, collection: str, execution: str) -> tuple[MergedRound, ...]:
+def what_merged(stack: Stack, collection: str, execution: str) -> tuple[MergedRound, ...]:
     """The rounds of an execution, given by its whole name, as far as plans of it are kept; also while it runs."""
-    return _rounds(api, collection, execution, api.versions(collection))
+    return _rounds(stack, collection, execution, stack.versions.of(collection))
 
 
-def used_reports(plan_key: str, reports: Iterable[ShardReport], manifest: "Manifest | None") -> dict[int, ShardReport]:
+def used_reports(plan_key: str, reports: Iterable[ShardReport], manifest: Manifest | None) -> dict[int, ShardReport]:
     """The report of each shard that a round went on with, of all that attempts of it left, the oldest first.
 
     The manifest that was made of them tells which: it names the directory that the attempt staged. Where it names none
@@ -71,9 +70,7 @@ def used_reports(plan_key: str, reports: Iterable[ShardReport], manifest: "Manif
     return used
 
 
-def _is_of(report: ShardReport, manifest: "Manifest") -> bool:
-    from receipt_chroma.storage.tree import shard_path, shard_version_of
-
+def _is_of(report: ShardReport, manifest: Manifest) -> bool:
     path = next((shard.path for shard in manifest.shards if shard.shard == report.shard), None)
     if report.staged is not None:
         return path == shard_path(report.shard, report.staged.shard_version)
@@ -84,7 +81,7 @@ def _is_of(report: ShardReport, manifest: "Manifest") -> bool:
 class _Left:
     """What an execution left of one round, the oldest first, and what of it could not be read."""
 
-    plans: list[StoredObject] = field(default_factory=list)
+    plans: list[ListedObject] = field(default_factory=list)
     reports: list[ShardReport] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -96,25 +93,25 @@ class _Left:
 
 
 def _rounds(
-    api: OperatorApi, collection: str, execution: str, versions: Sequence[Version], only: int | None = None
+    stack: Stack, collection: str, execution: str, versions: Sequence[Version], only: int | None = None
 ) -> tuple[MergedRound, ...]:
     left: defaultdict[int, _Left] = defaultdict(_Left)
-    for number, stored in _numbered(_PLAN, api.plans_of(collection, execution), only):
+    for number, stored in _numbered(_PLAN, stack.stored.plans_of(collection, execution), only):
         left[number].plans.append(stored)
-    listed = [one for one in _numbered(_REPORT, api.reports_of(collection, execution), only) if one[0] in left]
+    listed = [one for one in _numbered(_REPORT, stack.stored.reports_of(collection, execution), only) if one[0] in left]
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="reports") as pool:
-        for number, report in pool.map(lambda one: (one[0], _report(api, one[1].key)), listed):
+        for number, report in pool.map(lambda one: (one[0], _report(stack, one[1].key)), listed):
             if isinstance(report, ShardReport):
                 left[number].reports.append(report)
             elif report is not None:
                 left[number].problems.append(report)
     made = {version.plan_key: version for version in versions if version.execution == execution}
-    return tuple(_round(api, collection, execution, number, left[number], made) for number in sorted(left))
+    return tuple(_round(stack, collection, execution, number, left[number], made) for number in sorted(left))
 
 
 def _numbered(
-    pattern: re.Pattern[str], stored: Iterable[StoredObject], only: int | None
-) -> list[tuple[int, StoredObject]]:
+    pattern: re.Pattern[str], stored: Iterable[ListedObject], only: int | None
+) -> list[tuple[int, ListedObject]]:
     """Objects with the number of their round, the oldest first."""
     oldest_first = sorted(stored, key=lambda one: (one.written_at, one.key))
     matched = [(pattern.fullmatch(one.key), one) for one in oldest_first]
@@ -122,27 +119,27 @@ def _numbered(
     return [one for one in numbered if only in (None, one[0])]
 
 
-def _report(api: OperatorApi, key: str) -> ShardReport | str | None:
+def _report(stack: Stack, key: str) -> ShardReport | str | None:
     try:
-        return api.stored_report(key)
+        return stack.stored.report(key)
     except (SchemaUnsupported, StoredObjectDamaged) as error:
         return f"{key}: {error}"
 
 
 def _round(
-    api: OperatorApi, collection: str, execution: str, number: int, left: _Left, made: Mapping[str, Version]
+    stack: Stack, collection: str, execution: str, number: int, left: _Left, made: Mapping[str, Version]
 ) -> MergedRound:
     plan_key = left.plan_key(made)
     version, problems = made.get(plan_key), list(left.problems)
     plan = None
     try:
-        plan = api.stored_plan(plan_key)
+        plan = stack.stored.plan(plan_key)
     except (SchemaUnsupported, StoredObjectDamaged) as error:
         problems.append(f"{plan_key}: {error}")
     manifest = None
     if version is not None and version.state != "expired":
         try:
-            manifest = api.stored_manifest(version.pointer)
+            manifest = stack.stored.manifest(version.pointer)
         except VersionUnreadable as error:
             problems.append(str(error))
     used = used_reports(plan_key, left.reports, manifest)

@@ -13,12 +13,13 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from operate.stored_api import StoredApi
+from receipt_chroma.snapshot.manifest import ManifestShard
+from receipt_chroma.storage.files import file_size
+from receipt_chroma.storage.tree import SHARDS, STAGING
 
-if TYPE_CHECKING:
-    from receipt_chroma.snapshot.manifest import ManifestShard
+from operate.stack import Stack
 
 CACHE: Final = Path("~/.cache/receipt-compaction")
 """Where files that came from S3 are kept on this machine, a folder per bucket."""
@@ -32,17 +33,17 @@ _ABANDONED_SECONDS: Final = 86_400.0
 class ShardFiles:
     """Shards' folders, each for as long as it is used. Threads and processes may share the cache."""
 
-    def __init__(self, api: StoredApi, cache: Path = CACHE, cache_bytes: int = CACHE_BYTES) -> None:
-        self._api = api
-        self._cache = cache.expanduser() / api.connection.bucket
+    def __init__(self, stack: Stack, cache: Path = CACHE, cache_bytes: int = CACHE_BYTES) -> None:
+        self._stored = stack.stored
+        self._cache = cache.expanduser() / stack.connection.bucket
         self._cache_bytes = cache_bytes
-        efs_root = api.connection.efs_root
+        efs_root = stack.connection.efs_root
         self._efs = Path(efs_root) if efs_root is not None else None
         self._sweeping = threading.Lock()
 
     @contextmanager
     def folders(
-        self, collection: str, shards: Iterable["ManifestShard"], names: Collection[str] | None = None
+        self, collection: str, shards: Iterable[ManifestShard], names: Collection[str] | None = None
     ) -> Iterator[dict[int, Path]]:
         """The folders of the shards that were ever written, by number, with all files or at least those of these names.
 
@@ -63,14 +64,12 @@ class ShardFiles:
                         lacking.append(wanted)
                 folders[shard.shard] = folder
             if lacking:
-                self._api.bring_files(self._cache, collection, lacking)
+                self._stored.bring_files(self._cache, collection, lacking)
                 self._sweep()
             yield folders
 
     def _sweep(self) -> None:
         """Remove the least lately used shards that nobody uses, until what is left is not too much."""
-        from receipt_chroma.storage.tree import SHARDS, STAGING
-
         with self._sweeping:
             for left in self._cache.glob(f"*/{STAGING}/*"):  # by a process that was killed while it fetched
                 if _last_used(left) < time.time() - _ABANDONED_SECONDS:
@@ -83,9 +82,7 @@ class ShardFiles:
                     too_much -= size
 
 
-def _is_whole(folder: Path, shard: "ManifestShard") -> bool:
-    from receipt_chroma.storage.files import file_size
-
+def _is_whole(folder: Path, shard: ManifestShard) -> bool:
     return all(file_size(folder / entry.name) == entry.size for entry in shard.files)
 
 

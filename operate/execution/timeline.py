@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from operate.execution.definition import BOOKKEEPING
 from operate.execution.steps import Step, Trace
-
-__all__ = ["Bar", "Row", "Tick", "bars", "duration", "ticks"]
+from operate.wording import exact_duration
 
 _THINNEST = 0.3  # per cent: a step of a few milliseconds is still seen
 _NICE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -110,12 +109,12 @@ def _heading(label: str, steps: list[Step], depth: int, scale: _Scale, now: date
     start = min(step.entered_at for step in steps)
     end = None if any(step.ended_at is None for step in steps) else max(step.ended_at or now for step in steps)
     status = next((word for word in _WORST_FIRST if any(step.status == word for step in steps)), "succeeded")
-    took = duration(((end or now) - start).total_seconds())
+    took = exact_duration(((end or now) - start).total_seconds())
     return Row(label, None, depth, status, took, (scale.bar(status, start, end, f"{label}: {status}, {took}"),))
 
 
 def _row(step: Step, depth: int, scale: _Scale, now: datetime, starts_round: bool = False) -> Row:
-    took = duration(step.seconds(now))
+    took = exact_duration(step.seconds(now))
     return Row(step.state, step, depth, step.status, took, tuple(_bars(step, scale, now, took)), starts_round)
 
 
@@ -133,14 +132,14 @@ def _bars(step: Step, scale: _Scale, now: datetime, took: str) -> Iterator[Bar]:
             if last
             else "succeeded"
         )
-        seconds = duration(((attempt.ended_at or now) - attempt.started_at).total_seconds())
+        seconds = exact_duration(((attempt.ended_at or now) - attempt.started_at).total_seconds())
         words = f"attempt {number}: {attempt.error or kind}, {seconds}"
         yield scale.bar(kind, attempt.started_at, attempt.ended_at, f"{step.state}, {words}")
     waits = list(step.waits)
     if step.attempts[-1].ended_at and step.ended_at is None:
         waits.append((step.attempts[-1].ended_at, now))  # between two attempts, and the second is yet to come
     for start, end in waits:
-        yield scale.bar("wait", start, end, f"{step.state}, waiting {duration((end - start).total_seconds())}")
+        yield scale.bar("wait", start, end, f"{step.state}, waiting {exact_duration((end - start).total_seconds())}")
 
 
 def ticks(trace: Trace, now: datetime | None = None) -> tuple[Tick, ...]:
@@ -150,19 +149,6 @@ def ticks(trace: Trace, now: datetime | None = None) -> tuple[Tick, ...]:
         return (Tick(0.0, "0 s"),)
     apart = next((nice for nice in _NICE if seconds / nice <= _TICKS), seconds / _TICKS)
     count = int(seconds / apart) + 1
-    return tuple(Tick(round(number * apart / seconds * 100, 3), duration(number * apart)) for number in range(count))
-
-
-def duration(seconds: float) -> str:
-    """As a person says it: `35 ms`, `2.4 s`, `3 min 20 s`, `1 h 5 min`."""
-    if seconds < 0.0005:
-        return "0 s"
-    if round(seconds, 3) < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if round(seconds, 1) < 60:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    whole = timedelta(seconds=round(seconds))
-    minutes, rest = divmod(int(whole.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    larger, smaller = (f"{hours} h", f"{minutes} min") if hours else (f"{minutes} min", f"{rest} s")
-    return larger if smaller.startswith("0 ") else f"{larger} {smaller}"
+    return tuple(
+        Tick(round(number * apart / seconds * 100, 3), exact_duration(number * apart)) for number in range(count)
+    )

@@ -23,6 +23,17 @@ def normal_time(text: str) -> str:
         return text
 
 
+def instant(text: str | None) -> datetime | None:
+    """The moment of an ISO-8601 time; a naive one is taken as UTC. None when absent or unreadable."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
 def seconds_between(earlier: str, later: str) -> float | None:
     """Seconds from one time to another, never below 0; None when either is unreadable."""
     try:

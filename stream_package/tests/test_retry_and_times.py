@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from receipt_dynamo_stream import TransientServiceError, is_transient
 from receipt_dynamo_stream.retry import client_config, transient_errors
-from receipt_dynamo_stream.times import normal_time, seconds_between, utc_text
+from receipt_dynamo_stream.times import instant, normal_time, seconds_between, utc_text
 
 
 def client_error(code: str, status: int = 400) -> botocore_errors.ClientError:
@@ -87,3 +87,9 @@ def test_an_unreadable_time_stays_as_it_is(text: str) -> None:
 def test_seconds_between_two_times_are_never_negative() -> None:
     assert seconds_between("2026-07-28T12:00:00Z", "2026-07-28T14:01:00+02:00") == 60.0
     assert seconds_between("2026-07-28T12:00:01+00:00", "2026-07-28T12:00:00+00:00") == 0.0
+
+
+def test_a_moment_is_aware_and_what_is_none_is_none() -> None:
+    noon = datetime.fromisoformat("2026-07-28T12:00:00+00:00")
+    assert [instant(text) for text in ("2026-07-28T12:00:00", "2026-07-28T14:00:00+02:00")] == [noon, noon]
+    assert [instant(text) for text in (None, "", "yesterday")] == [None, None, None]

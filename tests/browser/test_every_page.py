@@ -10,7 +10,7 @@ from console.cli.web_command import serve
 from console.web.server import ConsoleServer
 from local.demo.samples.model import Receipt
 from local.stack import LocalStack
-from operate.executions_api import ExecutionsApi
+from operate.stack import Stack
 
 from ..operator.desk import Desk
 from .conftest import PATIENCE_MS
@@ -47,7 +47,7 @@ Visit = Callable[..., Iterator[tuple[Shown, Page]]]
 def everything(stack: LocalStack) -> Iterator[Everything]:
     stack.reset()
     desk = Desk(stack)
-    api = ExecutionsApi(stack.connection)
+    operator = Stack(stack.connection)
     first, second, third, fourth, odd, *_ = desk.receipts
     desk.write(first, second, marked(odd))
     older = desk.settle_down()
@@ -55,17 +55,17 @@ def everything(stack: LocalStack) -> Iterator[Everything]:
     desk.producer.relabel(first, first.labels[0], MARKUP)
     newer = desk.settle_down()
     failed = run_into_lost_shards(desk, third)
-    api.pin("words", api.version("words", str(older)).snapshot_id, MARKUP)
+    operator.versions.pin("words", str(older), MARKUP)
     stack.poller.pause()
     run_id = announce_broken(stack, desk.producer, first)
     stack.poller.resume()
     with frozen(stack, "MergeDeltas", "words") as stopped:
-        api.stop(stopped, MARKUP)
-    healing = stack.wait_for_execution(api.start("words")).name
+        operator.executions.stop(stopped, MARKUP)
+    healing = stack.wait_for_execution(operator.executions.start("words")).name
     desk.settle_down()
     asked = {"collection": "words", "mode": "plan", "note": MARKUP}
     planned = stack.wait_for_execution(stack.executions.start_with(asked)).name
-    api.pause("lines", MARKUP)
+    operator.collections.pause("lines", MARKUP)
     desk.write(fourth)
     desk.settle_down()
     console = serve(stack.connection, port=0)

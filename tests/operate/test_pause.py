@@ -1,18 +1,16 @@
 """Pause and resume: the first reason stays, and nothing is unpaused before every receipt is marked."""
 
+import itertools
+
 import pytest
 
-from operate.errors import ResumeRefused, SnapshotNotFound
-from operate.operator_api import OperatorApi
+from operate.collections import Collections
+from operate.errors import ResumeRefused, VersionUnreadable
+from operate.stack import Stack
 
 from ..toy_stack.toy import ToyStack
 
 WHEN = "2026-07-28T12:00:00+00:00 rolled back"
-
-
-@pytest.fixture
-def operator(stack: ToyStack) -> OperatorApi:
-    return OperatorApi(stack.connection)
 
 
 def paused(stack: ToyStack) -> str | None:
@@ -79,7 +77,7 @@ def test_what_is_not_paused_is_left_alone(run, stack: ToyStack) -> None:
 
 
 def test_a_crash_before_everything_is_marked_leaves_it_paused(
-    stack: ToyStack, operator: OperatorApi, monkeypatch: pytest.MonkeyPatch
+    stack: ToyStack, operator: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.receipt("aaaa", 1)
     stack.publish("words", 3, records=1, paused=WHEN)
@@ -88,59 +86,61 @@ def test_a_crash_before_everything_is_marked_leaves_it_paused(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(OperatorApi, "reconcile", crash)
+        patch.setattr(Collections, "reconcile", crash)
         with pytest.raises(KeyboardInterrupt):
-            operator.resume("words")
+            operator.collections.resume("words")
     assert (paused(stack), stack.executions()) == (WHEN, [])
-    assert operator.resume("words").receipts == 1
+    assert operator.collections.resume("words").receipts == 1
 
 
 def test_a_rollback_during_a_resume_is_reconciled_too(
-    stack: ToyStack, operator: OperatorApi, monkeypatch: pytest.MonkeyPatch
+    stack: ToyStack, operator: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The older snapshot knows a receipt that was deleted long ago: nobody else would ever mark it."""
     stack.publish("words", 3, records=1, paused=WHEN)
-    reconcile = OperatorApi.reconcile
+    reconcile = Collections.reconcile
     calls = []
 
-    def rolled_back_meanwhile(self: OperatorApi, collections: list[str]) -> int:
+    def rolled_back_meanwhile(self: Collections, collections: list[str]) -> int:
         calls.append(marked := reconcile(self, collections))
         if len(calls) == 1:
             stack.publish("words", 4, records=1, receipts=["IMAGE#gone#RECEIPT#00001"], paused=WHEN)
         return marked
 
-    monkeypatch.setattr(OperatorApi, "reconcile", rolled_back_meanwhile)
-    operator.resume("words")
+    monkeypatch.setattr(Collections, "reconcile", rolled_back_meanwhile)
+    operator.collections.resume("words")
     assert calls == [0, 1]
     assert stack.pending("words") == ["gone"]
     assert paused(stack) is None
 
 
 def test_a_head_that_changes_with_every_look_stays_paused(
-    stack: ToyStack, operator: OperatorApi, monkeypatch: pytest.MonkeyPatch
+    stack: ToyStack, operator: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.publish("words", 3, records=1, paused=WHEN)
 
-    def paused_anew(self: OperatorApi, _collections: list[str]) -> int:
-        stack.publish("words", 3, records=1, paused=self.new_unique())
+    reasons = map(str, itertools.count())
+
+    def paused_anew(self: Collections, _collections: list[str]) -> int:
+        stack.publish("words", 3, records=1, paused=next(reasons))
         return 0
 
-    monkeypatch.setattr(OperatorApi, "reconcile", paused_anew)
+    monkeypatch.setattr(Collections, "reconcile", paused_anew)
     with pytest.raises(ResumeRefused, match="still paused"):
-        operator.resume("words")
+        operator.collections.resume("words")
     assert paused(stack) is not None
     assert stack.executions() == []
 
 
-def test_without_its_manifest_a_collection_stays_paused(stack: ToyStack, operator: OperatorApi) -> None:
+def test_without_its_manifest_a_collection_stays_paused(stack: ToyStack, operator: Stack) -> None:
     stack.publish("words", 3, records=1, paused=WHEN)
     stack.s3.delete_object(Bucket=stack.connection.bucket, Key="snapshots/words/manifests/0000000003-0000000003-0.json")
-    with pytest.raises(SnapshotNotFound):
-        operator.resume("words")
+    with pytest.raises(VersionUnreadable, match="is not there"):
+        operator.collections.resume("words")
     assert paused(stack) == WHEN
 
 
-def test_a_flag_of_another_type_is_a_flag(stack: ToyStack, operator: OperatorApi) -> None:
+def test_a_flag_of_another_type_is_a_flag(stack: ToyStack, operator: Stack) -> None:
     stack.head("words", version=0)
     stack.dynamodb.update_item(
         TableName=stack.connection.control_table,
@@ -148,6 +148,6 @@ def test_a_flag_of_another_type_is_a_flag(stack: ToyStack, operator: OperatorApi
         UpdateExpression="SET paused = :flag",
         ExpressionAttributeValues={":flag": {"BOOL": True}},
     )
-    assert operator.pause("words", "again") == "set"
-    assert operator.resume("words").was_paused == "set"
+    assert operator.collections.pause("words", "again") == "set"
+    assert operator.collections.resume("words").was_paused == "set"
     assert paused(stack) is None

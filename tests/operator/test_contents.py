@@ -9,7 +9,7 @@ from receipt_dynamo_stream.keys import ReceiptId
 from operate.contents.contents import Contents
 from operate.contents.merged import what_came, what_merged
 from operate.errors import VersionRefused
-from operate.operator_api import OperatorApi
+from operate.stack import Stack
 
 from .desk import Desk
 
@@ -19,7 +19,7 @@ def test_every_record_that_a_reader_sees_is_listed_with_and_without_the_file_sys
     desk.settle_down()
     expected = desk.published()
     for connection in (desk.stack.connection, replace(desk.stack.connection, efs_root=None)):
-        with Contents(OperatorApi(connection), cache=tmp_path) as contents:
+        with Contents(Stack(connection), cache=tmp_path) as contents:
             page = contents.records("words", None, limit=1_000)
             assert [record.id for record in page.records] == sorted(expected)
             assert {record.id: (record.document, record.metadata) for record in page.records} == expected
@@ -53,7 +53,7 @@ def test_a_label_edit_and_a_rollback_are_seen_in_the_comparison(desk: Desk) -> N
     assert "Added" in desk.run("compare", "words", str(second), str(back)).out
     found = desk.run("compare", "words", str(first), str(back), "--json").json
     assert (found["added"], found["removed"], found["changed"], found["skipped"]) == (0, 0, 0, found["shards"])
-    came = what_came(OperatorApi(desk.stack.connection), "words", str(back))
+    came = what_came(Stack(desk.stack.connection), "words", str(back))
     assert came.took_up == desk.versions()[first]["snapshot_id"]
     assert came.merged is None
 
@@ -66,10 +66,10 @@ def test_what_each_version_brought_adds_up_to_what_its_row_counts(desk: Desk) ->
     receipt = desk.receipts[1]
     desk.producer.relabel(receipt, receipt.labels[0], "LOYALTY_ID")
     desk.settle_down()
-    api = OperatorApi(desk.stack.connection)
+    operator = Stack(desk.stack.connection)
     versions = desk.versions()
     assert versions
-    brought = [what_came(api, "words", str(number)) for number in sorted(versions)]
+    brought = [what_came(operator, "words", str(number)) for number in sorted(versions)]
     for came in brought:
         assert came.merged is not None, came.problem
         row = versions[came.version]
@@ -78,14 +78,14 @@ def test_what_each_version_brought_adds_up_to_what_its_row_counts(desk: Desk) ->
         assert came.merged.snapshot_id == row["snapshot_id"]
         for name, count in row["counts"].items():
             assert sum(receipt.counts[name] for receipt in came.merged.receipts if receipt.counts) == count
-        assert came.merged in what_merged(api, "words", came.merged.execution)
+        assert came.merged in what_merged(operator, "words", came.merged.execution)
     assert brought[0].merged is not None
     assert (
         sum(one.counts["added"] for one in brought[0].merged.receipts if one.counts)
         == versions[min(versions)]["records"]
     )
     executions = {execution["name"] for execution in desk.run("history", "words", "--all", "--json").json["executions"]}
-    rounds = [merged for name in executions for merged in what_merged(api, "words", name)]
+    rounds = [merged for name in executions for merged in what_merged(operator, "words", name)]
     assert {merged.version for merged in rounds} - {None} == set(versions)
     refused = [refusal for merged in rounds for refusal in merged.refusals]
     assert {(refusal.run_id, refusal.error) for refusal in refused} == {(run_id, "DeltaCorrupt")}
@@ -100,9 +100,9 @@ def test_an_expired_version_is_refused_but_says_what_it_brought(desk: Desk) -> N
         desk.settle_down()
     said = desk.try_to("compare", "words", str(first), str(first + 1))
     assert (said.code, "EXPIRED" in said.err) == (2, True)
-    api = OperatorApi(desk.stack.connection)
-    with Contents(api) as contents, pytest.raises(VersionRefused):
+    operator = Stack(desk.stack.connection)
+    with Contents(operator) as contents, pytest.raises(VersionRefused):
         contents.search("words", str(first), text="total")
-    came = what_came(api, "words", str(first))
+    came = what_came(operator, "words", str(first))
     assert came.merged is not None
     assert came.merged.state == "expired"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from console.cli.main import main
-from operate.api import Api
 from operate.connection import Connection, save_local
+from operate.stack import Stack
 
 from .toy import ToyStack, toy_connection
 from .version_histories import History, NewHistory, three_versions
@@ -62,8 +62,8 @@ def stack(connection: Connection) -> ToyStack:
 
 
 @pytest.fixture
-def api(stack: ToyStack) -> Api:
-    return Api(stack.connection)
+def operator(stack: ToyStack) -> Stack:
+    return Stack(stack.connection)
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,18 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
+from receipt_chroma.storage.tree import RECEIPTS_FILE, object_key
+from receipt_dynamo_stream.control.head import Head
 from receipt_dynamo_stream.control.quarantine import Quarantine
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.round.report import FileEntry
 from receipt_dynamo_stream.runs import settle_order
 
 from operate.connection import Connection
@@ -212,11 +217,12 @@ class ToyStack:
         """A pointer and the manifest that it names; of its one shard only the list of receipts is there."""
         snapshot_id = f"{version:010d}-{version:010d}-0"
         path = f"shards/0000/{snapshot_id}-attempt"
-        shards = (ManifestShard(0, path, records=records), ManifestShard(1))
+        listed = "".join(f"{r}\n" for r in receipts).encode()
+        entry = FileEntry(RECEIPTS_FILE, len(listed), sha256(listed).hexdigest())
+        shards = (ManifestShard(0, path, (entry,), records=records), ManifestShard(1))
         manifest = toy_manifest(collection, snapshot_id, *shards, dimension=8)
-        receipts_key = f"snapshots/{collection}/{path}/receipts.txt"
         self.s3.put_object(
-            Bucket=self.connection.bucket, Key=receipts_key, Body="".join(f"{r}\n" for r in receipts).encode()
+            Bucket=self.connection.bucket, Key=object_key(collection, f"{path}/{RECEIPTS_FILE}"), Body=listed
         )
         self.put_manifest(manifest)
         self.head(
@@ -231,6 +237,14 @@ class ToyStack:
                 **head,
             },
         )
+
+    def repoint(self, collection: str, head: Head, content: bytes) -> None:
+        """Other bytes as the current manifest, and HEAD says so."""
+        assert head.pointer is not None
+        self.s3.put_object(Bucket=self.connection.bucket, Key=head.pointer.manifest_key, Body=content)
+        pointer = replace(head.pointer, manifest_sha256=sha256(content).hexdigest())
+        paused = {"paused": head.paused} if head.paused else {}
+        self.head(collection, fence=head.fence, projected_version=head.version, **pointer.to_json(), **paused)
 
     def put_manifest(self, manifest: Manifest) -> None:
         """A manifest on S3."""

@@ -21,7 +21,7 @@ from console.embedding import embedder_of
 from operate.connection import Connection
 from operate.contents.contents import Contents
 from operate.contents.shard_files import CACHE_BYTES
-from operate.operator_api import OperatorApi
+from operate.stack import Stack
 
 from ..snapshots.rounds import Rounds
 from ..snapshots.test_rows_conserved import RECEIPTS, WORDS
@@ -120,10 +120,10 @@ def contents_of(
     history: History, *, local: bool = True, cache_bytes: int = CACHE_BYTES, open_versions: int = 3
 ) -> Iterator[Contents]:
     """The contents of its versions, with or without its file system; what comes from S3 is kept in its folder."""
-    api = OperatorApi(history.connection(local=local))
+    stack = Stack(history.connection(local=local))
     cache = history.folder / "cache"
     with Contents(
-        api, cache=cache, cache_bytes=cache_bytes, open_versions=open_versions, embed=embedder_of(api.connection)
+        stack, cache=cache, cache_bytes=cache_bytes, open_versions=open_versions, embed=embedder_of(stack.connection)
     ) as contents:
         yield contents
 

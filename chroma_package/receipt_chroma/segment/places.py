@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from receipt_dynamo_stream.round.report import ReceiptContent
 
-from receipt_chroma.records import EMPTY_DIGEST, add_digests
+from receipt_chroma.digests import EMPTY_DIGEST, add_digests
 
 BASE: Final = -1
 """The place of a receipt that no segment covers; segments are 0, 1, … from the oldest."""

@@ -29,8 +29,9 @@ from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 from receipt_dynamo_stream.sharding import shard_of
 
+from receipt_chroma.digests import add_digests
 from receipt_chroma.errors import ChromaUnreadable, DeltaMetadataInvalid, ShardInvalid
-from receipt_chroma.records import Record, Vector, add_digests, record_hash, vector_bytes
+from receipt_chroma.records import Record, Vector, record_hash, vector_bytes
 from receipt_chroma.shard.chroma_dir import SPACE, ChromaDir
 from receipt_chroma.shard.closed_shard import receipt_key_of
 from receipt_chroma.shard.hnsw_files import (

@@ -12,8 +12,8 @@ from typing import Final
 
 from receipt_dynamo_stream.control.head import Pointer, parse_snapshot_id
 from receipt_dynamo_stream.errors import KeyMalformed, SchemaUnsupported
+from receipt_dynamo_stream.times import instant
 
-from receipt_chroma.derived import instant
 from receipt_chroma.errors import SnapshotDamaged, StorageUnavailable
 from receipt_chroma.snapshot.manifest import ROLLBACK, Manifest, check_manifest
 from receipt_chroma.snapshot.pointer import Current

@@ -16,8 +16,8 @@ from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.errors import SchemaUnsupported
 from receipt_dynamo_stream.round.report import FileEntry, ReceiptContent
 
+from receipt_chroma.digests import EMPTY_DIGEST
 from receipt_chroma.errors import SnapshotDamaged
-from receipt_chroma.records import EMPTY_DIGEST
 from receipt_chroma.storage.tree import INDEX_FILE, manifest_path, object_key
 
 SCHEMA_VERSION: Final = 2

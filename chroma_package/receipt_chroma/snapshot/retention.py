@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
-
-from receipt_chroma.derived import instant
+from receipt_dynamo_stream.times import instant
 
 EXPIRED_FOR: Final = timedelta(hours=1)
 """How long a version stays EXPIRED before its files are deleted: whoever chose it before has long seen the mark."""

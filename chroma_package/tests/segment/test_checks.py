@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from receipt_chroma.digests import add_digests
 from receipt_chroma.errors import SegmentInvalid
-from receipt_chroma.records import Record, add_digests, content_of, record_hash
+from receipt_chroma.records import Record, content_of, record_hash
 from receipt_chroma.segment.checks import SEGMENT_CHECKS, check_segment
 from receipt_chroma.segment.content import Segment
 from receipt_chroma.segment.file import FORMAT, encode_segment

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from receipt_chroma.digests import EMPTY_DIGEST, add_digests
 from receipt_chroma.errors import SegmentInvalid
-from receipt_chroma.records import EMPTY_DIGEST, Record, add_digests, record_hash
+from receipt_chroma.records import Record, record_hash
 from receipt_chroma.segment.content import Segment
 from receipt_chroma.segment.file import encode_segment, read_segment
 from receipt_dynamo_stream.round.report import ReceiptContent

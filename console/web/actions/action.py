@@ -7,23 +7,19 @@ from typing import Protocol
 from flask import abort
 from receipt_dynamo_stream.names import COLLECTIONS
 
+from operate.asked_first import AskedFirst
+
 Given = Mapping[str, str]
 """The parameters of the address."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked before an action: what will happen, sentence by sentence, and where `no` leads.
+    """What is asked before an action, what the button says that does it, and where `no` leads."""
 
-    `reason` is the label of a field for a reason; `grave` marks what is hard to take back.
-    """
-
-    title: str
-    says: tuple[str, ...]
+    asked: AskedFirst
     button: str
     back: str
-    reason: str | None = None
-    grave: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,8 @@ class Done:
 
 
 class Action(Protocol):
-    """Both calls raise what the API raises. `ask` changes nothing; `do` gets a reason where the question has one."""
+    """Both calls raise what the stack raises, also where the action may not be done. `ask` changes nothing; `do` gets a
+    reason where the question has one."""
 
     def ask(self, given: Given) -> Question: ...
 

@@ -3,8 +3,10 @@
 from flask import url_for
 
 from console.web.actions.action import Done, Given, Question, collection_of
-from console.web.actions.on_executions import name_of, page_of
+from console.web.actions.on_executions import page_of
 from console.web.site import site
+from operate import asked_first
+from operate.models import name_of
 from operate.wording import short_name
 
 
@@ -15,20 +17,11 @@ def snapshots_of(collection: str) -> str:
 class Pause:
     def ask(self, given: Given) -> Question:
         collection = collection_of(given)
-        return Question(
-            title=f"Pause {collection}",
-            says=(
-                "Nothing of it is published until it is resumed; a round that runs now ends without a version.",
-                "Changes keep collecting, and readers keep what they have.",
-            ),
-            button="Pause it",
-            back=snapshots_of(collection),
-            reason="Why it is paused",
-        )
+        return Question(asked_first.pause(collection), "Pause it", snapshots_of(collection))
 
     def do(self, given: Given, reason: str) -> Done:
         collection = collection_of(given)
-        already = site().api.pause(collection, reason)
+        already = site().stack.collections.pause(collection, reason)
         notice = f"{collection} was paused already: {already}" if already else f"{collection} is paused."
         return Done(notice, snapshots_of(collection))
 
@@ -36,19 +29,11 @@ class Pause:
 class Resume:
     def ask(self, given: Given) -> Question:
         collection = collection_of(given)
-        return Question(
-            title=f"Resume {collection}",
-            says=(
-                "Every receipt is marked pending, so that all that happened is derived again; that takes a while.",
-                "Then the pause ends and an execution starts. After a rollback this publishes the present facts again.",
-            ),
-            button="Resume it",
-            back=snapshots_of(collection),
-        )
+        return Question(asked_first.resume(collection), "Resume it", snapshots_of(collection))
 
     def do(self, given: Given, reason: str) -> Done:
         collection = collection_of(given)
-        done = site().api.resume(collection)
+        done = site().stack.collections.resume(collection)
         if done.arn is None:
             return Done(f"{collection} was not paused.", snapshots_of(collection))
         name = name_of(done.arn)
@@ -57,20 +42,12 @@ class Resume:
 
 class Reconcile:
     def ask(self, given: Given) -> Question:
-        collection = collection_of(given)
-        return Question(
-            title=f"Reconcile {collection}",
-            says=(
-                "Every receipt is marked pending, so that all its records are derived again from the table.",
-                "This heals lost stream records; what is right already is not written again. It reads the whole table.",
-            ),
-            button="Mark every receipt",
-            back=url_for("waiting.show"),
-        )
+        asked = asked_first.reconcile(collection_of(given))
+        return Question(asked, "Mark every receipt", url_for("waiting.show"))
 
     def do(self, given: Given, reason: str) -> Done:
         collection = collection_of(given)
-        marked = site().api.reconcile([collection])
+        marked = site().stack.collections.reconcile([collection])
         return Done(f"{marked:,} receipts of {collection} are pending now.", url_for("waiting.show"))
 
 
@@ -79,20 +56,10 @@ class Expire:
 
     def ask(self, given: Given) -> Question:
         collection, applied = collection_of(given), given.get("apply") == "1"
-        return Question(
-            title=f"Expire what no retained version of {collection} needs" + ("" if applied else ": dry run"),
-            says=(
-                "An execution takes the lease and "
-                + ("deletes" if applied else "says, and deletes nothing of,")
-                + " what no retained, pinned or current version names.",
-                "Then it goes on as a normal compaction.",
-            ),
-            button="Delete it" if applied else "Show what would go",
-            back=snapshots_of(collection),
-            grave=applied,
-        )
+        asked = asked_first.expire(collection, apply=applied)
+        return Question(asked, "Delete it" if applied else "Show what would go", snapshots_of(collection))
 
     def do(self, given: Given, reason: str) -> Done:
         collection, applied = collection_of(given), given.get("apply") == "1"
-        name = name_of(site().api.start(collection, "expire", apply=applied))
+        name = name_of(site().stack.versions.expire(collection, apply=applied))
         return Done(f"{short_name(name)} expires{'' if applied else ', dry'}.", page_of(name))

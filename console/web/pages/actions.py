@@ -24,7 +24,7 @@ def ask(name: str) -> str:
 def do(name: str) -> Response:
     action, given = _action(name), request.args.to_dict()
     reason = request.form.get("reason", "").strip()[:REASON_CHARACTERS]
-    if action.ask(given).reason is not None and not reason:
+    if action.ask(given).asked.reason is not None and not reason:
         abort(400, "Write down why: those who look at this later will want to know.")
     done = action.do(given, reason)
     site().watch.forget()

@@ -7,6 +7,7 @@ from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.web.site import seen, site
 from console.web.worker_logs import lines_about
+from operate.aws_pages import execution_page, log_page
 from operate.contents.merged import what_merged
 from operate.contents.merged_models import MergedRound
 from operate.errors import ExecutionNotFound
@@ -14,9 +15,8 @@ from operate.execution.graph import Painted, compact, layout, paint
 from operate.execution.read_steps import trace
 from operate.execution.steps import Step, Trace
 from operate.execution.timeline import Row, Tick, bars, ticks
-from operate.execution_list import Wanted
-from operate.executions_api import Described, Events
-from operate.models import Execution
+from operate.executions import Details, Events
+from operate.models import MODES_WITH_ROUNDS, Execution
 
 page = Blueprint("execution", __name__)
 
@@ -33,7 +33,7 @@ BOOKKEEPING = ("Choice", "Pass", "Succeed")
 class Story:
     """What Step Functions still knows of an execution."""
 
-    described: Described
+    details: Details
     events: Events
     trace: Trace
     graph: Painted
@@ -49,7 +49,7 @@ def show(name: str) -> str:
         story = story_of(name, limit, whole=whole)
     except ExecutionNotFound:
         return _forgotten(name)
-    one = story.described.execution
+    one = story.details.execution
     return render_template(
         "execution.html",
         one=one,
@@ -58,8 +58,8 @@ def show(name: str) -> str:
         failed=story.trace.failed_step,
         whole=whole,
         rounds=rounds_of(one),
-        healed_by=seen(("healed", name), 3, lambda: site().listing.healed_by(one)),
-        aws=aws_page(one),
+        healed_by=seen(("healed", name), 3, lambda: site().stack.executions.history.healed_by(one)),
+        aws=execution_page(site().stack.connection, one.arn),
         log=log_of,
         live=1 if one.status == "running" else None,
     )
@@ -72,13 +72,13 @@ def step(name: str, number: int) -> str:
     found = next((one for one in story.trace.steps if one.id == number), None)
     if found is None:
         abort(404, f"The execution {name} has no step {number}.")
-    return render_template("step.html", one=story.described.execution, step=found, log=log_of)
+    return render_template("step.html", one=story.details.execution, step=found, log=log_of)
 
 
 @page.get("/executions/<name>/events")
 def events(name: str) -> str:
     start = request.args.get("from", 0, int)
-    found = seen(("events", name, start), 1, lambda: site().api.events(name, max(0, start) + EVENT_ROWS))
+    found = seen(("events", name, start), 1, lambda: site().stack.executions.events(name, max(0, start) + EVENT_ROWS))
     rows = found.events[start:]
     following = None if found.whole else url_for(".events", name=name, **{"from": start + EVENT_ROWS})
     return render_template("events.html", name=name, rows=rows, start=start, following=following)
@@ -95,23 +95,23 @@ def log(name: str, function: str) -> str:
 
 def story_of(name: str, limit: int, *, whole: bool) -> Story:
     """Raises ExecutionNotFound. What has ended does not change, so it is not asked for again."""
-    described = seen(("described", name), 0.8, lambda: site().api.described(name))
-    one = described.execution
+    details = seen(("details", name), 0.8, lambda: site().stack.executions.details(name))
+    one = details.execution
     fresh = 0.8 if one.status == "running" else 600.0
-    history = seen(("history", name, limit, one.ended_at), fresh, lambda: site().api.events(name, limit))
-    definition = seen(("definition", name), 600, lambda: site().api.definition(name))
+    history = seen(("history", name, limit, one.ended_at), fresh, lambda: site().stack.executions.events(name, limit))
+    definition = seen(("definition", name), 600, lambda: site().stack.executions.definition(name))
     traced = trace(definition, history.events, now=g.now, status=one.status, ended_at=one.ended_at)
     graph = layout(definition, only=None if whole else compact(definition, traced))
-    return Story(described, history, traced, paint(graph, traced), bars(traced, g.now), ticks(traced, g.now))
+    return Story(details, history, traced, paint(graph, traced), bars(traced, g.now), ticks(traced, g.now))
 
 
 def rounds_of(one: Execution) -> tuple[MergedRound, ...]:
     """What it planned and merged, by round; nothing for an execution that names no collection."""
-    if one.collection not in COLLECTIONS or one.mode not in (None, "compact", "plan", "expire"):
+    if one.collection not in COLLECTIONS or one.mode not in MODES_WITH_ROUNDS:
         return ()
     fresh = 2.0 if one.status == "running" else 600.0
     collection = str(one.collection)
-    return seen(("rounds", one.name, one.ended_at), fresh, lambda: what_merged(site().api, collection, one.name))
+    return seen(("rounds", one.name, one.ended_at), fresh, lambda: what_merged(site().stack, collection, one.name))
 
 
 def log_of(name: str, step: Step) -> str | None:
@@ -119,28 +119,17 @@ def log_of(name: str, step: Step) -> str | None:
     if step.resource is None or ":function:" not in step.resource:
         return None
     function = step.resource.partition(":function:")[2].partition(":")[0]
-    if site().api.connection.endpoint_url is None:
-        return seen(("log group", function), 3600, lambda: site().api.log_page(function))
+    connection = site().stack.connection
+    if connection.endpoint_url is None:
+        return seen(("log group", function), 3600, lambda: log_page(connection, function))
     return url_for(".log", name=name, function=function) if site().logs else None
-
-
-def aws_page(one: Execution) -> str | None:
-    """The execution in AWS's own console; None for a local stack."""
-    connection = site().api.connection
-    if connection.endpoint_url is not None:
-        return None
-    home = f"https://{connection.region}.console.aws.amazon.com/states/home?region={connection.region}"
-    return f"{home}#/v2/executions/details/{one.arn}"
 
 
 def _forgotten(name: str) -> str:
     """Step Functions keeps executions for 90 days; its row tells the rest. Raises ExecutionNotFound without a row."""
-    listed = seen(
-        ("row", name), 60, lambda: site().listing.page(Wanted(text=name, idle=True), limit=1, live=False).rows
-    )
-    if not listed or listed[0].execution.name != name:
+    one = seen(("row", name), 60, lambda: site().stack.executions.history.find(name))
+    if one is None:
         raise ExecutionNotFound(f"There is no execution {name}, and no row of the history tells of one.")
-    one = listed[0].execution
     return render_template(
         "execution.html",
         one=one,
@@ -148,7 +137,7 @@ def _forgotten(name: str) -> str:
         steps=(),
         failed=None,
         rounds=rounds_of(one),
-        healed_by=site().listing.healed_by(one),
+        healed_by=site().stack.executions.history.healed_by(one),
         aws=None,
         log=log_of,
         live=None,

@@ -7,23 +7,20 @@ from flask import Blueprint, abort, render_template, request, url_for
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.web.site import seen, site
-from operate.execution_list import Wanted
-from operate.models import RESULTS, UNHEALED, parse_time
+from operate.history import Wanted
+from operate.models import MODES, RESULTS, TRIGGERS, UNHEALED, parse_time
 
 page = Blueprint("executions", __name__)
-
-TRIGGERS = ("stream", "schedule", "operator")
-MODES = ("compact", "plan", "verify", "rollback", "expire")
 
 
 @page.get("/executions")
 def show() -> str:
     wanted, before = wanted_by_address(), request.args.get("before") or None
-    listed = seen(("executions", wanted, before), 1.0, lambda: site().listing.page(wanted, before))
+    listed = seen(("executions", wanted, before), 1.0, lambda: site().stack.executions.history.page(wanted, before))
     failures = None
     if request.args.get("first") == "failures" and not before and wanted.result is None:
         unhealed = replace(wanted, result=UNHEALED)
-        failures = seen(("failures", unhealed), 2.0, lambda: site().listing.page(unhealed))
+        failures = seen(("failures", unhealed), 2.0, lambda: site().stack.executions.history.page(unhealed))
     kept = {name: value for name, value in request.args.items() if value and name != "before"}
     return render_template(
         "executions.html",

@@ -7,7 +7,7 @@ from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.web.charts import Bar, Freshness, freshness
 from console.web.site import seen, site
-from operate.health import Health, health, unhealed_failure
+from operate.health import Health, health, lease_is_left, unhealed_failure
 from operate.models import CollectionStatus, Execution
 
 page = Blueprint("overview", __name__)
@@ -20,8 +20,7 @@ VERSIONS = 60
 class Card:
     """Everything that the page says of one collection. `bars` are the freshness of its versions, oldest first.
 
-    `failed` is what no later execution has made good; `left` is whether whoever holds the lease has ended: that is how
-    a failed or stopped execution leaves it, and the next one takes it over.
+    `failed` is what no later execution has made good; `left` is whether whoever holds the lease has ended.
     """
 
     status: CollectionStatus
@@ -41,14 +40,14 @@ def show() -> str:
 
 def card(collection: str) -> Card:
     """The card of one collection, from answers that are at most seconds old."""
-    api, listing = site().api, site().listing
-    status = seen(("status", collection), 1.5, lambda: api.status(collection))
-    recent = seen(("recent", collection), 1.5, lambda: listing.recent(collection, RECENT))
+    stack = site().stack
+    status = seen(("status", collection), 1.5, lambda: stack.collections.status(collection))
+    recent = seen(("recent", collection), 1.5, lambda: stack.executions.history.recent(collection, RECENT))
     first = max(1, status.version - VERSIONS + 1)
     rows = seen(
         ("versions", collection, status.version),
         10,
-        lambda: api.version_rows(collection, first, status.version) if status.version else [],
+        lambda: stack.versions.rows(collection, first, status.version) if status.version else [],
     )
     fresh = freshness(rows)
     return Card(
@@ -58,5 +57,5 @@ def card(collection: str) -> Card:
         freshness=fresh,
         bars=fresh.bars(),
         failed=unhealed_failure(recent),
-        left=any(one.arn == status.holder and one.status != "running" for one in recent),
+        left=lease_is_left(status, recent),
     )

@@ -33,7 +33,7 @@ def show() -> str:
         except ConsoleError as error:
             problem = str(error)
     versions = {
-        name: [one for one in site().api.versions(name) if one.published and one.state != "expired"]
+        name: [one for one in site().stack.versions.of(name) if one.published and one.state != "expired"]
         for name in COLLECTIONS
     }
     return render_template(

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from console.web.site import seen, site
 from operate.contents.merged import what_came
 from operate.errors import ConsoleError
-from operate.lineage import Version, find_version
+from operate.lineage import Version
 
 page = Blueprint("snapshots", __name__, url_prefix="/snapshots")
 
@@ -26,8 +26,8 @@ def index() -> Response:
 @page.get("/<collection>")
 def show(collection: str) -> str:
     _known(collection)
-    api = site().api
-    versions = seen(("lineage", collection), 2, lambda: api.versions(collection))
+    stack = site().stack
+    versions = seen(("lineage", collection), 2, lambda: stack.versions.of(collection))
     shown = request.args.get("shown", SHOWN, int)
     published = [one for one in versions if one.published]
     lost = [one for one in versions if not one.published]
@@ -38,7 +38,7 @@ def show(collection: str) -> str:
         older=len(published) > shown and url_for(".show", collection=collection, shown=shown + SHOWN),
         lost=lost[:SHOWN],
         rows=_rows(collection, published[:shown]),
-        head=seen(("head", collection), 2, lambda: api.head(collection)),
+        head=seen(("head", collection), 2, lambda: stack.collections.head(collection)),
         live=3,
     )
 
@@ -48,7 +48,7 @@ def version(collection: str, version: str) -> str:
     one = _version(collection, version)
     containing, receipt = request.args.get("containing", "").strip(), request.args.get("receipt") or None
     offset = max(0, request.args.get("offset", 0, int))
-    came = seen(("came", collection, one.snapshot_id), 30, lambda: what_came(site().api, collection, one.snapshot_id))
+    came = seen(("came", collection, one.snapshot_id), 30, lambda: what_came(site().stack, collection, one.snapshot_id))
     records, unreadable = None, None
     try:
         records = site().contents.records(
@@ -73,7 +73,7 @@ def version(collection: str, version: str) -> str:
         receipt=receipt,
         newer=page_at(max(0, offset - RECORDS)) if offset else None,
         older=page_at(offset + RECORDS) if records and offset + RECORDS < records.total else None,
-        head=seen(("head", collection), 2, lambda: site().api.head(collection)),
+        head=seen(("head", collection), 2, lambda: site().stack.collections.head(collection)),
     )
 
 
@@ -89,7 +89,7 @@ def receipts(collection: str, version: str) -> str:
 @page.get("/<collection>/compare")
 def compare(collection: str) -> str:
     _known(collection)
-    published = [one for one in site().api.versions(collection) if one.published and one.state != "expired"]
+    published = [one for one in site().stack.versions.of(collection) if one.published and one.state != "expired"]
     older, newer = request.args.get("older"), request.args.get("newer")
     if len(published) > 1:
         older, newer = older or str(published[1].version), newer or str(published[0].version)
@@ -119,7 +119,7 @@ def _known(collection: str) -> None:
 def _version(collection: str, given: str) -> Version:
     """A published version by number or snapshot id, EXPIRED ones too. Raises VersionNotFound."""
     _known(collection)
-    return find_version(collection, site().api.versions(collection), given, expired=True)
+    return site().stack.versions.find(collection, given, expired=True)
 
 
 def _rows(collection: str, versions: list[Version]) -> dict[str, VersionRow]:
@@ -128,5 +128,5 @@ def _rows(collection: str, versions: list[Version]) -> dict[str, VersionRow]:
     if not numbers:
         return {}
     first, last = min(numbers), max(numbers)
-    rows = seen(("rows", collection, first, last), 3, lambda: site().api.version_rows(collection, first, last))
+    rows = seen(("rows", collection, first, last), 3, lambda: site().stack.versions.rows(collection, first, last))
     return {row.snapshot_id: row for row in rows}

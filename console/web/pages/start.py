@@ -5,6 +5,7 @@ from receipt_dynamo_stream.names import COLLECTIONS
 from werkzeug.wrappers import Response
 
 from console.web.site import refuse_when_reading_only, site
+from operate.models import name_of
 from operate.wording import short_name
 
 page = Blueprint("start", __name__, url_prefix="/start")
@@ -21,15 +22,17 @@ def begin() -> Response:
     collection, mode = request.form.get("collection", ""), request.form.get("mode", "")
     if collection not in COLLECTIONS:
         abort(400, f"Which collection? One of {', '.join(COLLECTIONS)}.")
-    api = site().api
+    stack = site().stack
     if mode == "compact":
-        name, notice = _name(api.start(collection, "plan")), "plans; nothing is changed by it"
+        name = name_of(stack.executions.start(collection, "plan"))
+        notice = "plans; nothing is changed by it"
     elif mode == "verify":
-        current = api.version(collection, None)
-        name = _name(api.start(collection, "verify", snapshot_id=current.snapshot_id))
+        current = stack.versions.find(collection, None)
+        name = name_of(stack.versions.verify(collection, current.snapshot_id))
         notice = f"verifies version {current.version}"
     elif mode == "expire":
-        name, notice = _name(api.start(collection, "expire", apply=False)), "says what would go, and deletes nothing"
+        name = name_of(stack.versions.expire(collection, apply=False))
+        notice = "says what would go, and deletes nothing"
     else:
         abort(400, f"The form cannot start mode {mode or 'of no name'}.")
     site().watch.forget()
@@ -40,11 +43,7 @@ def begin() -> Response:
 @page.get("/<name>")
 def planned(name: str) -> str:
     """What a compaction would do, as an execution of mode plan found out."""
-    one = site().api.described(name).execution
+    one = site().stack.executions.describe(name)
     is_planned = one.status == "succeeded" and one.outcome == "planned"
-    preview = site().api.preview(one) if is_planned else None
+    preview = site().stack.executions.preview(one) if is_planned else None
     return render_template("planned.html", one=one, preview=preview, live=1 if one.status == "running" else None)
-
-
-def _name(arn: str) -> str:
-    return arn.rpartition(":")[2]

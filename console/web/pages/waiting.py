@@ -14,10 +14,10 @@ SHOWN = 200
 
 @page.get("/pending")
 def show() -> str:
-    api = site().api
-    pending = {c: seen(("pending", c), 2, lambda c=c: api.pending(c)) for c in COLLECTIONS}  # type: ignore[misc]
-    refused = seen("quarantine", 2, api.quarantined)
-    heads = {c: seen(("head", c), 2, lambda c=c: api.head(c)) for c in COLLECTIONS}  # type: ignore[misc]
+    stack = site().stack
+    pending = {c: seen(("pending", c), 2, lambda c=c: stack.collections.pending(c)) for c in COLLECTIONS}  # type: ignore[misc]
+    refused = seen("quarantine", 2, stack.quarantine.runs)
+    heads = {c: seen(("head", c), 2, lambda c=c: stack.collections.head(c)) for c in COLLECTIONS}  # type: ignore[misc]
     return render_template(
         "waiting.html",
         pending=pending,

@@ -309,15 +309,17 @@ def test_an_interrupted_command_says_so(run, stack: ToyStack, monkeypatch: pytes
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("operate.api.Api.status", interrupt)
+    monkeypatch.setattr("operate.collections.Collections.status", interrupt)
     said = run("status")
     assert (said.code, said.error_line) == (130, "compaction: interrupted")
 
 
 def test_help_and_status_load_only_what_they_need(stack: ToyStack) -> None:
+    """`status` reads a manifest, and loads nothing of what is inside a snapshot."""
     assert STACK_FILE.exists()
-    heavy = {"moto", "chromadb", "numpy", "pyarrow"}
-    for command, unwanted in (("--help", heavy | {"boto3", "rich"}), ("status", heavy)):
+    stack.published("words", 2)
+    heavy = {"moto", "chromadb", "numpy", "pyarrow", "sqlite3"}
+    for command, unwanted in (("--help", heavy | {"boto3", "rich"}), ("status", heavy), ("versions", heavy)):
         code = f"import sys; from console.cli.main import main; print(main([{command!r}])); print(*sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         *_, exit_code, modules = done.stdout.splitlines()

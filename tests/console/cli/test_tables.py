@@ -1,6 +1,5 @@
 """What values look like on a terminal."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -10,9 +9,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from console.cli import tables
-from operate import wording
 from operate.contents.query import Answer, Hit
-from operate.execution_list import Listed
+from operate.history import Listed
 from operate.models import CollectionStatus, Execution, PlanPreview, execution_name
 
 NOW = datetime(2026, 7, 28, 12, tzinfo=UTC)
@@ -70,33 +68,6 @@ def shown(part: RenderableType, width: int = 80) -> str:
     return text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        *[
-            (0, "0 s"),
-            (0.04, "0.0 s"),
-            (0.44, "0.4 s"),
-            (9.949, "9.9 s"),
-            (9.95, "10 s"),
-            (59.4, "59 s"),
-            (60, "1 min"),
-        ],
-        *[(3599, "59 min"), (3600, "1 h"), (86_399, "23 h"), (200_000, "2 d"), (-3, "0 s")],
-    ],
-)
-def test_a_duration_has_one_unit(seconds: float, text: str) -> None:
-    assert wording.duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.3, "0 s ago"), (7, "7 s ago"), (-2, "0 s ago"), (59.7, "1 min ago"), (90, "1 min ago")]
-)
-def test_an_age_is_in_whole_units_and_never_negative(seconds: float, text: str) -> None:
-    assert wording.age(NOW - timedelta(seconds=seconds), NOW).replace("60 s", "1 min") == text
-    assert wording.age(None, NOW) == "-"
-
-
 def test_status_says_everything_in_words_at_80_columns() -> None:
     text = shown(tables.status_table([replace(STATUS, collection="lines"), STATUS], NOW))
     for fact in (
@@ -151,34 +122,6 @@ def test_a_running_execution_took_as_long_as_it_runs() -> None:
     assert running.to_json()["seconds"] is None
 
 
-def test_a_failure_is_one_line_with_error_and_cause() -> None:
-    assert (
-        tables.failure_line(FAILED) == "words-schedule-1b0f2c3d failed: CommitStateUnknown: No answer. [red]Look[/red]."
-    )
-    assert tables.failure_line(replace(FAILED, status="timed_out", error=None, cause=None)).endswith(" timed out")
-
-
-def test_the_cause_of_a_lambda_is_its_message() -> None:
-    cause = '{"errorMessage": "no such\\nplan", "errorType": "PlanMissing", "stackTrace": ["a", "b"]}'
-    assert tables.failure_line(replace(FAILED, error="PlanMissing", cause=cause)).endswith(
-        ": PlanMissing: no such plan"
-    )
-    for other in ("[1]", '{"a": 1}', "{broken", "7"):
-        assert wording.cause_text(other) == other
-
-
-def test_the_message_is_found_in_the_beginning_of_a_cause_that_was_cut_off() -> None:
-    reported = json.dumps({"errorMessage": 'labels: "3"\nare missing', "errorType": "ShardInvalid"})
-    assert wording.cause_text(reported) == 'labels: "3" are missing'
-    beginnings = {wording.cause_text(reported[:length]) for length in range(24, len(reported))}
-    assert all('labels: "3" are missing'.startswith(beginning) for beginning in beginnings)
-
-
-@pytest.mark.parametrize("rest", ["", '"', '", "errorType": "P', "\\", "\\u00"])
-def test_of_a_cause_that_was_cut_off_the_message_is_still_read(rest: str) -> None:
-    assert wording.cause_text('{"errorMessage":"no \\"such\\"\\nplan' + rest) == 'no "such" plan'
-
-
 def test_a_preview_says_what_would_be_merged() -> None:
     preview = PlanPreview("words", 3, 4, ("a", "b"), 5, (0, 2), True, 42.0, "plans/x")
     text = shown(tables.preview_table(preview))
@@ -203,19 +146,6 @@ def test_an_answer_shows_short_ids_or_whole_ones_with_their_shards(width: int) -
     assert "[b]MILK[/b]" in text
     assert ("3f52804b 1/40/2" in text) == (width == 80)
     assert ("Shard" in text and " 39 " in text) == (width == 120)
-
-
-@pytest.mark.parametrize(
-    ("record", "short"),
-    [
-        (f"IMAGE#{IMAGE}#RECEIPT#00012#LINE#00003", "3f52804b 12/3"),
-        ("odd", "odd"),
-        ("a#b", "a#b"),
-        (f"IMAGE#{IMAGE}#RECEIPT#00001#LINE#00002 has", f"IMAGE#{IMAGE}#RECEIPT#00001#LINE#00002 has"),
-    ],
-)
-def test_a_record_id_is_shortened_only_when_it_is_one(record: str, short: str) -> None:
-    assert wording.short_record(record) == short
 
 
 def test_a_table_that_is_too_wide_is_shown_on_its_side() -> None:

@@ -16,11 +16,10 @@ from receipt_dynamo_stream.names import COLLECTIONS
 from console.cli.main import main
 from console.embedding import embedder_of
 from local.demo.samples.embedding import embed_text
-from operate.api import Api
 from operate.connection import STACK_FILE, Connection, load_local
 from operate.contents.contents import Contents
 from operate.contents.query import Answer
-from operate.operator_api import OperatorApi
+from operate.stack import Stack
 
 RECEIPTS = 3
 
@@ -53,11 +52,11 @@ def published(
 ) -> Connection:
     """The stack, once every sample receipt is in both snapshots; its folder is the current one."""
     monkeypatch.chdir(folder)
-    api = Api(running[1])
+    operator = Stack(running[1])
     for collection in COLLECTIONS:
-        while (status := api.status(collection)).version == 0 or status.pending:
+        while (status := operator.collections.status(collection)).version == 0 or status.pending:
             assert running[0].poll() is None
-            api.wait(api.start(collection))
+            operator.executions.wait(operator.executions.start(collection))
     return running[1]
 
 
@@ -96,7 +95,7 @@ def test_every_command_works_on_it(published: Connection, capsys: pytest.Capture
 
 
 def ask(connection: Connection, cache: Path, **question: Any) -> Answer:
-    with Contents(OperatorApi(connection), cache=cache, embed=embedder_of(connection)) as contents:
+    with Contents(Stack(connection), cache=cache, embed=embedder_of(connection)) as contents:
         return contents.search("words", None, **question)
 
 

@@ -13,7 +13,7 @@ from console.web.app import create_app
 from console.web.guard import Guard
 from console.web.site import Site
 from operate.contents.contents import Contents
-from operate.executions_api import ExecutionsApi
+from operate.stack import Stack
 
 from ...toy_stack.toy import ToyStack
 
@@ -66,10 +66,10 @@ def visit(stack: ToyStack, tmp_path: Path) -> Iterator[Visit]:
     opened: list[Contents] = []
 
     def visit(**site: object) -> Visitor:
-        api = ExecutionsApi(stack.connection)
-        opened.append(Contents(api, cache=tmp_path / "cache", embed=embedder_of(api.connection)))
+        operator = Stack(stack.connection)
+        opened.append(Contents(operator, cache=tmp_path / "cache", embed=embedder_of(stack.connection)))
         guard = Guard(hosts={HOST})
-        app = create_app(Site(api, opened[-1], "toy", **site), guard)  # type: ignore[arg-type]
+        app = create_app(Site(operator, opened[-1], "toy", **site), guard)  # type: ignore[arg-type]
         return Visitor(app.test_client(), guard)
 
     yield visit

@@ -153,9 +153,32 @@ def test_what_is_gone_meanwhile_is_said_and_nothing_is_done(visitor: Visitor, st
 def test_redrive_says_why_it_cannot_be_had(visitor: Visitor, stack: ToyStack) -> None:
     name = stack.start("words", toy="Crash")
     assert "Redrive is not offered: this service does not offer it" in visitor.open(f"/executions/{name}")
-    page = visitor.open(f"/do/redrive?execution={name}")
-    token = page.partition('name="action_token" value="')[2].partition('"')[0]
+    assert "a re-run starts a new one" in visitor.open(f"/do/redrive?execution={name}", 409)
+    token = visitor._guard.action_token("/do/redrive")
     assert "a re-run starts a new one" in visitor.post(f"/do/redrive?execution={name}", 409, action_token=token)
+
+
+def test_what_has_ended_is_not_stopped_and_what_is_current_not_rolled_back_to(
+    visitor: Visitor, stack: ToyStack
+) -> None:
+    stack.published("words", 2)
+    name = stack.start("words")
+    assert "has ended already" in visitor.open(f"/do/stop?execution={name}", 409)
+    assert "is the current one" in visitor.open("/do/rollback?collection=words&version=2", 409)
+
+
+@pytest.mark.parametrize("action", ["reconcile", "resume"])
+def test_without_the_manifest_nothing_is_marked_and_the_page_says_why(
+    visitor: Visitor, stack: ToyStack, action: str
+) -> None:
+    stack.receipt("aaaa", 1)
+    stack.publish("words", 3, records=1, paused="2026-07-28 an audit")
+    stack.s3.delete_object(Bucket=stack.connection.bucket, Key="snapshots/words/manifests/0000000003-0000000003-0.json")
+    visitor.open(f"/do/{action}?collection=words")
+    token = visitor._guard.action_token(f"/do/{action}")
+    page = visitor.post(f"/do/{action}?collection=words", 409, action_token=token)
+    assert "restore it from a copy of the bucket, or roll back" in page
+    assert (stack.pending("words"), stack.executions()) == ([], [])
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))

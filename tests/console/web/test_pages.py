@@ -148,6 +148,27 @@ def test_a_version_whose_files_are_gone_says_so_and_still_tells_its_story(visito
     assert 'class="empty"' in page[page.index('id="records"') :]
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b'{"schema_version"', "its pointer says"), (b'{"records": 999999}', "its pointer says"), (None, "is not there")],
+    ids=["truncated", "another", "missing"],
+)
+def test_a_damaged_manifest_is_said_on_the_overview_and_on_the_versions_page(
+    visitor: Visitor, stack: ToyStack, content: bytes | None, said: str
+) -> None:
+    stack.published("words", 2)
+    where = {"Bucket": stack.connection.bucket, "Key": "snapshots/words/manifests/0000000002-0000000002-0.json"}
+    stack.s3.delete_object(**where)
+    if content is not None:
+        stack.s3.put_object(**where, Body=content)
+    page = visitor.open("/")
+    assert f"the manifest of version 2 cannot be read: s3://{where['Bucket']}/{where['Key']}" in page
+    assert said in page
+    assert "999,999" not in page
+    assert "✕ act" in page
+    assert "cannot be read" in visitor.open("/snapshots/words/2")
+
+
 def test_pending_receipts_say_why_they_wait_and_since_when(visitor: Visitor, stack: ToyStack) -> None:
     pending = stack.control.pending("words")
     receipt = ReceiptId("3f52804b-2fad-4e00-92c8-b593da3a8ed3", 1)

@@ -18,7 +18,7 @@ from operate.errors import UsageError
 
 @pytest.fixture
 def server(connection: Connection) -> Iterator[ConsoleServer]:
-    server = ConsoleServer(connection, stack="toy", port=0)
+    server = ConsoleServer(connection, called="toy", port=0)
     server.start()
     yield server
     server.stop()
@@ -47,7 +47,7 @@ def test_its_assets_are_its_own(server: ConsoleServer) -> None:
 def test_a_port_that_is_taken_is_refused_when_it_was_asked_for(connection: Connection, server: ConsoleServer) -> None:
     port = urlsplit(server.url).port
     with pytest.raises(UsageError, match="give another --port"):
-        ConsoleServer(connection, stack="toy", port=port)
+        ConsoleServer(connection, called="toy", port=port)
 
 
 def test_without_a_port_it_takes_a_free_one_where_the_usual_is_taken(connection: Connection) -> None:
@@ -56,7 +56,7 @@ def test_without_a_port_it_takes_a_free_one_where_the_usual_is_taken(connection:
         with suppress(OSError):  # where somebody else has it, that is as good
             taken.bind(("127.0.0.1", PORT))
         taken.listen()
-        server = ConsoleServer(connection, stack="toy")
+        server = ConsoleServer(connection, called="toy")
         try:
             assert urlsplit(server.url).port != PORT
         finally:
@@ -65,10 +65,10 @@ def test_without_a_port_it_takes_a_free_one_where_the_usual_is_taken(connection:
 
 def test_another_address_needs_a_token_and_its_name(connection: Connection) -> None:
     with pytest.raises(UsageError, match="--allow-host"):
-        ConsoleServer(connection, stack="toy", host="0.0.0.0", port=0)
+        ConsoleServer(connection, called="toy", host="0.0.0.0", port=0)
     with pytest.raises(UsageError, match="no address"):
-        ConsoleServer(connection, stack="toy", host="ops.example", port=0)
-    server = ConsoleServer(connection, stack="toy", host="0.0.0.0", port=0, names=["ops.example"])
+        ConsoleServer(connection, called="toy", host="ops.example", port=0)
+    server = ConsoleServer(connection, called="toy", host="0.0.0.0", port=0, names=["ops.example"])
     server.start()
     try:
         port = urlsplit(server.url).port
@@ -83,7 +83,7 @@ def test_another_address_needs_a_token_and_its_name(connection: Connection) -> N
 
 
 def test_a_proxys_name_on_loopback_needs_a_token_too(connection: Connection) -> None:
-    server = ConsoleServer(connection, stack="toy", port=0, names=["ops.example"])
+    server = ConsoleServer(connection, called="toy", port=0, names=["ops.example"])
     server.start()
     try:
         assert "?token=" in server.url
@@ -94,7 +94,7 @@ def test_a_proxys_name_on_loopback_needs_a_token_too(connection: Connection) -> 
 
 def test_stopping_frees_the_port_and_ends_its_threads_also_with_an_open_connection(connection: Connection) -> None:
     before = set(threading.enumerate())
-    server = ConsoleServer(connection, stack="toy", port=0)
+    server = ConsoleServer(connection, called="toy", port=0)
     server.start()
     address = urlsplit(server.url)
     with closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)) as kept:
@@ -109,7 +109,7 @@ def test_stopping_frees_the_port_and_ends_its_threads_also_with_an_open_connecti
 
 
 def test_a_server_that_was_never_started_can_be_stopped(connection: Connection) -> None:
-    ConsoleServer(connection, stack="toy", port=0).stop()
+    ConsoleServer(connection, called="toy", port=0).stop()
 
 
 @pytest.mark.parametrize("wrong", ["-1", "65536", "http"])

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
+from receipt_dynamo_stream.retry import transient_errors
 
 from console.web.watch import KEPT, Watch
 
@@ -125,6 +126,20 @@ def test_throttling_silences_all_questions_that_have_an_answer(watch: Watch, clo
     watch.get("a", 1, throttled)
     watch.get("b", 1, other)
     assert other.calls == 1
+
+
+def test_a_service_that_one_of_our_own_errors_tells_of_is_throttled_too(watch: Watch, clock: Clock) -> None:
+    """A manifest is read by a function that says `try again` in its own words."""
+    watch.get("a", 1, lambda: "old")
+    clock.now += 5
+
+    def read() -> str:
+        with transient_errors():
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "no"}}, "GetObject")
+
+    seen = watch.get("a", 1, read)
+    assert seen.value == "old"
+    assert seen.problem is not None
 
 
 def test_throttling_without_an_older_answer_is_raised(watch: Watch) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.web.words import as_json, count_of, kind
+from console.web.words import as_json, kind
 
 
 @pytest.mark.parametrize(
@@ -11,14 +11,6 @@ from console.web.words import as_json, count_of, kind
 )
 def test_a_value_reads_as_json_with_its_own_letters(value: object, text: str) -> None:
     assert as_json(value) == text
-
-
-def test_a_count_says_what_is_counted() -> None:
-    assert [count_of(0, "run"), count_of(1, "run"), count_of(2000, "retry", "retries")] == [
-        "0 runs",
-        "1 run",
-        "2,000 retries",
-    ]
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
+from receipt_chroma.snapshot.receipts import load_receipts
+from receipt_dynamo_stream.bucket import Bucket
 
 from operate.contents import shard_files
 from operate.contents.contents import Contents
 from operate.contents.shard_files import ShardFiles
 from operate.errors import SnapshotNotFound, UsageError, VersionNotFound, VersionRefused, VersionUnreadable
-from operate.operator_api import OperatorApi
+from operate.stack import Stack
+from operate.stored import Stored
 
 from ...snapshots.test_rows_conserved import WORDS
 from ...toy_stack.version_histories import A, B, History, NewHistory, contents_of, three_versions
@@ -82,9 +85,7 @@ def test_receipts_are_those_of_the_shards_lists_with_their_records(history: Hist
         assert [(one.receipt, one.records) for one in contents.receipts("words", "3")] == [(A.key, 5), (B.key, 6)]
         assert [(one.receipt, one.records) for one in contents.receipts("words", "1")] == [(A.key, 6)]
         for shard in history.manifest(history.versions["words"][2]).shards:
-            lists = (
-                [] if shard.path is None else (history.efs / "words" / shard.path / "receipts.txt").read_text().split()
-            )
+            lists = [receipt.key for receipt in load_receipts(Bucket(history.s3, history.bucket), "words", shard)]
             assert lists == [one.receipt for one in contents.receipts("words", "3") if one.shard == shard.shard]
 
 
@@ -140,20 +141,21 @@ def test_nothing_is_written_to_the_file_system(history: History) -> None:
     assert state() == before
 
 
-def test_only_what_is_asked_for_comes_from_s3_once(history: History) -> None:
+def test_only_what_is_asked_for_comes_from_s3_once(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = history.folder / "only"
 
     def kept() -> set[str]:
         return {path.name for path in cache.rglob("*") if path.is_file()}
 
     asked: list[int] = []
+    bring_files = Stored.bring_files
 
-    class Counting(OperatorApi):
-        def bring_files(self, root, collection, shards) -> None:
-            asked.append(len(shards))
-            super().bring_files(root, collection, shards)
+    def counted(self, root, collection, shards) -> None:
+        asked.append(len(shards))
+        bring_files(self, root, collection, shards)
 
-    with Contents(Counting(history.connection(local=False)), cache=cache) as contents:
+    monkeypatch.setattr(Stored, "bring_files", counted)
+    with Contents(Stack(history.connection(local=False)), cache=cache) as contents:
         contents.records("words", "3", receipt=A.key)
         assert kept() == {SQLITE_FILE}
         assert len(list(cache.rglob(SQLITE_FILE))) == 1
@@ -164,7 +166,7 @@ def test_only_what_is_asked_for_comes_from_s3_once(history: History) -> None:
         contents.search("words", "3", vector="[1, 0, 0, 0]")
         assert "data_level0.bin" in kept()
         assert asked == [1, 1, 1, 2]
-    with Contents(Counting(history.connection(local=False)), cache=cache) as contents:
+    with Contents(Stack(history.connection(local=False)), cache=cache) as contents:
         contents.search("words", "3", vector="[0, 1, 0, 0]")
     assert len(asked) == 4
     assert not list(cache.glob("*/*/staging/*"))
@@ -239,7 +241,7 @@ def test_the_shards_used_least_lately_leave_the_cache_and_those_in_use_never(
     for folder in (abandoned, fresh):
         folder.mkdir(parents=True)
     os.utime(abandoned, (0, 0))
-    files = ShardFiles(OperatorApi(history.connection(local=False)), cache, cache_bytes=0)
+    files = ShardFiles(Stack(history.connection(local=False)), cache, cache_bytes=0)
     old, new = (history.manifest(history.versions["words"][n]).shards for n in (0, 2))
     with files.folders("words", old) as held:
         with files.folders("words", new, {SQLITE_FILE}) as others:
@@ -255,7 +257,7 @@ def test_the_shards_used_least_lately_leave_the_cache_and_those_in_use_never(
 
 def test_a_shard_that_leaves_the_cache_while_it_is_wanted_is_brought_again(history: History) -> None:
     """Threads that each bring and sweep: whoever has a folder has all its files."""
-    files = ShardFiles(OperatorApi(history.connection(local=False)), history.folder / "busy", cache_bytes=0)
+    files = ShardFiles(Stack(history.connection(local=False)), history.folder / "busy", cache_bytes=0)
     manifests = [history.manifest(pointer) for pointer in history.versions["words"][:3]]
     together = threading.Barrier(6)
 

@@ -24,7 +24,7 @@ from receipt_dynamo_stream.round.report import (
 
 from operate.contents.merged import used_reports, what_came, what_merged
 from operate.errors import VersionNotFound
-from operate.operator_api import OperatorApi
+from operate.stack import Stack
 
 from ...toy_stack.toy import ToyStack, toy_manifest
 
@@ -82,8 +82,8 @@ class Left:
     stack: ToyStack
 
     @property
-    def api(self) -> OperatorApi:
-        return OperatorApi(self.stack.connection)
+    def operator(self) -> Stack:
+        return Stack(self.stack.connection)
 
     def plan(self, plan: Plan, attempt: str = "p") -> Plan:
         save_plan(Bucket(self.stack.s3, self.stack.connection.bucket), plan.plan_key(attempt), plan)
@@ -139,7 +139,7 @@ def test_a_version_says_what_it_brought_by_receipt_shard_and_step(left: Left) ->
     used = [report_of(plan, 0), report_of(plan, 1, refusals=(refusal,))]
     left.reports(*used)
     left.version(plan, *used)
-    came = what_came(left.api, "words", None)
+    came = what_came(left.operator, "words", None)
     assert (came.version, came.snapshot_id, came.took_up, came.problem) == (2, plan.snapshot_id, None, None)
     merged = came.merged
     assert merged is not None
@@ -170,7 +170,7 @@ def test_only_the_attempt_whose_directory_the_manifest_names_counts(left: Left) 
     unchanged = [report_of(plan, 1, attempt, changed=False) for attempt in "xy"]
     left.reports(first, second, *unchanged, late)
     left.version(plan, second)
-    merged = what_came(left.api, "words", "2").merged
+    merged = what_came(left.operator, "words", "2").merged
     assert merged is not None
     assert [(one.shard, one.attempts, one.changed) for one in merged.shards] == [(0, 3, True), (1, 2, False)]
     assert merged.counts == MergeCounts(added=3, unchanged=3).to_json()
@@ -200,7 +200,7 @@ def test_an_execution_has_its_rounds_in_order_and_each_says_what_became_of_it(le
     for plan, report in zip(rounds, used, strict=False):
         left.version(replace(plan, base=None), report)
     left.plan(plan_of(A, version=9, execution=f"{NAME}-another"))
-    merged = what_merged(left.api, "words", NAME)
+    merged = what_merged(left.operator, "words", NAME)
     assert [(one.round, one.version, one.state) for one in merged] == [
         (0, 2, "candidate"),
         (1, 3, "current"),
@@ -212,23 +212,23 @@ def test_an_execution_has_its_rounds_in_order_and_each_says_what_became_of_it(le
         None,
     ]
     assert [(one.shards[0].attempts, one.shards[0].changed) for one in merged[2:]] == [(1, False), (0, None)]
-    assert what_merged(left.api, "words", "words-stream-unknown") == ()
-    assert what_merged(left.api, "lines", NAME) == ()
+    assert what_merged(left.operator, "words", "words-stream-unknown") == ()
+    assert what_merged(left.operator, "lines", NAME) == ()
 
 
 def test_of_several_plans_of_a_round_the_one_that_was_merged_counts(left: Left) -> None:
     plan = left.plan(plan_of(A, version=2), "first")
     left.plan(plan_of(A, B, version=2), "second")
-    (merged,) = what_merged(left.api, "words", NAME)
+    (merged,) = what_merged(left.operator, "words", NAME)
     assert (merged.plan_key, merged.plans) == (plan.plan_key("second"), 2), "the newest, before anything is merged"
     report = report_of(plan, 0, plan_attempt="first")
     left.reports(report)
-    (merged,) = what_merged(left.api, "words", NAME)
+    (merged,) = what_merged(left.operator, "words", NAME)
     assert (merged.plan_key, merged.counts["added"]) == (plan.plan_key("first"), 3)
     late = report_of(plan, 0, "z", plan_attempt="second")
     left.reports(late)
     left.version(plan, report, plan_attempt="first")
-    (merged,) = what_merged(left.api, "words", NAME)
+    (merged,) = what_merged(left.operator, "words", NAME)
     assert (merged.plan_key, merged.counts["added"], merged.version) == (plan.plan_key("first"), 3, 2)
     assert len(merged.receipts) == 1
 
@@ -243,10 +243,10 @@ def test_a_rollback_brought_nothing_and_says_what_it_took_up(left: Left) -> None
         left.stack.put_manifest(manifest)
         left.row(manifest.pointer, plan.plan_key("p"), f"arn:x:words-operator-{version}", parent)
         left.stack.head("words", fence=6, **manifest.pointer.to_json())
-        came = what_came(left.api, "words", str(version))
+        came = what_came(left.operator, "words", str(version))
         assert (came.took_up, came.merged) == (first.snapshot_id, None)
         assert "a rollback merges nothing" in (came.problem or "")
-    assert what_came(left.api, "words", "1").merged is not None
+    assert what_came(left.operator, "words", "1").merged is not None
 
 
 def test_what_a_lifecycle_rule_deleted_is_said_and_not_raised(left: Left) -> None:
@@ -255,21 +255,21 @@ def test_what_a_lifecycle_rule_deleted_is_said_and_not_raised(left: Left) -> Non
     left.reports(*used)
     left.version(plan, *used)
     left.delete(used[1].report_key)
-    merged = what_came(left.api, "words", "2").merged
+    merged = what_came(left.operator, "words", "2").merged
     assert merged is not None
     assert [(one.shard, one.attempts, one.changed) for one in merged.shards] == [(0, 1, True), (1, 0, None)]
     assert [one.counts is None for one in merged.receipts] == [False, True]
     left.delete("plans/")
-    came = what_came(left.api, "words", "2")
+    came = what_came(left.operator, "words", "2")
     assert (came.merged, came.problem) == (None, "its plan is gone: plans and reports are kept for a time only")
-    assert what_merged(left.api, "words", NAME) == ()
+    assert what_merged(left.operator, "words", NAME) == ()
     with pytest.raises(VersionNotFound):
-        what_came(left.api, "words", "3")
+        what_came(left.operator, "words", "3")
 
 
 def test_a_version_whose_row_names_no_plan_says_so(left: Left) -> None:
     left.stack.published("words", 1)
-    assert what_came(left.api, "words", "1").problem == "its row names no plan"
+    assert what_came(left.operator, "words", "1").problem == "its row names no plan"
 
 
 def test_an_expired_version_still_says_what_it_brought(left: Left) -> None:
@@ -279,7 +279,7 @@ def test_an_expired_version_still_says_what_it_brought(left: Left) -> None:
     pointer = left.version(plan, used)
     left.stack.control.versions("words").mark_expired(pointer.snapshot_id)
     left.delete("snapshots/")
-    merged = what_came(left.api, "words", "2").merged
+    merged = what_came(left.operator, "words", "2").merged
     assert merged is not None
     assert (merged.state, merged.counts["added"], merged.problems) == ("expired", 3, ())
 
@@ -292,7 +292,7 @@ def test_what_cannot_be_read_is_a_problem_of_its_round(left: Left) -> None:
     bucket = left.stack.connection.bucket
     for key in (used[1].report_key, plan.plan_key("p"), pointer.manifest_key):
         left.stack.s3.put_object(Bucket=bucket, Key=key, Body=b"no gzip")
-    merged = what_came(left.api, "words", "2").merged
+    merged = what_came(left.operator, "words", "2").merged
     assert merged is not None
     assert [problem.split(":")[0] for problem in merged.problems] == [
         *(used[1].report_key, plan.plan_key("p"), "the manifest of version 2 cannot be read"),

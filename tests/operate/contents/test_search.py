@@ -16,7 +16,7 @@ from operate.contents.open_versions import OpenVersions
 from operate.contents.query import Answer
 from operate.contents.shard_files import ShardFiles
 from operate.errors import SnapshotNotFound, UsageError, VersionUnreadable
-from operate.operator_api import OperatorApi
+from operate.stack import Stack
 
 from ...snapshots.rounds import DIMENSION, vector
 from ...toy_stack.version_histories import A, History, contents_of
@@ -109,7 +109,7 @@ def test_an_empty_version_has_nothing_to_compare_with(history: History) -> None:
 
 
 def test_a_shard_is_opened_once_for_all_versions_and_threads_and_few_versions_stay_open(history: History) -> None:
-    files = ShardFiles(OperatorApi(history.connection()))
+    files = ShardFiles(Stack(history.connection()))
     versions = OpenVersions(files, limit=2)
     manifests = [history.manifest(pointer) for pointer in history.versions["words"][:3]]
     paths = [{shard.path for shard in manifest.shards if shard.path} for manifest in manifests]

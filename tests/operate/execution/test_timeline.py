@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operate.execution.read_steps import Trace, trace
-from operate.execution.timeline import Row, bars, duration, ticks
+from operate.execution.timeline import Row, bars, ticks
 
 from .histories import DEFINITION, RECORDED, START, Pen, load
 
@@ -107,22 +107,6 @@ def test_bars_and_ticks_stay_within_the_span(name: str, events: int, later: int,
     marks = ticks(result)
     assert 1 <= len(marks) <= 7
     assert all(0 <= mark.left <= 100 for mark in marks)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (0.035, "35 ms"),
-        (2.44, "2.4 s"),
-        (3, "3 s"),
-        (59.99, "1 min"),
-        (200, "3 min 20 s"),
-        (3900, "1 h 5 min"),
-    ],
-)
-def test_durations_read_as_a_person_says_them(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_the_page_has_links_and_no_style_of_its_own() -> None:

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from receipt_dynamo_stream.control import history as recorded
 from receipt_dynamo_stream.control.history import ExecutionRow
 from receipt_dynamo_stream.round.report import MergeCounts
 
-from operate.execution_list import Listing, Wanted, sort_key
-from operate.executions_api import ExecutionsApi
-from operate.models import UNHEALED, Execution
+from operate.history import History, Wanted, sort_key
+from operate.models import UNHEALED, Execution, name_of
+from operate.stack import Stack
+from operate.state_machine import StateMachine
 
 from ..toy_stack.toy import MACHINE, ToyStack
 
@@ -50,26 +52,26 @@ def record(stack: ToyStack) -> Recorder:
 
 
 @pytest.fixture
-def listing(stack: ToyStack) -> Listing:
-    return Listing(ExecutionsApi(stack.connection))
+def history(operator: Stack) -> History:
+    return operator.executions.history
 
 
-def names(listing: Listing, wanted: Wanted | None = None) -> list[str]:
-    return [row.execution.name for row in listing.page(wanted or Wanted()).rows]
+def names(history: History, wanted: Wanted | None = None) -> list[str]:
+    return [row.execution.name for row in history.page(wanted or Wanted()).rows]
 
 
-def test_both_collections_are_listed_newest_first(listing: Listing, record: Recorder) -> None:
+def test_both_collections_are_listed_newest_first(history: History, record: Recorder) -> None:
     made = [record(collection) for collection in ("words", "lines", "lines", "words")]
-    assert names(listing) == made[::-1]
-    assert names(listing, Wanted(collection="lines")) == [made[2], made[1]]
+    assert names(history) == made[::-1]
+    assert names(history, Wanted(collection="lines")) == [made[2], made[1]]
 
 
-def test_pages_have_every_execution_once(listing: Listing, record: Recorder) -> None:
+def test_pages_have_every_execution_once(history: History, record: Recorder) -> None:
     made = [record("words" if number % 3 else "lines") for number in range(23)]
     seen: list[str] = []
     before, pages = None, 0
     while True:
-        page = listing.page(Wanted(), before, limit=5)
+        page = history.page(Wanted(), before, limit=5)
         seen += [row.execution.name for row in page.rows]
         pages += 1
         if (before := page.older) is None:
@@ -79,50 +81,48 @@ def test_pages_have_every_execution_once(listing: Listing, record: Recorder) -> 
 
 
 def test_a_page_asks_for_little_however_many_there_are(
-    listing: Listing, record: Recorder, stack: ToyStack, monkeypatch: pytest.MonkeyPatch
+    history: History, record: Recorder, stack: ToyStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(350):
         record()
-    api = listing._api
     asked = []
-    real = ExecutionsApi.recorded
+    real = recorded.History.page
 
-    def counted(self: ExecutionsApi, *args: object, **kwargs: object) -> object:
-        asked.append(args)
-        return real(self, *args, **kwargs)  # type: ignore[arg-type]
+    def counted(self: recorded.History, **bounds: object) -> object:
+        asked.append(bounds)
+        return real(self, **bounds)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ExecutionsApi, "recorded", counted)
-    assert api is not None
-    assert len(listing.page(Wanted(collection="words"), limit=50).rows) == 50
+    monkeypatch.setattr(recorded.History, "page", counted)
+    assert len(history.page(Wanted(collection="words"), limit=50).rows) == 50
     assert len(asked) == 1
 
 
 def test_what_had_nothing_to_do_is_counted_and_folded_away_unless_it_is_asked_for(
-    listing: Listing, record: Recorder
+    history: History, record: Recorder
 ) -> None:
     published = record()
     idle = [record(outcome="coalesced"), record(outcome="nothing_pending")]
-    page = listing.page(Wanted())
+    page = history.page(Wanted())
     assert [row.execution.name for row in page.rows] == [published]
     assert page.folded == 2
-    assert names(listing, Wanted(idle=True)) == [*idle[::-1], published]
-    assert names(listing, Wanted(result="coalesced")) == [idle[0]]
+    assert names(history, Wanted(idle=True)) == [*idle[::-1], published]
+    assert names(history, Wanted(result="coalesced")) == [idle[0]]
 
 
-def test_filters_can_be_put_together(listing: Listing, record: Recorder) -> None:
+def test_filters_can_be_put_together(history: History, record: Recorder) -> None:
     failed = record("words", "FAILED", error="ShardInvalid", cause="labels: 3 are missing", trigger="operator")
     record("words", "FAILED", error="Fenced", trigger="operator")
     record("lines", "FAILED", error="ShardInvalid", cause="norms", trigger="operator")
     record()
-    assert names(listing, Wanted(collection="words", result="failed", text="LABELS")) == [failed]
-    assert names(listing, Wanted(trigger="operator", text="shardinvalid", collection="words")) == [failed]
-    assert names(listing, Wanted(text="nowhere")) == []
-    assert len(names(listing, Wanted(result="fenced"))) == 1
-    assert len(names(listing, Wanted(result="failed"))) == 2
-    assert len(names(listing, Wanted(result="succeeded"))) == 1
+    assert names(history, Wanted(collection="words", result="failed", text="LABELS")) == [failed]
+    assert names(history, Wanted(trigger="operator", text="shardinvalid", collection="words")) == [failed]
+    assert names(history, Wanted(text="nowhere")) == []
+    assert len(names(history, Wanted(result="fenced"))) == 1
+    assert len(names(history, Wanted(result="failed"))) == 2
+    assert len(names(history, Wanted(result="succeeded"))) == 1
 
 
-def test_a_rerun_is_the_operators_although_its_input_is_of_the_stream(listing: Listing, stack: ToyStack) -> None:
+def test_a_rerun_is_the_operators_although_its_input_is_of_the_stream(history: History, stack: ToyStack) -> None:
     row = ExecutionRow(
         collection="words",
         name=f"words-operator-{1:032x}",
@@ -132,68 +132,68 @@ def test_a_rerun_is_the_operators_although_its_input_is_of_the_stream(listing: L
         trigger="stream",
     )
     stack.control.history(row.collection).put(row)
-    assert [one.execution.trigger for one in listing.page(Wanted()).rows] == ["operator"]
+    assert [one.execution.trigger for one in history.page(Wanted()).rows] == ["operator"]
 
 
-def test_times_bound_the_list(listing: Listing, record: Recorder) -> None:
+def test_times_bound_the_list(history: History, record: Recorder) -> None:
     made = [record() for _ in range(6)]
     wanted = Wanted(since=START + timedelta(seconds=2), until=START + timedelta(seconds=4))
-    assert names(listing, wanted) == [made[3], made[2], made[1]]
+    assert names(history, wanted) == [made[3], made[2], made[1]]
 
 
 def test_a_failure_that_a_later_execution_made_good_says_so_and_leaves_the_failures(
-    listing: Listing, record: Recorder
+    history: History, record: Recorder
 ) -> None:
     healed = record("words", "FAILED", error="ShardInvalid")
     record("lines", outcome="published")
     record("words", outcome="coalesced")
     healer = record("words", outcome="unchanged")
     unhealed = record("words", "TIMED_OUT")
-    rows = {row.execution.name: row for row in listing.page(Wanted(idle=True)).rows}
+    rows = {row.execution.name: row for row in history.page(Wanted(idle=True)).rows}
     assert rows[healed].healed_by is not None
     assert rows[healed].healed_by.name == healer  # type: ignore[union-attr]
     assert rows[unhealed].healed_by is None
-    assert names(listing, Wanted(result=UNHEALED)) == [unhealed]
+    assert names(history, Wanted(result=UNHEALED)) == [unhealed]
 
 
 def test_what_step_functions_knows_and_no_row_tells_yet_is_listed_too(
-    listing: Listing, record: Recorder, stack: ToyStack
+    history: History, record: Recorder, stack: ToyStack
 ) -> None:
     recorded = record()
     live = stack.start("words")
-    assert names(listing) == [live, recorded]
+    assert names(history) == [live, recorded]
 
 
 def test_only_what_no_row_tells_is_asked_for_one_by_one(
-    listing: Listing, stack: ToyStack, monkeypatch: pytest.MonkeyPatch
+    history: History, operator: Stack, stack: ToyStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unrecorded, other = stack.start("words"), stack.start("lines")
     asked: list[str] = []
-    real = ExecutionsApi.describe
+    real = StateMachine.describe
 
-    def describe(self: ExecutionsApi, arn: str) -> Execution:
-        asked.append(arn.rpartition(":")[2])
-        return real(self, arn)
+    def describe(self: StateMachine, execution: str) -> dict[str, object]:
+        asked.append(name_of(execution))
+        return real(self, execution)
 
-    monkeypatch.setattr(ExecutionsApi, "describe", describe)
-    listing.page(Wanted(collection="words"))
+    monkeypatch.setattr(StateMachine, "describe", describe)
+    history.page(Wanted(collection="words"))
     assert asked == [unrecorded]
     row = ExecutionRow(
         collection="words",
         name=unrecorded,
         arn="arn",
         status="SUCCEEDED",
-        started_at=ExecutionsApi(stack.connection).described(unrecorded).execution.started_at.isoformat(),
+        started_at=operator.executions.describe(unrecorded).started_at.isoformat(),
     )
     stack.control.history(row.collection).put(row)
     asked.clear()
-    listing.page(Wanted())
+    history.page(Wanted())
     assert asked == [other]
 
 
-def test_a_row_that_lags_is_corrected_by_step_functions(listing: Listing, stack: ToyStack) -> None:
+def test_a_row_that_lags_is_corrected_by_step_functions(history: History, operator: Stack, stack: ToyStack) -> None:
     name = stack.start("words")
-    described = ExecutionsApi(stack.connection).described(name).execution
+    described = operator.executions.describe(name)
     lagging = ExecutionRow(
         collection="words",
         name=name,
@@ -202,18 +202,18 @@ def test_a_row_that_lags_is_corrected_by_step_functions(listing: Listing, stack:
         started_at=described.started_at.replace(microsecond=0).isoformat(),
     )
     stack.control.history(lagging.collection).put(lagging)
-    (row,) = listing.page(Wanted()).rows
+    (row,) = history.page(Wanted()).rows
     assert (row.execution.result, row.execution.version) == ("published", 3)
 
 
-def test_an_old_row_that_never_heard_of_its_end_stays_as_it_is(listing: Listing, record: Recorder) -> None:
+def test_an_old_row_that_never_heard_of_its_end_stays_as_it_is(history: History, record: Recorder) -> None:
     name = record(status="RUNNING")
-    (row,) = listing.page(Wanted()).rows
+    (row,) = history.page(Wanted()).rows
     assert (row.execution.name, row.execution.status) == (name, "running")
 
 
 def test_a_published_execution_says_what_all_its_rounds_merged(
-    listing: Listing, record: Recorder, stack: ToyStack
+    history: History, record: Recorder, stack: ToyStack
 ) -> None:
     name = record(outcome="published", version=3, trigger="schedule")
     other = record(outcome="published", version=4, trigger="schedule")
@@ -226,17 +226,28 @@ def test_a_published_execution_says_what_all_its_rounds_merged(
             UpdateExpression="SET execution = :e, receipts = :r",
             ExpressionAttributeValues={":e": {"S": f"arn:x:execution:compaction:{execution}"}, ":r": {"N": "5"}},
         )
-    rows = {row.execution.name: row.merged for row in listing.page(Wanted()).rows}
+    rows = {row.execution.name: row.merged for row in history.page(Wanted()).rows}
     merged = rows[name]
     assert merged is not None
     assert (merged.versions, merged.receipts) == ((2, 3), 10)
     assert merged.counts == MergeCounts(added=24, removed=4, unchanged=10)
 
 
-def test_the_newest_of_a_collection_are_at_hand_without_filters(listing: Listing, record: Recorder) -> None:
+def test_a_recorded_execution_is_found_by_its_whole_name_and_not_by_what_another_one_says(
+    history: History, record: Recorder
+) -> None:
+    name = record("words", "FAILED", error="ShardInvalid")
+    record("words", "FAILED", error="Other", cause=f"after {name}")
+    found = history.find(name)
+    assert found is not None
+    assert (found.name, found.error) == (name, "ShardInvalid")
+    assert history.find(name[:-1]) is None
+
+
+def test_the_newest_of_a_collection_are_at_hand_without_filters(history: History, record: Recorder) -> None:
     made = [record(outcome="coalesced" if number % 2 else "published") for number in range(9)]
     record("lines")
-    assert [one.name for one in listing.recent("words", 4)] == made[:-5:-1]
+    assert [one.name for one in history.recent("words", 4)] == made[:-5:-1]
 
 
 def test_keys_sort_as_starts_do() -> None:

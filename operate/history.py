@@ -1,4 +1,4 @@
-"""The list of executions: what was recorded and what Step Functions knows by now, newest first, filtered and paged.
+"""The history: every execution, recorded or known to Step Functions by now, newest first, filtered and paged.
 
 The recorded rows outlive Step Functions' own list and can be paged by time; but they are written by events, so the
 newest of them may lack or lag. The first page therefore asks Step Functions too, and believes it.
@@ -9,15 +9,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
+from receipt_dynamo_stream.control.history import Page
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.round.report import MergeCounts
 
 from operate.errors import ExecutionNotFound
-from operate.executions_api import ExecutionsApi
-from operate.models import FAILURES, IDLE, UNHEALED, Execution, heals, recorded_execution
+from operate.models import (
+    FAILURES,
+    IDLE,
+    UNHEALED,
+    Execution,
+    described_execution,
+    heals,
+    name_of,
+    recorded_execution,
+)
+from operate.services import Services
+from operate.state_machine import StateMachine
 
 PAGE = 50
 LOOKED_AT = 2_000
@@ -79,7 +91,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class ListPage:
+class HistoryPage:
     """`folded` executions had nothing to do and are not shown. `older` begins the next page, None at the end."""
 
     rows: tuple[Listed, ...]
@@ -88,21 +100,19 @@ class ListPage:
     older: str | None
 
 
-class Listing:
-    """Pages of executions."""
+class History:
+    """Pages of executions, and what is asked of the recorded ones besides."""
 
-    def __init__(self, api: ExecutionsApi) -> None:
-        self._api = api
+    def __init__(self, services: Services, machine: StateMachine) -> None:
+        self._services = services
+        self._machine = machine
 
-    def page(self, wanted: Wanted, before: str | None = None, limit: int = PAGE, *, live: bool = True) -> ListPage:
-        """At most `limit` executions that fit, older than the sort key `before`.
-
-        `live` asks Step Functions for the newest too, on the first page.
-        """
+    def page(self, wanted: Wanted, before: str | None = None, limit: int = PAGE) -> HistoryPage:
+        """At most `limit` executions that fit, older than the sort key `before`; the first page asks Step Functions."""
         shown: list[Listed] = []
         folded = looked_at = 0
         older = None
-        for one in self._newest_first(wanted, before, live=live):
+        for one in self._newest_first(wanted, before, live=before is None):
             looked_at += 1
             if wanted.fits(one):
                 if one.result in IDLE and not wanted.idle and wanted.result is None:
@@ -112,7 +122,7 @@ class Listing:
             if len(shown) == limit or looked_at == LOOKED_AT:
                 older = sort_key(one)
                 break
-        return ListPage(self._with_merged(shown), folded, looked_at, older)
+        return HistoryPage(self._with_merged(shown), folded, looked_at, older)
 
     def healed_by(self, failed: Execution) -> Execution | None:
         """The first later execution that did what this one failed to do."""
@@ -120,7 +130,7 @@ class Listing:
             return None
         after: str | None = sort_key(failed)
         for _ in range(_PAGES_TO_HEALING):
-            page = self._api.recorded(failed.collection, after=after, newest_first=False, limit=_ROWS)
+            page = self._rows(failed.collection, None, after, newest_first=False)
             for row in page.rows:
                 if heals(later := recorded_execution(row), failed):
                     return later
@@ -134,8 +144,14 @@ class Listing:
         fitting = (one for one in self._newest_first(wanted, None, live=True) if wanted.fits(one))
         return [one for one, _ in zip(fitting, range(count), strict=False)]
 
+    def find(self, name: str) -> Execution | None:
+        """The execution of this whole name as it was recorded; of the LOOKED_AT newest, whether Step Functions still
+        knows it or not."""
+        recorded = self._newest_first(Wanted(), None, live=False)
+        return next((one for one in islice(recorded, LOOKED_AT) if one.name == name), None)
+
     def _newest_first(self, wanted: Wanted, before: str | None, *, live: bool) -> Iterator[Execution]:
-        listed = self._live(wanted.collection) if live and before is None else {}
+        listed = self._live(wanted.collection) if live else {}
         if before is None and wanted.until is not None:
             before = f"{wanted.until.isoformat()}~"
         after = wanted.since.isoformat() if wanted.since is not None else None
@@ -147,15 +163,20 @@ class Listing:
 
     def _recorded(self, collection: str, before: str | None, after: str | None) -> Iterator[Execution]:
         while True:
-            page = self._api.recorded(collection, before=before, after=after, limit=_ROWS)
+            page = self._rows(collection, before, after)
             yield from map(recorded_execution, page.rows)
             if (before := page.next_key) is None:
                 return
 
+    def _rows(self, collection: str, before: str | None, after: str | None, *, newest_first: bool = True) -> Page:
+        """One page of a collection's EXECUTIONS rows, between two sort keys, both left out."""
+        history = self._services.control.history(collection)
+        return history.page(after=after, before=before, newest_first=newest_first, limit=_ROWS)
+
     def _live(self, collection: str | None) -> dict[str, Execution]:
         """By name: what Step Functions lists last, and all that runs, but what its name says to be of another
         collection."""
-        listed = (*self._api.newest(), *self._api.running())
+        listed = self._machine.newest_and_running()
         return {one.name: one for one in listed if collection is None or one.collection in (None, collection)}
 
     def _unrecorded(self, live: dict[str, Execution], partitions: Sequence[str]) -> Iterator[Execution]:
@@ -167,14 +188,14 @@ class Listing:
         missing = [one for one in live.values() if one.name not in recorded]
         for one in sorted(missing, key=sort_key, reverse=True):
             with suppress(ExecutionNotFound):
-                yield self._api.describe(one.arn)
+                yield described_execution(self._machine.describe(one.arn))
 
     def _believe(self, one: Execution, live: dict[str, Execution]) -> Execution:
         """The execution as Step Functions knows it, if its row lags: the event of its end may never have come."""
         now = live.get(one.name)
         if (now.status if now else "not running") != one.status and (now is not None or one.status == "running"):
             with suppress(ExecutionNotFound):
-                return self._api.describe(one.arn)
+                return described_execution(self._machine.describe(one.arn))
         return one
 
     def _with_merged(self, rows: list[Listed]) -> tuple[Listed, ...]:
@@ -189,7 +210,7 @@ class Listing:
             ]
             if numbers:
                 first = max(1, min(numbers) - _ROWS)  # an execution has at most that many rounds
-                merged |= merged_by(self._api.version_rows(collection, first, max(numbers)))
+                merged |= merged_by(self._services.control.versions(collection).between(first, max(numbers)))
         return tuple(replace(row, merged=merged.get(row.execution.name)) for row in rows)
 
 
@@ -199,7 +220,7 @@ def merged_by(rows: list[VersionRow]) -> dict[str, Merged]:
     for row in sorted(rows, key=lambda row: row.snapshot_id):
         if row.committed_at is None:
             continue
-        name = row.execution.rpartition(":")[2]
+        name = name_of(row.execution)
         known = merged.get(name, Merged())
         merged[name] = Merged(
             (*known.versions, row.version), known.receipts + (row.receipts or 0), known.counts + counts_of(row)

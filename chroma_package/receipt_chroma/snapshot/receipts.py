@@ -1,0 +1,43 @@
+"""Which receipts a shard has: known from a list beside its base and from its manifest, without opening anything."""
+
+from hashlib import sha256
+
+from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.keys import ReceiptId
+
+from receipt_chroma.errors import SnapshotDamaged
+from receipt_chroma.snapshot.manifest import ManifestShard
+from receipt_chroma.storage.tree import INDEX_FILE, RECEIPTS_FILE, object_key
+
+
+def load_receipts(bucket: Bucket, collection: str, shard: ManifestShard) -> list[ReceiptId]:
+    """The receipts of a shard, its base's list from S3; none of a shard that was never written.
+
+    Raises SnapshotDamaged unless the list is the one that the manifest names, ShardInvalid, TransientServiceError.
+    """
+    keys = set(_in_base(bucket, collection, shard)) if shard.path is not None else set()
+    for segment in shard.segments:  # the oldest first: a newer one says last what there is of a receipt
+        for content in segment.receipts:
+            keys.discard(content.key)
+            if content.records:
+                keys.add(content.key)
+    return [ReceiptId.parse(key) for key in sorted(keys)]
+
+
+def _in_base(bucket: Bucket, collection: str, shard: ManifestShard) -> list[str]:
+    name = RECEIPTS_FILE if shard.is_plain else INDEX_FILE
+    expected = next((entry for entry in shard.files if entry.name == name), None)
+    if expected is None:
+        raise SnapshotDamaged(f"the manifest names no {name} of shard {shard.shard}: roll back")
+    key = object_key(collection, f"{shard.path}/{name}")
+    content = bucket.find(key)
+    where = f"s3://{bucket.name}/{key}"
+    if content is None:
+        raise SnapshotDamaged(f"{where} is not there: restore it from a copy of the bucket, or roll back")
+    if (found := sha256(content).hexdigest()) != expected.sha256:
+        raise SnapshotDamaged(f"{where} has sha256 {found}, its manifest says {expected.sha256}")
+    if shard.is_plain:
+        return content.decode().splitlines()
+    from receipt_chroma.shard.index import read_index  # numpy comes with it
+
+    return list(read_index(content))

@@ -1,0 +1,181 @@
+"""What is asked before an operator's action: what it will do, sentence by sentence. Values in, text out.
+
+Pages ask before every action. A terminal asks before those that are `grave`: what is hard to take back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from operate.lineage import Version
+from operate.models import Execution
+from operate.quarantine import Waiting
+from operate.wording import short_name
+
+
+@dataclass(frozen=True)
+class AskedFirst:
+    """`title` and a question mark are the question, `says` the consequences; `reason` names the reason to be given."""
+
+    title: str
+    says: tuple[str, ...]
+    reason: str | None = None
+    grave: bool = False
+
+
+# Executions
+
+
+def start(collection: str) -> AskedFirst:
+    return AskedFirst(
+        f"Start a compaction of {collection}",
+        (
+            "A new execution merges what is pending and publishes a new version, if anything changes.",
+            "If one runs already, it is asked for another round, and the new one ends as coalesced.",
+        ),
+    )
+
+
+def rerun(old: Execution) -> AskedFirst:
+    return AskedFirst(
+        f"Re-run {short_name(old.name)}",
+        (
+            f"A new execution starts with the same input: {old.mode or 'compact'} of {old.collection}.",
+            "It reads everything anew, so it is safe at any time; what is merged already is not written again.",
+        ),
+    )
+
+
+def redrive(old: Execution) -> AskedFirst:
+    return AskedFirst(
+        f"Redrive {short_name(old.name)}",
+        (
+            "The same execution goes on from the state that failed, with the input that state had.",
+            "If another one has taken its lease since, it ends as fenced; a re-run does not depend on that.",
+        ),
+    )
+
+
+def stop(running: Execution) -> AskedFirst:
+    return AskedFirst(
+        f"Stop {short_name(running.name)}",
+        (
+            "The execution ends as aborted. A function that it called may go on for minutes, and changes nothing.",
+            "Nothing is lost and nothing needs cleaning up: the next execution takes its lease over.",
+        ),
+        reason="Why it is stopped",
+    )
+
+
+# Collections
+
+
+def pause(collection: str) -> AskedFirst:
+    return AskedFirst(
+        f"Pause {collection}",
+        (
+            "Nothing of it is published until it is resumed; a round that runs now ends without a version.",
+            "Changes keep collecting, and readers keep what they have.",
+        ),
+        reason="Why it is paused",
+    )
+
+
+def resume(collection: str) -> AskedFirst:
+    return AskedFirst(
+        f"Resume {collection}",
+        (
+            "Every receipt is marked pending, so that all that happened is derived again; that takes a while.",
+            "Then the pause ends and an execution starts. After a rollback this publishes the present facts again.",
+        ),
+    )
+
+
+def reconcile(collection: str) -> AskedFirst:
+    return AskedFirst(
+        f"Reconcile {collection}",
+        (
+            "Every receipt is marked pending, so that all its records are derived again from the table.",
+            "This heals lost stream records; what is right already is not written again. It reads the whole table.",
+        ),
+    )
+
+
+# Versions
+
+
+def verify(collection: str, version: Version) -> AskedFirst:
+    return AskedFirst(
+        f"Verify version {version.version} of {collection}",
+        ("An execution proves every file and every record of it again. It takes no lease and changes nothing.",),
+    )
+
+
+def rollback(collection: str, current: Version, target: Version) -> AskedFirst:
+    return AskedFirst(
+        f"Roll {collection} back to version {target.version}",
+        (
+            f"Its {target.records:,} records are published again as version {current.version + 1};"
+            f" the current version {current.version} has {current.records:,}.",
+            f"{collection} stays paused afterwards: changes collect, nothing else is published until you resume.",
+            "Resuming derives everything again from the table, so nothing is lost.",
+        ),
+        grave=True,
+    )
+
+
+def pin(collection: str, version: Version) -> AskedFirst:
+    return AskedFirst(
+        f"Pin version {version.version} of {collection}",
+        ("It is kept whatever its age, until it is unpinned.",),
+        reason="Why it is kept",
+    )
+
+
+def unpin(collection: str, version: Version) -> AskedFirst:
+    return AskedFirst(
+        f"Unpin version {version.version} of {collection}", ("Expiry may take it when it is old enough.",)
+    )
+
+
+def expire(collection: str, *, apply: bool) -> AskedFirst:
+    return AskedFirst(
+        f"Expire what no retained version of {collection} needs" + ("" if apply else ": dry run"),
+        (
+            "An execution takes the lease and "
+            + ("deletes" if apply else "says, and deletes nothing of,")
+            + " what no retained, pinned or current version names.",
+            "Then it goes on as a normal compaction.",
+        ),
+        grave=apply,
+    )
+
+
+# Quarantine
+
+
+def retry(waiting: Waiting) -> AskedFirst:
+    return AskedFirst(
+        f"Retry run {waiting[1].run_id}",
+        (
+            _refused(waiting),
+            "Its receipt is marked again and an execution starts. If its delta is still bad it comes back here.",
+        ),
+    )
+
+
+def drop(waiting: Sequence[Waiting]) -> AskedFirst:
+    """Wherever one run waits."""
+    return AskedFirst(
+        f"Drop run {waiting[0][1].run_id}",
+        (
+            *map(_refused, waiting),
+            "It is given up for good: it stays FAILED, with your reason in its error. Its delta is not deleted.",
+        ),
+        reason="Why it is given up",
+        grave=True,
+    )
+
+
+def _refused(waiting: Waiting) -> str:
+    collection, run = waiting
+    return f"It is of {run.receipt.key}, and was refused in {collection} as {run.error}: {run.message}"

@@ -1,0 +1,68 @@
+"""The runs that were refused and wait for a person: who waits, another chance, or giving one up."""
+
+from collections.abc import Sequence
+
+from receipt_dynamo_stream.control.quarantine import QuarantinedRun
+from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.runs import RunStates
+
+from operate.errors import RunAmbiguous, RunNotFound
+from operate.executions import Executions
+from operate.services import Services
+
+Waiting = tuple[str, QuarantinedRun]
+"""A collection, and a run that is in its quarantine."""
+
+
+class WaitingRuns:
+    """The quarantine of all collections."""
+
+    def __init__(self, services: Services, executions: Executions) -> None:
+        self._services = services
+        self._executions = executions
+
+    def runs(self, collections: Sequence[str] = COLLECTIONS) -> list[Waiting]:
+        """The runs that wait for a person, the oldest first in each collection."""
+        control = self._services.control
+        return [(collection, run) for collection in collections for run in control.quarantine(collection).list()]
+
+    def find(self, given: str, collections: Sequence[str] = COLLECTIONS) -> list[Waiting]:
+        """Where the run of this id, or of the only id that begins so, is in quarantine.
+
+        Raises RunNotFound or RunAmbiguous.
+        """
+        waiting = self.runs(collections)
+        found = [one for one in waiting if one[1].run_id == given]
+        found = found or [one for one in waiting if given and one[1].run_id.startswith(given)]
+        if not found:
+            raise RunNotFound(f"no run {given} in quarantine: `compaction quarantine list` shows them")
+        if len({run.run_id for _, run in found}) > 1:
+            raise RunAmbiguous(f"several runs in quarantine begin with {given}: give more of the id")
+        return found
+
+    def retry(self, waiting: Waiting) -> str:
+        """Give a run another chance, and start an execution; returns its ARN."""
+        collection, run = waiting
+        services = self._services
+        self._services.control.quarantine(collection).retry(
+            run.run_id,
+            receipts_table=services.connection.receipts_table,
+            now=services.now().isoformat(),
+            new_token=services.new_unique,
+        )
+        return self._executions.start(collection)
+
+    def drop(self, waiting: Waiting, why: str) -> str | None:
+        """Take a run out of quarantine for good. It is FAILED, and its error says who gave it up and why.
+
+        Returns the run's state: COMPLETED when a later round merged it after all, None when its item is gone.
+        """
+        collection, run = waiting
+        now = self._services.now().isoformat()
+        states = RunStates(self._services.dynamodb, self._services.connection.receipts_table, collection)
+        state = states.fail(
+            run.receipt, run.run_id, error=f"Dropped: {why}; it was refused as {run.error}: {run.message}", now=now
+        )
+        # Last, so that a crash in between leaves the run where it is found and dropped again.
+        self._services.control.quarantine(collection).remove(run.run_id, now=now)
+        return state

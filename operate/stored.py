@@ -1,0 +1,79 @@
+"""What a stack keeps on S3 of each version: manifests, shards' files, plans and merge reports.
+
+What is gone by a lifecycle rule is None; what a version needs and is gone or damaged is VersionUnreadable.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from receipt_chroma.errors import ShardInvalid, SnapshotDamaged
+from receipt_chroma.snapshot.download import ensure_shards
+from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.snapshot.receipts import load_receipts
+from receipt_dynamo_stream.bucket import ListedObject
+from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.errors import PlanMissing, ReportMissing, SchemaUnsupported
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.round.plan import Plan, load_plan
+from receipt_dynamo_stream.round.report import ShardReport, load_report
+
+from operate.errors import VersionUnreadable
+from operate.services import Services
+
+
+class Stored:
+    """What lies on S3 behind a pointer or an execution's name; every read raises TransientServiceError too."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def manifest(self, pointer: Pointer) -> Manifest:
+        """The manifest that a pointer names, proved by its sha256. Raises VersionUnreadable."""
+        with _unreadable(f"the manifest of version {pointer.version} cannot be read"):
+            return load_manifest(self._services.bucket, pointer)
+
+    def receipts(self, manifest: Manifest) -> list[ReceiptId]:
+        """The receipts that a version has, shard by shard. Raises VersionUnreadable unless all lists are whole."""
+        with _unreadable(f"the receipts of version {manifest.version} cannot be read"):
+            return [
+                receipt
+                for shard in manifest.shards
+                for receipt in load_receipts(self._services.bucket, manifest.collection, shard)
+            ]
+
+    def bring_files(self, root: Path, collection: str, shards: Iterable[ManifestShard]) -> None:
+        """Fetch the files of these shards that the tree below `root` lacks, each verified. Raises VersionUnreadable."""
+        with _unreadable("a file is gone"):
+            ensure_shards(self._services.bucket, root, collection, shards)
+
+    def plan(self, key: str) -> Plan | None:
+        """A plan; None when it is gone. Raises SchemaUnsupported, StoredObjectDamaged."""
+        try:
+            return load_plan(self._services.bucket, key)
+        except PlanMissing:
+            return None
+
+    def report(self, key: str) -> ShardReport | None:
+        """A merge report; None when it is gone. Raises SchemaUnsupported, StoredObjectDamaged."""
+        try:
+            return load_report(self._services.bucket, key)
+        except ReportMissing:
+            return None
+
+    def plans_of(self, collection: str, execution: str) -> list[ListedObject]:
+        """All plans that an execution, given by its whole name, left: several of a round where a step was retried."""
+        return list(self._services.bucket.list(f"plans/{collection}/{execution}/"))
+
+    def reports_of(self, collection: str, execution: str) -> list[ListedObject]:
+        """All merge reports that an execution left: several of a shard where a step was retried."""
+        return list(self._services.bucket.list(f"reports/{collection}/{execution}/"))
+
+
+@contextmanager
+def _unreadable(what: str) -> Iterator[None]:
+    """Say by VersionUnreadable that something is not what it must be."""
+    try:
+        yield
+    except (SnapshotDamaged, ShardInvalid, SchemaUnsupported) as error:
+        raise VersionUnreadable(f"{what}: {error}") from error

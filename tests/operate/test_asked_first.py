@@ -1,0 +1,68 @@
+"""What is asked before an action: every action has its words, and those that are hard to take back are marked."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from receipt_dynamo_stream.control.quarantine import QuarantinedRun
+from receipt_dynamo_stream.keys import ReceiptId
+
+from operate import asked_first
+from operate.asked_first import AskedFirst
+from operate.lineage import Version
+from operate.models import ASKED_BY_THEMSELVES, Execution
+
+NOW = datetime(2026, 7, 28, 12, tzinfo=UTC)
+OLD = Execution("arn:x:words-stream-1", "words-stream-1", "failed", NOW, NOW, "words", "stream", mode="compact")
+RUN = QuarantinedRun("run-1", ReceiptId("image", 7), "DeltaCorrupt", "the footer is cut off", NOW.isoformat())
+
+
+def version(number: int, records: int) -> Version:
+    row = {"snapshot_id": str(number), "state": "committed", "published": True, "readers": False, "pinned": None}
+    made = {"bytes": 1, "counts": {}, "made_at": NOW, "execution": "e", "trigger": "stream", "parent": None}
+    return Version(version=number, records=records, plan_key="", **row, **made)
+
+
+EVERY: dict[str, tuple[Callable[[], AskedFirst], bool]] = {
+    "start": (lambda: asked_first.start("words"), False),
+    "rerun": (lambda: asked_first.rerun(OLD), False),
+    "redrive": (lambda: asked_first.redrive(OLD), False),
+    "stop": (lambda: asked_first.stop(OLD), False),
+    "pause": (lambda: asked_first.pause("words"), False),
+    "resume": (lambda: asked_first.resume("words"), False),
+    "reconcile": (lambda: asked_first.reconcile("words"), False),
+    "verify": (lambda: asked_first.verify("words", version(3, 30)), False),
+    "rollback": (lambda: asked_first.rollback("words", version(1_000, 30), version(3, 20_000)), True),
+    "pin": (lambda: asked_first.pin("words", version(3, 30)), False),
+    "unpin": (lambda: asked_first.unpin("words", version(3, 30)), False),
+    "expire": (lambda: asked_first.expire("words", apply=True), True),
+    "expire, dry": (lambda: asked_first.expire("words", apply=False), False),
+    "retry": (lambda: asked_first.retry(("words", RUN)), False),
+    "drop": (lambda: asked_first.drop([("lines", RUN), ("words", RUN)]), True),
+}
+
+
+@pytest.mark.parametrize("action", EVERY)
+def test_an_action_says_in_whole_sentences_what_it_does_and_is_grave_when_it_is_hard_to_take_back(action: str) -> None:
+    ask, grave = EVERY[action]
+    asked = ask()
+    assert asked.grave == grave
+    assert not asked.title.endswith(("?", "."))
+    assert asked.says
+    assert all(sentence.endswith(".") or RUN.message in sentence for sentence in asked.says)
+
+
+def test_the_modes_that_no_rerun_repeats_are_those_whose_own_question_is_grave() -> None:
+    assert {mode for mode in EVERY if EVERY[mode][1]} - {"drop"} == set(ASKED_BY_THEMSELVES)
+
+
+def test_a_rollback_says_what_is_published_as_what() -> None:
+    says = " ".join(EVERY["rollback"][0]().says)
+    assert "Its 20,000 records are published again as version 1001" in says
+    assert "stays paused" in says
+
+
+def test_a_run_that_waits_in_two_collections_is_dropped_from_both() -> None:
+    says = EVERY["drop"][0]().says
+    assert [word in says[n] for n, word in enumerate(("lines", "words"))] == [True, True]
+    assert RUN.receipt.key in says[0]
