@@ -20,13 +20,13 @@ def inspect_holder(event: Event, _context: Any) -> Event:
     head = control_table().head(event["collection"]).read()
     if head is None or head.holder is None:
         return {"held": False, "holder": "", "fence": head.fence if head else 0, "running": False}
-    return {"held": True, "holder": head.holder, "fence": head.fence, "running": is_running(head, datetime.now(UTC))}
+    running = is_running(head, client("stepfunctions"), datetime.now(UTC))
+    return {"held": True, "holder": head.holder, "fence": head.fence, "running": running}
 
 
-def is_running(head: Head, now: datetime) -> bool:
+def is_running(head: Head, sfn: Any, now: datetime) -> bool:
     """Whether Step Functions runs the holder. One that it does not know counts as running for five minutes after it
     took the lease, then as dead: a redeployed state machine can leave such a holder for ever."""
-    sfn = client("stepfunctions")
     try:
         return bool(sfn.describe_execution(executionArn=head.holder)["status"] == "RUNNING")
     except sfn.exceptions.ExecutionDoesNotExist:

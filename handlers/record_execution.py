@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from receipt_dynamo_stream.control.history import RUNNING, UNKNOWN_COLLECTION, ExecutionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from .clients import control_table
-from .step import Event, metrics, step
+from .step import Event, measure, metrics, step
 
 FENCED = "Fenced"
 CAUSE_CHARACTERS = 2_000  # a row stays far below DynamoDB's 400 KB
@@ -31,11 +30,7 @@ def record_execution(event: Event, _context: Any) -> Event:
     recorded = control_table().history(row.collection).put(row)
     if recorded and row.status in ("FAILED", "TIMED_OUT"):
         metrics().add_dimension(name="collection", value=row.collection)
-        metrics().add_metric(
-            name="ExecutionsFenced" if row.error == FENCED else "ExecutionsFailed",
-            unit=MetricUnit.Count,
-            value=1,
-        )
+        measure("ExecutionsFenced" if row.error == FENCED else "ExecutionsFailed", 1)
     return {"recorded": recorded}
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
@@ -14,7 +13,7 @@ from receipt_dynamo_stream.round.settle import settle_changes as settle
 
 from .clients import bucket, control_table
 from .settings import settings
-from .step import Event, metrics, step
+from .step import Event, measure, metrics, step
 
 
 @step
@@ -33,6 +32,6 @@ def settle_changes(event: Event, _context: Any) -> Event:
         now=datetime.now(UTC).isoformat(),
     )
     metrics().add_dimension(name="collection", value=event["collection"])
-    metrics().add_metric(name="SettledReceipts", unit=MetricUnit.Count, value=done.settled)
-    metrics().add_metric(name="QuarantinedRuns", unit=MetricUnit.Count, value=done.failed_runs)
+    measure("SettledReceipts", done.settled)
+    measure("QuarantinedRuns", done.failed_runs)
     return asdict(done)

@@ -7,6 +7,8 @@ from functools import cache, wraps
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from receipt_dynamo_stream.measuring import Unit
 from receipt_dynamo_stream.retry import transient_errors
 
 Event = dict[str, Any]
@@ -23,6 +25,11 @@ def logger() -> Logger:
 def metrics() -> Metrics:
     """The function's metrics, in Embedded Metric Format; flushed once per invocation by `step`."""
     return Metrics()
+
+
+def measure(name: str, value: float, unit: Unit = "Count") -> None:
+    """Add to a metric of this invocation; what rules are passed as `measure`."""
+    metrics().add_metric(name=name, unit=MetricUnit(unit), value=value)
 
 
 def flush(collected: Metrics) -> None:

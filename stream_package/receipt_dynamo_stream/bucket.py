@@ -109,7 +109,7 @@ class Bucket:
         logger.info("an object was written before", extra={"key": key})
         return True
 
-    def delete(self, keys: Sequence[str]) -> list[dict[str, str]]:
+    def delete_all(self, keys: Sequence[str]) -> list[dict[str, str]]:
         """Delete objects, those that are gone already too; returns what S3 says of each that it did not delete."""
         problems: list[dict[str, str]] = []
         for start in range(0, len(keys), _DELETE_BATCH):

@@ -1,8 +1,8 @@
 """Which AWS calls a handler can make: what its code reaches, read from the sources, without running anything.
 
-A name that a function's text mentions is reached; a method is reached when its name is mentioned anywhere in reach and
-its class is. That is a little more than what runs, and never less, as long as nobody builds names out of strings:
-test_template_interpreted.py compares it with the calls of a run.
+A name that a function's text mentions is reached; a method is reached when its class is, and its name is asked of a
+receiver of that class, or of one whose class the text does not say. That is a little more than what runs, and never
+less, as long as nobody builds names out of strings: test_template_interpreted.py compares it with the calls of a run.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Sources:
     def __init__(self, packages: Mapping[str, Path] = PACKAGES) -> None:
         self.bodies: dict[str, dict[str, ast.AST]] = {}
         self.imports: dict[str, dict[str, tuple[str, str | None]]] = {}
+        self.classes: dict[str, list[ast.ClassDef]] = {}
         for package, folder in packages.items():
             for file in folder.rglob("*.py"):
                 parts = file.relative_to(folder).with_suffix("").parts
@@ -76,6 +77,8 @@ class Sources:
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 bodies[node.name] = node
+                if isinstance(node, ast.ClassDef):
+                    self.classes.setdefault(node.name, []).append(node)
             elif isinstance(node, ast.Assign):
                 bodies.update({target.id: node.value for target in node.targets if isinstance(target, ast.Name)})
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
@@ -86,6 +89,16 @@ class Sources:
                     f"{module.rpartition('.')[0]}.{node.module or ''}".strip(".") if node.level else node.module or ""
                 )
                 imports.update({alias.asname or alias.name: (base, alias.name) for alias in node.names})
+
+    def family(self, name: str) -> Iterator[str]:
+        """The classes of a name, those that they are made from, and those that are made from them."""
+        yield name
+        for one in (found for classes in self.classes.values() for found in classes):
+            bases = {base.id for base in one.bases if isinstance(base, ast.Name)}
+            if one.name == name:
+                yield from bases & set(self.classes)
+            elif name in bases:
+                yield one.name
 
     def find(self, module: str, name: str) -> tuple[str, str] | None:
         """Where a name that a module uses is defined, following imports."""
@@ -103,9 +116,10 @@ SOURCES = Sources()
 def reached(module: str, function: str, sources: Sources = SOURCES) -> Iterator[ast.AST]:
     """Every body that a function may run."""
     waiting: list[tuple[str, ast.AST]] = [(module, sources.bodies[module][function])]
+    owners: dict[int, str] = {}
     seen: set[int] = set()
     classes: list[tuple[str, ast.ClassDef]] = []
-    attributes: set[str] = set()
+    asked: set[tuple[str | None, str]] = set()
     while waiting:
         where, body = waiting.pop()
         if id(body) in seen:
@@ -116,12 +130,13 @@ def reached(module: str, function: str, sources: Sources = SOURCES) -> Iterator[
             waiting.extend((where, expression) for expression in (*body.bases, *body.decorator_list))
         else:
             yield body
+            classes_of = Receivers(sources, where, body, owners.get(id(body)))
             for node in ast.walk(body):
                 if isinstance(node, ast.Name) and (found := sources.find(where, node.id)):
                     waiting.append((found[0], sources.bodies[found[0]][found[1]]))
                 if isinstance(node, ast.Attribute):
                     if _may_be_ours(node):
-                        attributes.add(node.attr)
+                        asked.add((classes_of.name(node.value), node.attr))
                     if isinstance(node.value, ast.Name):  # module.name
                         origin = sources.imports[where].get(node.value.id)
                         full = f"{origin[0]}.{origin[1]}" if origin else ""
@@ -130,10 +145,75 @@ def reached(module: str, function: str, sources: Sources = SOURCES) -> Iterator[
         for place, found_class in classes:
             for member in found_class.body:
                 is_used = isinstance(member, ast.FunctionDef) and (
-                    member.name in attributes or member.name.startswith("__")
+                    member.name.startswith("__")
+                    or any((one, member.name) in asked for one in (None, *sources.family(found_class.name)))
                 )
                 if is_used and id(member) not in seen:
+                    owners[id(member)] = found_class.name
                     waiting.append((place, member))
+
+
+class Receivers:
+    """The classes of what a body's text asks something of, as far as annotations and constructors say them."""
+
+    def __init__(self, sources: Sources, module: str, body: ast.AST, owner: str | None) -> None:
+        self._sources, self._module = sources, module
+        self._locals: dict[str, str | None] = {"self": owner}
+        for node in ast.walk(body):
+            if isinstance(node, ast.arg) and node.arg != "self":
+                self._note(node.arg, self._annotated(node.annotation))
+        for node in ast.walk(body):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    pairs = [(target, node.value)]
+                    if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                        pairs = list(zip(target.elts, node.value.elts, strict=True))
+                    for one, value in pairs:
+                        if isinstance(one, ast.Name):
+                            self._note(one.id, self.name(value))
+
+    def name(self, receiver: ast.AST) -> str | None:
+        """The name of a receiver's class; None where the text does not say it."""
+        if isinstance(receiver, ast.Name):
+            return self._locals.get(receiver.id)
+        if isinstance(receiver, ast.Call):
+            if isinstance(receiver.func, ast.Name):
+                return self._made_by(receiver.func.id)
+            if isinstance(receiver.func, ast.Attribute):
+                return self._method(self.name(receiver.func.value), receiver.func.attr)
+        if isinstance(receiver, ast.Attribute) and (owner := self.name(receiver.value)):
+            return self._field(owner, receiver.attr)
+        return None
+
+    def _note(self, name: str, found: str | None) -> None:
+        # One name for values of two classes says nothing.
+        self._locals[name] = found if self._locals.get(name, found) == found else None
+
+    def _annotated(self, annotation: ast.AST | None) -> str | None:
+        name = annotation.value if isinstance(annotation, ast.Constant) else getattr(annotation, "id", "")
+        return name if isinstance(name, str) and name in self._sources.classes else None
+
+    def _made_by(self, name: str) -> str | None:
+        found = self._sources.find(self._module, name)
+        made = self._sources.bodies[found[0]][found[1]] if found else None
+        if isinstance(made, ast.ClassDef):
+            return made.name
+        return self._annotated(made.returns) if isinstance(made, ast.FunctionDef) else None
+
+    def _field(self, owner: str, name: str) -> str | None:
+        for member in (each for one in self._sources.family(owner) for each in self._members(one)):
+            if isinstance(member, ast.AnnAssign) and getattr(member.target, "id", "") == name:
+                return self._annotated(member.annotation)
+        return None
+
+    def _members(self, name: str) -> list[ast.stmt]:
+        return [member for one in self._sources.classes[name] for member in one.body]
+
+    def _method(self, owner: str | None, name: str) -> str | None:
+        for member in (each for one in self._sources.family(owner) for each in self._members(one)) if owner else ():
+            if isinstance(member, ast.FunctionDef) and member.name == name:
+                return self._annotated(member.returns)
+        return None
 
 
 def _may_be_ours(node: ast.Attribute) -> bool:
@@ -195,15 +275,13 @@ def settings_read(module: str, function: str) -> set[str]:
 
 
 def metrics_emitted() -> set[str]:
-    """The names of all metrics that the handlers emit: every call with `name=` and `unit=`."""
+    """The names of all metrics that handlers, and the rules that they pass `measure` to, emit: its first argument."""
     found = set()
-    for module, bodies in SOURCES.bodies.items():
-        if module.startswith("handlers."):
-            for body in bodies.values():
-                for call in (node for node in ast.walk(body) if isinstance(node, ast.Call)):
-                    arguments = {k.arg: k.value for k in call.keywords}
-                    if {"name", "unit"} <= set(arguments):
-                        name = arguments["name"]
-                        choices = [name.body, name.orelse] if isinstance(name, ast.IfExp) else [name]
-                        found |= {choice.value for choice in choices if isinstance(choice, ast.Constant)}
+    for bodies in SOURCES.bodies.values():
+        for body in bodies.values():
+            for call in (node for node in ast.walk(body) if isinstance(node, ast.Call)):
+                if isinstance(call.func, ast.Name) and call.func.id == "measure":
+                    name = call.args[0]
+                    choices = [name.body, name.orelse] if isinstance(name, ast.IfExp) else [name]
+                    found |= {choice.value for choice in choices if isinstance(choice, ast.Constant)}
     return found

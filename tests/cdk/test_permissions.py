@@ -59,8 +59,8 @@ def test_the_guide_names_every_action_that_the_command_needs_and_no_other() -> N
     guide = (ROOT / "docs/deploy.md").read_text()
     table = guide[guide.index("Whoever uses the `compaction` command needs") : guide.index("### A search function")]
     named = set(re.findall(r"`(\w+:\w+)`", table))
-    sources = calls.Sources({**calls.PACKAGES, "console": ROOT / "console"})
-    console = [module for module in sources.bodies if module.startswith("console.")]
+    sources = calls.Sources({**calls.PACKAGES, "console": ROOT / "console", "operate": ROOT / "operate"})
+    console = [module for module in sources.bodies if module.startswith(("console.", "operate."))]
     needed = {action for module in console for action in calls.written(module, sources)}
     for module in console:
         for name in sources.bodies[module]:

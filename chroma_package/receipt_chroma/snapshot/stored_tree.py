@@ -68,7 +68,7 @@ def delete_entry(bucket: Bucket, efs_folder: Path, path: str, entry: Entry) -> N
             shutil.rmtree(target)
         else:
             target.unlink(missing_ok=True)
-    if problems := bucket.delete(entry.keys):
+    if problems := bucket.delete_all(entry.keys):
         raise StorageUnavailable(f"S3 did not delete {len(problems)} objects: {problems[0]}")
 
 

@@ -79,7 +79,7 @@ def test_objects_are_listed_by_prefix_and_deleted_in_as_many_requests_as_it_take
     listed = list(store.list("a/"))
     assert [(found.key, found.size) for found in listed] == [(key, 2) for key in keys]
     assert all(found.written_at.tzinfo for found in listed)
-    assert store.delete([*keys, "never"]) == []
+    assert store.delete_all([*keys, "never"]) == []
     assert [found.key for found in store.list("")] == ["b/1"]
 
 
@@ -89,7 +89,7 @@ def test_objects_are_listed_by_prefix_and_deleted_in_as_many_requests_as_it_take
         lambda store, _: store.find("a/1"),
         lambda store, _: store.put("a/1", b""),
         lambda store, _: store.put_once("a/1", b""),
-        lambda store, _: store.delete(["a/1"]),
+        lambda store, _: store.delete_all(["a/1"]),
         lambda store, folder: store.fetch("a/1", folder / "one"),
     ],
 )

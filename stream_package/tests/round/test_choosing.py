@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 from receipt_dynamo_stream import ReceiptId
 from receipt_dynamo_stream.control.pending import PendingReceipt
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
-from receipt_dynamo_stream.round.plan import PlannedReceipt
-from receipt_dynamo_stream.round.planning import (
+from receipt_dynamo_stream.round.choosing import (
     BYTES_PER_RECORD,
     bound_facts,
     choose_receipts,
     estimated_records,
     runs_to_quarantine,
 )
+from receipt_dynamo_stream.round.plan import PlannedReceipt
 
 from ..samples import NOW
 

@@ -1,0 +1,156 @@
+"""A batch of stream records, folded: each receipt is marked once for each collection, whatever happened to it.
+
+A record that cannot be parsed would never heal and would hold its shard: it is set aside raw and counts as done.
+"""
+
+import json
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from receipt_dynamo_stream.changes import Change, detect_change
+from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.errors import PublishFailed, StreamRecordError
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.measuring import Measure
+from receipt_dynamo_stream.messages import build_message
+from receipt_dynamo_stream.retry import is_transient
+from receipt_dynamo_stream.stream_record import StreamRecord, parse_stream_record
+
+log = logging.getLogger(__name__)
+
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StreamBatch:
+    """The raw records of a batch, what each relevant one means, and what is wrong with those that are broken.
+
+    Both are keyed by a raw record's place in the batch.
+    """
+
+    raws: Sequence[Raw]
+    changes: Mapping[int, tuple[StreamRecord, Change]]
+    broken: Mapping[int, StreamRecordError]
+
+    @property
+    def collections(self) -> list[str]:
+        """The collections that some change touches, sorted."""
+        return sorted({collection for _, change in self.changes.values() for collection in change.collections})
+
+    def reasons(self) -> dict[str, dict[ReceiptId, set[str]]]:
+        """Why each receipt is marked, by collection."""
+        found: dict[str, dict[ReceiptId, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for _, change in self.changes.values():
+            for collection in change.collections:
+                found[collection][change.receipt].add(change.reason)
+        return found
+
+
+def read_batch(raws: Sequence[Raw]) -> StreamBatch:
+    """Parse every record and detect what it means."""
+    changes: dict[int, tuple[StreamRecord, Change]] = {}
+    broken: dict[int, StreamRecordError] = {}
+    for place, raw in enumerate(raws):
+        try:
+            record = parse_stream_record(raw)
+        except StreamRecordError as error:
+            broken[place] = error
+            continue
+        if (change := detect_change(record)) is not None:
+            changes[place] = record, change
+    return StreamBatch(raws, changes, broken)
+
+
+def mark_pending(
+    batch: StreamBatch, control: ControlTable, *, now: datetime, new_token: Callable[[], str], measure: Measure
+) -> dict[ReceiptId, Exception]:
+    """Mark every touched receipt once per collection; the receipts whose mark failed for a passing reason.
+
+    A mark that fails for another reason is a fault of the deployment and is raised.
+    """
+    reasons = batch.reasons()
+    measure("PendingMarks", sum(map(len, reasons.values())))
+    failed: dict[ReceiptId, Exception] = {}
+    for collection, marks in sorted(reasons.items()):
+        failed |= control.pending(collection).mark(marks, now=now.isoformat(), new_token=new_token)
+    for error in failed.values():
+        if not is_transient(error):
+            raise error
+    return failed
+
+
+def start_executions(
+    collections: Iterable[str],
+    control: ControlTable,
+    sfn: Any,
+    machine_arn: str,
+    *,
+    new_token: Callable[[], str],
+    measure: Measure,
+) -> None:
+    """One execution per touched collection, under a fresh name; none where the holder is asked for another round.
+
+    A start that fails costs promptness only, since the marks stand and the schedule goes on: it is logged and counted.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    for collection in collections:
+        head = control.head(collection).read()
+        if head is not None and head.holder is not None and head.rerun is not None:
+            continue
+        try:
+            sfn.start_execution(
+                stateMachineArn=machine_arn,
+                name=f"{collection}-stream-{new_token()}",
+                input=json.dumps({"collection": collection, "mode": "compact", "trigger": "stream"}),
+            )
+        except (BotoCoreError, ClientError) as error:
+            log.exception("no execution started for %s: %s", collection, error)
+            measure("ExecutionStartFailures", 1)
+        else:
+            measure("ExecutionsStarted", 1)
+
+
+def publish_messages(batch: StreamBatch, sqs: Any, queue_url: str, *, measure: Measure) -> None:
+    """Tell other services of every change. They get no say in the marks: a failure is logged and counted."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from receipt_dynamo_stream.publisher import SqsPublisher  # most deployments have no such queue
+
+    messages = [build_message(record, change) for record, change in batch.changes.values()]
+    try:
+        sent = SqsPublisher(sqs, queue_url).publish(messages)
+    except (PublishFailed, BotoCoreError, ClientError) as error:
+        log.exception("messages for other services were not published: %s", error)
+        measure("PublishFailures", 1)
+    else:
+        measure("MessagesPublished", sent)
+
+
+def set_aside(raw: Raw, error: StreamRecordError, sqs: Any, queue_url: str) -> None:
+    """Keep a record that cannot be parsed, as it came, beside what is wrong with it."""
+    log.error("record set aside: %s", error)
+    body = json.dumps({"error": type(error).__name__, "message": str(error), "record": raw}, default=str)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=body)
+
+
+def measure_batch(batch: StreamBatch, failed_marks: int, *, now: datetime, measure: Measure) -> None:
+    """Count the batch. Its age is from the oldest record's ApproximateCreationDateTime."""
+    measure("StreamRecords", len(batch.raws))
+    measure("RelevantChanges", len(batch.changes))
+    for entity, count in Counter(change.entity_type for _, change in batch.changes.values()).items():
+        measure(f"{entity.title().replace('_', '')}Changes", count)
+    measure("UnparsableRecords", len(batch.broken))
+    measure("FailedMarks", failed_marks)
+    created = [moment for raw in batch.raws if isinstance(moment := _created(raw), int | float)]
+    if created:
+        measure("OldestRecordAge", max(0.0, now.timestamp() - min(created)), "Seconds")
+
+
+def _created(raw: Raw) -> object:
+    image = raw.get("dynamodb")
+    return image.get("ApproximateCreationDateTime") if isinstance(image, Mapping) else None
