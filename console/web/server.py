@@ -6,6 +6,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ class ConsoleServer:
     def stop(self) -> None:
         """Answer no more, and close what was opened of snapshots. May be called twice."""
         if self._thread.is_alive():
-            self._server.trigger.pull_trigger(self._close_connections)
+            with suppress(OSError):  # a request that ended just now pulled it too: it is done, and the pipe is closed
+                self._server.trigger.pull_trigger(self._close_connections)
             self._thread.join(_JOIN_SECONDS)
         else:
             self._close_connections()
