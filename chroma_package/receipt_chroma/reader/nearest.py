@@ -17,12 +17,8 @@ from receipt_chroma.records import Metadata, Record, Vector
 from receipt_chroma.results import QueryHit
 from receipt_chroma.shard.closed_shard import receipt_key_of
 
-_SLACK: Final = 30
-"""How many records more a base is asked for at first when it has some that do not count any more: it looks at a
-hundred in any case."""
-
 _MORE: Final = 4
-"""How many times as many it is asked for when too few of those counted."""
+"""How many times as many records a base is asked for when too few of them were live."""
 
 R = TypeVar("R")
 _Candidate = tuple[float, str, "Base | Record"]
@@ -40,7 +36,7 @@ class AskedBase:
     def nearest(self, vector: Vector, n: int, filters: Filters, covered: Container[str]) -> list[tuple[float, str]]:
         """At most n pairs of distance and id of live records, nearest first."""
         wanted = min(n, self.live)
-        asked = min(n + min(self.records - self.live, _SLACK), self.records)
+        asked = min(n + min(self.records - self.live, n), self.records)
         while True:
             found = self.base.nearest(vector, asked, filters)
             hits = [hit for hit in found if receipt_key_of(hit[1]) not in covered][:wanted]

@@ -86,6 +86,7 @@ class OpenFiles:
                 cache=self._cache,
                 verify=self._verify,
                 hashing=self._hashing,
+                one_of=manifest.shard_count,
             ),
         )
 

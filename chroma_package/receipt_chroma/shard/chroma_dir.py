@@ -7,8 +7,11 @@ chromadb is imported inside functions, so that everything else imports fast. Wha
 - The client is cached by path string and opening writes to `chroma.sqlite3`: every directory opened here is private,
   under a path that is used once.
 - No embedding function: the default one would download a model.
+- A query of a reader goes to the Rust bindings past Collection.query, which is private: test_chroma_dir holds that both
+  say the same.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -157,23 +160,37 @@ class ChromaDir:
     ) -> list[tuple[float, str]]:
         """Squared distance and id of the nearest records to a float32 vector that the filters select, nearest first.
 
-        Without documents and metadata: they are a third of the time, also where nobody wants them.
+        Filters and the vector's length were checked before. What Collection.query does beside this call is a fifth of
+        the time of a small shard; documents and metadata are a third of all.
         """
+        collection = self.collection
         with chroma_errors():
-            found = self.collection.query(
-                query_embeddings=[vector],
-                n_results=n_results,
-                where=_plain(where),
-                where_document=_plain(where_document),
-                include=["distances"],
+            found = collection._client.bindings.query(
+                str(collection.id),
+                None,
+                [vector],
+                n_results,
+                None if where is None else json.dumps(where),
+                None if where_document is None else json.dumps(where_document),
+                ["distances"],
+                collection.tenant,
+                collection.database,
             )
-        return list(zip(found["distances"][0], found["ids"][0], strict=True))
+        return list(zip(found.distances[0], found.ids[0], strict=True))
 
     def query(self, vectors: Any, n_results: int) -> list[list[str]]:
         """Ids of the nearest records to each vector, nearest first."""
         with chroma_errors():
             found = self.collection.query(query_embeddings=vectors, n_results=n_results, include=[])
         return [list(ids) for ids in found["ids"]]
+
+    def keep_candidates(self, candidates: int) -> None:
+        """Keep that many candidates in a search (100 unless told), and never fewer than are asked for.
+
+        To be called before anything is asked.
+        """
+        with chroma_errors():
+            self.collection.modify(configuration={"hnsw": {"ef_search": candidates}})
 
     def warm_up(self) -> None:
         """Load the index now: the first query is as fast as the others, and an index that cannot be read shows here."""
