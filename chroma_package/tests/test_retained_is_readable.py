@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from receipt_chroma.reader.generation import open_generation
+from receipt_chroma.reader.open_files import OpenFiles
+from receipt_chroma.snapshot.manifest import load_manifest
 from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.verify import verify_snapshot
 from receipt_dynamo_stream.control.head import Pointer
@@ -88,9 +90,13 @@ def assert_readable(world: World, pointer: Pointer, folder: Path) -> None:
         workdir=folder / "verify",
     )
     assert verified.records == 1
-    opened = open_generation(world.efs, world.collection, Current.of(pointer), folder)
-    (record,) = opened.get(None, where=None, limit=None)
+    files = OpenFiles(folder)
+    opened = open_generation(
+        Current.of(pointer), load_manifest(world.s3, world.bucket, pointer), files, world.folder.joinpath
+    )
+    (record,) = opened.get()
     assert record.metadata["merchant_name"] == f"shop {pointer.version - 1}"
-    assert [hit.id for hit in opened.query(vector(1).tolist(), 3, where=None)] == [record.id]
+    assert [hit.id for hit in opened.query(vector(1).tolist(), 3)] == [record.id]
     opened.retire()
     assert opened.closed.is_set()
+    files.close()

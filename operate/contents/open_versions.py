@@ -4,19 +4,16 @@ An open version costs memory for its whole index, and versions that did not chan
 a shard is opened once for all of them, and the version that was asked least lately is closed.
 """
 
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from receipt_chroma.reader.generation import Generation, prepare_shard, warm_up
-from receipt_chroma.shard.chroma_dir import ChromaDir
-from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
+from receipt_chroma.reader.generation import Generation, open_generation
+from receipt_chroma.reader.open_files import OpenFiles
+from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.pointer import Current
 
 from operate.contents.shard_files import ShardFiles
@@ -24,68 +21,12 @@ from operate.contents.shard_files import ShardFiles
 OPEN_VERSIONS: Final = 3
 """How many are kept open when nobody asks them."""
 
-_SHARDS_AT_ONCE: Final = 16
-
-
-@dataclass
-class _OpenShard:
-    """A shard that somebody uses; locked while it is opened."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    users: int = 0
-    directory: ChromaDir | None = None
-    closing: ExitStack = field(default_factory=ExitStack)
-
-
-class OpenShards:
-    """Shards, opened once for all who use them and closed when the last one lets go."""
-
-    def __init__(self, files: ShardFiles) -> None:
-        self._files = files
-        self._lock = threading.Lock()
-        self._one_client = threading.Lock()
-        self._shards: dict[tuple[str, str], _OpenShard] = {}
-
-    def __len__(self) -> int:
-        return len(self._shards)
-
-    @contextmanager
-    def borrow(self, collection: str, shard: ManifestShard, dimension: int | None) -> Iterator[ChromaDir]:
-        """The open directory of a shard. Raises VersionUnreadable, and NOT_OPENED of the reader's generations."""
-        key = (collection, str(shard.path))
-        with self._lock:
-            entry = self._shards.setdefault(key, _OpenShard())
-            entry.users += 1
-        try:
-            with entry.lock:
-                if entry.directory is None:
-                    entry.directory = self._opened(entry, collection, shard, dimension)
-            yield entry.directory
-        finally:
-            with self._lock:
-                entry.users -= 1
-                if not entry.users:
-                    del self._shards[key]
-            if not entry.users:  # nobody finds it any more
-                entry.closing.close()
-
-    def _opened(self, entry: _OpenShard, collection: str, shard: ManifestShard, dimension: int | None) -> ChromaDir:
-        with ExitStack() as opening:
-            published = opening.enter_context(self._files.folders(collection, [shard]))
-            private = opening.enter_context(tempfile.TemporaryDirectory(prefix=f"console-{collection}-"))
-            prepared = prepare_shard(published[shard.shard], shard, Path(private) / "shard")
-            with self._one_client:
-                directory = opening.enter_context(ChromaDir.open(prepared, collection))
-            warm_up(directory, dimension)
-            entry.closing = opening.pop_all()
-            return directory
-
 
 class OpenVersions:
     """Versions, opened when they are asked for the first time."""
 
     def __init__(self, files: ShardFiles, limit: int = OPEN_VERSIONS) -> None:
-        self.shards = OpenShards(files)
+        self.shards = OpenFiles(None)
         self._files = files
         self._limit = limit
         self._lock = threading.Lock()
@@ -94,7 +35,7 @@ class OpenVersions:
 
     @contextmanager
     def borrow(self, manifest: Manifest) -> Iterator[Generation]:
-        """The open version of a manifest, for as long as it is asked. Raises what OpenShards.borrow raises."""
+        """The open version of a manifest, for as long as it is asked. Raises VersionUnreadable and NOT_OPENED."""
         key = manifest.pointer.manifest_sha256
         generation = self._entered(key) or self._entered(key, self._opened(manifest))
         if generation is None:
@@ -114,6 +55,7 @@ class OpenVersions:
             generation.retire()
         for generation in versions:
             generation.closed.wait()
+        self.shards.close()
 
     def _entered(self, key: str, fresh: Generation | None = None) -> Generation | None:
         """The kept version, counted as used; `fresh` is kept if there is none, and closed if there is one."""
@@ -133,12 +75,11 @@ class OpenVersions:
         return found
 
     def _opened(self, manifest: Manifest) -> Generation:
-        with ExitStack() as opening, self._files.folders(manifest.collection, manifest.shards):  # all at once
-            pool = ThreadPoolExecutor(min(_SHARDS_AT_ONCE, manifest.shard_count), thread_name_prefix="version-shards")
-            opening.callback(pool.shutdown)
-            shards = {
-                shard.shard: opening.enter_context(self.shards.borrow(manifest.collection, shard, manifest.dimension))
-                for shard in manifest.shards
-                if shard.path is not None
-            }
-            return Generation(Current.of(manifest.pointer), manifest, shards, pool, opening.pop_all())
+        with ExitStack() as held:
+            folders = held.enter_context(self._files.folders(manifest.collection, manifest.shards))
+            bases = {shard.path: folders[shard.shard] for shard in manifest.shards if shard.path is not None}
+
+            def locate(path: str) -> Path:
+                return bases.get(path) or self._files.place(manifest.collection, path)
+
+            return open_generation(Current.of(manifest.pointer), manifest, self.shards, locate, held=held.pop_all())

@@ -68,6 +68,11 @@ class ShardFiles:
                 self._sweep()
             yield folders
 
+    def place(self, collection: str, path: str) -> Path:
+        """Where a file of a snapshot is or would be: on the file system, else in the cache."""
+        on_efs = self._efs / collection / path if self._efs is not None else None
+        return on_efs if on_efs is not None and on_efs.exists() else self._cache / collection / path
+
     def _sweep(self) -> None:
         """Remove the least lately used shards that nobody uses, until what is left is not too much."""
         with self._sweeping:

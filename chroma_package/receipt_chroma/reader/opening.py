@@ -1,4 +1,8 @@
-"""Which snapshot a reader opens: what CURRENT names, or else the newest earlier one that can be opened."""
+"""Which snapshot a reader opens: what CURRENT names, or else the newest earlier one that can be opened.
+
+A version that only folded the one that is served has its records. It is opened at leisure, since its bases cost what a
+first opening costs; until then what is served stands for it.
+"""
 
 import logging
 import time
@@ -9,7 +13,9 @@ from typing import Final
 
 from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable, StorageUnavailable
 from receipt_chroma.reader.generation import NOT_OPENED, Generation, open_generation
-from receipt_chroma.snapshot.lineage import earlier_snapshots
+from receipt_chroma.reader.open_files import OpenFiles
+from receipt_chroma.snapshot.lineage import earlier_snapshots, read_manifest
+from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.pointer import Current, read_current
 from receipt_chroma.storage.tree import collection_folder
 
@@ -19,7 +25,11 @@ ATTEMPTS: Final = 5
 """How often CURRENT is resolved again when what it names went away in between."""
 
 RETRY_AFTER: Final = timedelta(seconds=15)
-"""For how long a snapshot that could not be opened is not tried again: trying costs a copy of its databases."""
+"""For how long a snapshot that could not be opened is not tried again: trying costs a copy of its databases, and
+reading all the rest."""
+
+FOLD_WITHIN: Final = timedelta(minutes=30)
+"""For how long what is served may stand for a fold of it. Expiry leaves a version's files for an hour at least."""
 
 _PASSING: Final = (StorageUnavailable, FileNotFoundError)
 
@@ -34,12 +44,13 @@ class _Refused:
 
 
 class SnapshotOpener:
-    """Opens snapshots of a collection in private folders below `cache`; for one thread at a time."""
+    """Opens snapshots of a collection, with what `files` has open already; for one thread at a time."""
 
-    def __init__(self, root: Path, collection: str, cache: Path) -> None:
+    def __init__(self, root: Path, collection: str, files: OpenFiles) -> None:
         self._root = root
         self._collection = collection
-        self._cache = cache
+        self._folder = collection_folder(root, collection)
+        self._files = files
         self._refused: _Refused | None = None
 
     @property
@@ -48,17 +59,19 @@ class SnapshotOpener:
         refused = self._refused
         return refused.reason if refused else None
 
-    def open_newer(self, served: Current | None) -> Generation | None:
+    def open_newer(self, served: Generation | None, *, folds: bool = True) -> Generation | None:
         """The newest snapshot that can be opened, opened; None when `served` is as new, or nothing newer can be.
 
-        Without `served` it raises NoSnapshotYet, and SnapshotUnavailable when nothing at all can be opened.
+        folds: False leaves one that only folded what is served unopened while it may be, and None is returned when
+        `served` stands for it. Without `served` it raises NoSnapshotYet, and SnapshotUnavailable when nothing at all
+        can be opened.
         """
         failed: Current | None = None
         problem: Exception | None = None
         for _ in range(ATTEMPTS):
             try:
                 current = read_current(self._root, self._collection)
-                if served is not None and served.place >= current.place:
+                if served is not None and self._is_as_new(served, current, folds):
                     self._refused = None
                     return None
                 if self._waits(current):
@@ -66,7 +79,12 @@ class SnapshotOpener:
                 if current == failed and not isinstance(problem, _PASSING):
                     break
                 failed = current
-                opened = open_generation(self._root, self._collection, current, self._cache)
+                manifest = read_manifest(self._folder, current)
+                if served is not None and not folds and served.has_content_of(manifest) and self._may_stay(served):
+                    served.stand_for(current)
+                    self._refused = None
+                    return None
+                opened = self._open(current, manifest)
             except NOT_OPENED as error:
                 # What was resolved a moment ago may have been replaced and expired since: look at CURRENT again.
                 problem = error
@@ -87,20 +105,36 @@ class SnapshotOpener:
         )
         return earlier
 
-    def _open_earlier(self, served: Current | None, failed: Current | None) -> Generation | None:
+    def _open_earlier(self, served: Generation | None, failed: Current | None) -> Generation | None:
         if failed is None:
             return None
-        for current in earlier_snapshots(collection_folder(self._root, self._collection), failed):
-            if served is not None and served.place >= current.place:
+        for current in earlier_snapshots(self._folder, failed):
+            if served is not None and served.current.place >= current.place:
                 return None
             try:
-                return open_generation(self._root, self._collection, current, self._cache)
+                return self._open(current, read_manifest(self._folder, current))
             except NOT_OPENED as error:
                 logger.warning(
                     "an earlier snapshot cannot be opened either",
                     extra={"collection": self._collection, "snapshot_id": current.snapshot_id, "error": str(error)},
                 )
         return None
+
+    def _open(self, current: Current, manifest: Manifest) -> Generation:
+        return open_generation(current, manifest, self._files, self._folder.joinpath)
+
+    def _is_as_new(self, served: Generation, current: Current, folds: bool) -> bool:
+        if served.current.place != current.place or served.opened == served.current:
+            return served.current.place >= current.place
+        return not folds and self._may_stay(served)
+
+    def _may_stay(self, served: Generation) -> bool:
+        """Whether what is served may stand for a fold of it (for longer): not when its files are about to go."""
+        since = served.standing_since
+        if since is not None and time.monotonic() - since > FOLD_WITHIN.total_seconds():
+            return False
+        paths = (shard.path for shard in served.manifest.shards if shard.path is not None)
+        return all((self._folder / path).is_dir() for path in paths)
 
     def _waits(self, current: Current) -> bool:
         refused = self._refused

@@ -73,7 +73,7 @@ class ShardVectors:
 
 
 class ShardRows:
-    """An open shard, for one thread. Memory: what is asked for at a time, and one row of everything else."""
+    """An open shard, for one thread at a time. Memory: what is asked for at a time, and one row of everything else."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection, segments: dict[str, str]) -> None:
         self._folder = folder
@@ -87,7 +87,9 @@ class ShardRows:
         path = folder / SQLITE_FILE
         if not path.is_file():
             raise ShardInvalid("sqlite_damaged", f"there is no {path}")
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+        )
         try:
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.create_function("folded", 1, _folded, deterministic=True)

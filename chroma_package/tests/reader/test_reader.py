@@ -2,7 +2,6 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -191,14 +190,14 @@ def test_a_snapshot_that_is_replaced_while_it_is_opened_is_resolved_again(
     opened = opening.open_generation
     calls: list[int] = []
 
-    def late(root: Path, collection: str, current: Any, cache: Path) -> Any:
+    def late(current: Any, *rest: Any) -> Any:
         calls.append(current.version)
         if len(calls) == 1:
             old = {shard.path for shard in published.manifest.shards if shard.path is not None}
             published.publish(*(receipt_facts(number, place={"merchant_name": "Shop"}) for number in range(6)))
             for path in old:
                 shutil.rmtree(published.folder / path)
-        return opened(root, collection, current, cache)
+        return opened(current, *rest)
 
     monkeypatch.setattr(opening, "open_generation", late)
     with reading(published) as reader:

@@ -3,12 +3,11 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from receipt_chroma.errors import SnapshotUnavailable
-from receipt_chroma.reader import SnapshotReader, generation, opening
+from receipt_chroma.reader import SnapshotReader, base, opening
 from receipt_chroma.reader import refresher as refresher_module
 from receipt_chroma.reader.refresher import Refresher
 
@@ -35,8 +34,8 @@ class Switches:
         self._lock = threading.Lock()
         open_generation = opening.open_generation
 
-        def noting(root: Path, collection: str, current: Any, cache: Path) -> Any:
-            opened = open_generation(root, collection, current, cache)
+        def noting(current: Any, *rest: Any) -> Any:
+            opened = open_generation(current, *rest)
             self[current.version].set()
             return opened
 
@@ -119,13 +118,13 @@ def test_an_interval_of_nothing_is_a_mistake_of_the_caller(history: History) -> 
 def test_a_snapshot_is_warm_before_it_is_served(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    class Watched(generation.ChromaDir):
+    class Watched(base.ChromaDir):
         def nearest(self, *arguments: Any, **options: Any) -> Any:
             asked.append(served[0].version if served else 0)
             return super().nearest(*arguments, **options)
 
     served: list[SnapshotReader] = []
-    monkeypatch.setattr(generation, "ChromaDir", Watched)
+    monkeypatch.setattr(base, "ChromaDir", Watched)
     history.point(1)
     with history.reader() as reader:
         served.append(reader)

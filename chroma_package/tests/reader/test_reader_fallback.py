@@ -124,7 +124,7 @@ def test_what_could_not_be_opened_is_not_tried_again_at_once_but_another_version
         open_generation = opening.open_generation
 
         def noting(*arguments: object) -> object:
-            opened.append(arguments[2].version)  # type: ignore[attr-defined]
+            opened.append(arguments[0].version)  # type: ignore[attr-defined]
             return open_generation(*arguments)  # type: ignore[arg-type]
 
         monkeypatch.setattr(opening, "open_generation", noting)
