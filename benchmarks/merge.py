@@ -71,7 +71,7 @@ def compare(bench: Bench, case: str, title: str) -> list[Bound]:
     """Print one case and its ratios; returns what was promised of it."""
     ours, naive = bench.best(case, "ours", "naive")
     print(f"\n{title:42} {'wall s':>8} {'CPU s':>8} {'peak MB':>9} {'wrote MB':>9} {'S3 MB':>9}")
-    print(row("  ours: merge_shard", ours["cost"], ours["files"]))
+    print(row("  ours: merge_deltas", ours["cost"], ours["files"]))
     print(row("  naive", naive["cost"]))
     print(row("  ours: validate_shard", ours["validation"]))
     print("  " + ", ".join(f"{step} {seconds:.2f}" for step, seconds in ours["steps"].items()))

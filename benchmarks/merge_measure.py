@@ -4,7 +4,7 @@
 
 prepare makes the base and all deltas; ours and naive merge one case. VECTORS is structured or unstructured.
 
-Ours is merge_shard and then validate_shard. Naive is what one writes first: per delta unpack the Chroma tar.gz, get
+Ours is merge_deltas and then validate_shard. Naive is what one writes first: per delta unpack the Chroma tar.gz, get
 its rows, upsert them 250 at a time into the snapshot's directory, in place; it stages, uploads, hashes and validates
 nothing, and may leave its last vectors in Chroma's queue.
 """
@@ -43,10 +43,11 @@ from merge_data import (
     upsert,
     whole_records,
 )
-from receipt_chroma import load_manifest, merge_shard, validate_shard, write_arrow_delta_to, write_manifest
+from receipt_chroma import load_manifest, merge_deltas, validate_shard, write_arrow_delta_to, write_manifest
 from receipt_chroma.digests import add_digests
 from receipt_chroma.records import Record, record_hash
 from receipt_chroma.shard.chroma_dir import ChromaDir, batches
+from receipt_chroma.stage import Attempt
 from receipt_chroma.storage.files import sha256_file
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer
@@ -130,7 +131,7 @@ def prepare(ground: Ground) -> None:
             tar = chroma_tar(whole_records(ground.sizes, one))
             ground.s3.put_object(Bucket=BUCKET, Key=f"{prefix}delta.tar.gz", Body=tar)
     plan = plan_of(facts, None, 1)
-    report = merge_shard(plan=plan, plan_key="plan", shard=0, attempt="base", **ground.places())
+    report = merge_deltas(plan=plan, plan_key="plan", attempt=Attempt.of(plan, 0, "base"), **ground.places())
     pointer, manifest = write_manifest(
         plan=plan, reports=[report], bucket=ground.bucket, efs_root=ground.folder / "efs"
     )
@@ -149,7 +150,7 @@ def ours(ground: Ground, case: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=ground.folder) as private:
         attempt = Path(private).name
         with measured() as merge:
-            report = merge_shard(plan=plan, plan_key="plan", shard=0, attempt=attempt, **ground.places())
+            report = merge_deltas(plan=plan, plan_key="plan", attempt=Attempt.of(plan, 0, attempt), **ground.places())
         assert report.staged is not None
         staged = ground.folder / "efs" / COLLECTION / report.staged.path
         base = load_manifest(ground.bucket, ground.pointer).shards[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from receipt_chroma.snapshot.download import ensure_snapshot
+from receipt_chroma.snapshot import download
 from receipt_chroma.snapshot.manifest import load_manifest
 from receipt_dynamo_stream.round.plan import load_plan
 
@@ -20,5 +20,5 @@ def download_snapshot(event: Event, _context: Any) -> Event:
     if plan.base is None:
         return {"files": 0, "bytes": 0}
     manifest = load_manifest(bucket(), plan.base)
-    fetched = ensure_snapshot(bucket(), settings().efs, plan.collection, manifest)
+    fetched = download.download_snapshot(bucket(), settings().efs, plan.collection, manifest)
     return {"files": fetched.files, "bytes": fetched.bytes}

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from receipt_chroma.expire import expire_snapshots as expire
+from receipt_chroma import expire
 from receipt_chroma.snapshot.retention import Retention
 
 from .clients import bucket, control_table
@@ -20,7 +20,7 @@ def expire_snapshots(event: Event, _context: Any) -> Event:
 
     Without `apply` (the default is true: after a commit expiry is part of the round) nothing is deleted.
     """
-    done = expire(
+    done = expire.expire_snapshots(
         control_table(),
         bucket(),
         efs_root=settings().efs,

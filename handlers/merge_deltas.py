@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from receipt_chroma.merge import merge_shard
+from receipt_chroma import merge
+from receipt_chroma.stage import Attempt
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import save_report
 
@@ -24,11 +25,10 @@ def merge_deltas(event: Event, context: Any) -> Event:
     """
     plan = load_plan(bucket(), event["plan_key"])
     with TemporaryDirectory(dir=settings().work_root, prefix="merge-") as workdir:
-        report = merge_shard(
+        report = merge.merge_deltas(
             plan=plan,
             plan_key=event["plan_key"],
-            shard=event["shard"],
-            attempt=context.aws_request_id,
+            attempt=Attempt.of(plan, event["shard"], context.aws_request_id),
             bucket=bucket(),
             efs_root=settings().efs,
             workdir=Path(workdir),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from receipt_chroma.rollback import rollback_target, write_rollback
+from receipt_chroma import rollback
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
@@ -27,10 +27,10 @@ def prepare_rollback(event: Event, _context: Any) -> Event:
     head = control.head(collection).read()
     if head is None or head.pointer is None:
         raise PointerMissing(f"HEAD of {collection} names no snapshot: there is nothing to roll back")
-    target = rollback_target(head, control.versions(collection).list(), event["snapshot_id"])
+    target = rollback.rollback_target(head, control.versions(collection).list(), event["snapshot_id"])
     watch = Stopwatch()
     with watch.measure("manifest"):
-        pointer, manifest = write_rollback(
+        pointer, manifest = rollback.prepare_rollback(
             head=replace(head, fence=event["fence"]),
             target=target,
             execution=event["execution_name"],

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.round import settle
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
-from receipt_dynamo_stream.round.settle import settle_changes as settle
 
 from .clients import bucket, control_table
 from .settings import settings
@@ -23,7 +23,7 @@ def settle_changes(event: Event, _context: Any) -> Event:
     `manifest` is the committed pointer, or {"unchanged": true} after a round that needed no new version.
     """
     manifest = event["manifest"]
-    done = settle(
+    done = settle.settle_changes(
         control_table(),
         receipts_table=settings().receipts_table,
         plan=load_plan(bucket(), event["plan_key"]),

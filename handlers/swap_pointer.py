@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from receipt_chroma.snapshot.download import ensure_snapshot
+from receipt_chroma.snapshot import download, pointer
 from receipt_chroma.snapshot.lineage import falls_back_to
 from receipt_chroma.snapshot.manifest import load_manifest
-from receipt_chroma.snapshot.pointer import swap_pointer as swap
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.tree import collection_folder
 from receipt_dynamo_stream.control.head import Pointer
@@ -26,15 +25,15 @@ def swap_pointer(event: Event, _context: Any) -> Event:
     a commit made before EFS was lost or replaced can be projected too.
     """
     collection = event["collection"]
-    pointer = Pointer.from_json(event)
+    committed = Pointer.from_json(event)
     efs, watch = settings().efs, Stopwatch()
     with watch.measure("swap"):
-        manifest = load_manifest(bucket(), pointer)
-        fetched = ensure_snapshot(bucket(), efs, collection, manifest)
+        manifest = load_manifest(bucket(), committed)
+        fetched = download.download_snapshot(bucket(), efs, collection, manifest)
         before = falls_back_to(collection_folder(efs, collection), manifest)
-        moved = swap(efs, collection, pointer, before=before)
+        moved = pointer.swap_pointer(efs, collection, committed, before=before)
     control = control_table()
-    control.head(collection).raise_projected_version(pointer.version)
+    control.head(collection).raise_projected_version(committed.version)
     now = datetime.now(UTC).isoformat()
-    control.versions(collection).mark_committed(pointer.snapshot_id, committed_at=now, seconds=watch.seconds)
-    return {"version": pointer.version, "moved": moved, "files": fetched.files, "bytes": fetched.bytes}
+    control.versions(collection).mark_committed(committed.snapshot_id, committed_at=now, seconds=watch.seconds)
+    return {"version": committed.version, "moved": moved, "files": fetched.files, "bytes": fetched.bytes}

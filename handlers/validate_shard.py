@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from receipt_chroma.validate import validate_shard as validate
+from receipt_chroma import validate
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 
@@ -21,7 +21,7 @@ def validate_shard(event: Event, _context: Any) -> Event:
     plan = load_plan(bucket(), event["plan_key"])
     report = load_report(bucket(), event["report_key"])
     with TemporaryDirectory(dir=settings().work_root, prefix="validate-") as workdir:
-        proof = validate(
+        proof = validate.validate_shard(
             plan=plan,
             report=report,
             bucket=bucket(),

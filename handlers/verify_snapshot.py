@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from receipt_chroma import verify
 from receipt_chroma.errors import SnapshotUnavailable
-from receipt_chroma.verify import verify_snapshot as verify
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.control.versions import EXPIRED
 
@@ -25,7 +25,7 @@ def verify_snapshot(event: Event, _context: Any) -> Event:
         state = row.state if row else "unknown"
         raise SnapshotUnavailable(f"{snapshot_id} of {collection} is {state}: there is nothing to verify")
     with TemporaryDirectory(dir=settings().work_root, prefix="verify-") as workdir:
-        proof = verify(
+        proof = verify.verify_snapshot(
             pointer=Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256),
             collection=collection,
             bucket=bucket(),

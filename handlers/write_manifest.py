@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from receipt_chroma.publish import write_manifest as publish
+from receipt_chroma import publish
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.round.brought import brought_by
@@ -24,7 +24,7 @@ def write_manifest(event: Event, _context: Any) -> Event:
     reports = [load_report(bucket(), key) for key in event["report_keys"]]
     watch, brought = Stopwatch(), brought_by(plan, reports)
     with watch.measure("manifest"):
-        pointer, manifest = publish(plan=plan, reports=reports, bucket=bucket(), efs_root=settings().efs)
+        pointer, manifest = publish.write_manifest(plan=plan, reports=reports, bucket=bucket(), efs_root=settings().efs)
     row = VersionRow(
         snapshot_id=pointer.snapshot_id,
         parent=plan.base.snapshot_id if plan.base else None,

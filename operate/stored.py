@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from receipt_chroma.errors import ShardInvalid, SnapshotDamaged
-from receipt_chroma.snapshot.download import ensure_shards
+from receipt_chroma.snapshot.download import download_shards
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
 from receipt_chroma.snapshot.receipts import load_receipts
 from receipt_dynamo_stream.bucket import ListedObject
@@ -45,7 +45,7 @@ class Stored:
     def bring_files(self, root: Path, collection: str, shards: Iterable[ManifestShard]) -> None:
         """Fetch the files of these shards that the tree below `root` lacks, each verified. Raises VersionUnreadable."""
         with _unreadable("a file is gone"):
-            ensure_shards(self._services.bucket, root, collection, shards)
+            download_shards(self._services.bucket, root, collection, shards)
 
     def plan(self, key: str) -> Plan | None:
         """A plan; None when it is gone. Raises SchemaUnsupported, StoredObjectDamaged."""

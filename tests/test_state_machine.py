@@ -89,6 +89,25 @@ def test_a_function_state_is_named_like_its_handler_module_and_function() -> Non
         assert callable(getattr(module, snake(function)))
 
 
+def test_a_handler_leaves_its_states_work_to_the_function_of_the_same_name_in_a_package() -> None:
+    """But for InspectHolder, whose work is one question to Step Functions."""
+    for function in {function_of(state) for state in tasks().values()} - {None, "InspectHolder"}:
+        assert function is not None
+        module = importlib.import_module(f"handlers.{snake(function)}")
+        tree = ast.parse(Path(str(module.__file__)).read_text())
+        called = {
+            getattr(module, node.func.value.id)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == snake(function)
+            and isinstance(node.func.value, ast.Name)
+        }
+        (home,) = called
+        assert home.__name__.split(".")[0] in {"receipt_chroma", "receipt_dynamo_stream"}
+        assert callable(getattr(home, snake(function)))
+
+
 def test_every_error_that_is_named_is_awss_or_a_class_of_ours_or_a_fail_state() -> None:
     named = {
         error

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from receipt_chroma.compaction import update_receipt_metadata
     from receipt_chroma.delta.arrow import write_arrow_delta
     from receipt_chroma.delta.read import DeltaRecord, read_delta, write_arrow_delta_to
-    from receipt_chroma.merge import merge_shard
+    from receipt_chroma.merge import merge_deltas
     from receipt_chroma.publish import write_manifest
     from receipt_chroma.reader import SnapshotReader
     from receipt_chroma.records import Record
     from receipt_chroma.results import QueryHit
-    from receipt_chroma.snapshot.download import DownloadResult, ensure_snapshot
+    from receipt_chroma.snapshot.download import DownloadResult, download_snapshot
     from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest, manifest_schema
     from receipt_chroma.snapshot.pointer import Current, read_current, swap_pointer
     from receipt_chroma.validate import ShardValidation, validate_shard
@@ -35,10 +35,10 @@ _HOMES: Final = {
     "ShardValidation": "validate",
     "SnapshotReader": "reader",
     "Wanted": "wanted",
-    "ensure_snapshot": "snapshot.download",
+    "download_snapshot": "snapshot.download",
     "load_manifest": "snapshot.manifest",
     "manifest_schema": "snapshot.manifest",
-    "merge_shard": "merge",
+    "merge_deltas": "merge",
     "read_current": "snapshot.pointer",
     "read_delta": "delta.read",
     "swap_pointer": "snapshot.pointer",
@@ -63,10 +63,10 @@ __all__ = [
     "ShardValidation",
     "SnapshotReader",
     "Wanted",
-    "ensure_snapshot",
+    "download_snapshot",
     "load_manifest",
     "manifest_schema",
-    "merge_shard",
+    "merge_deltas",
     "read_current",
     "read_delta",
     "swap_pointer",

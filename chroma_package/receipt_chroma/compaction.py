@@ -7,13 +7,13 @@ from receipt_dynamo_stream.keys import line_record_id, parse_record_id, word_rec
 
 from receipt_chroma.derived import DERIVED_KEYS, DerivedMetadata
 from receipt_chroma.difference import metadata_change
-from receipt_chroma.merge import merge_shard
+from receipt_chroma.merge import merge_deltas
 from receipt_chroma.publish import write_manifest
 from receipt_chroma.shard.chroma_dir import ChromaDir
 from receipt_chroma.validate import validate_shard
 from receipt_chroma.wanted import wanted_records
 
-__all__ = ["merge_shard", "update_receipt_metadata", "validate_shard", "wanted_records", "write_manifest"]
+__all__ = ["merge_deltas", "update_receipt_metadata", "validate_shard", "wanted_records", "write_manifest"]
 
 
 def update_receipt_metadata(collection: Any, facts: ReceiptFacts) -> int:

@@ -17,8 +17,9 @@ from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
 from receipt_dynamo_stream.round.fold_report import FoldReport
 
 from receipt_chroma.errors import FoldChangedContent
-from receipt_chroma.new_base import write_new_base
+from receipt_chroma.new_base import NewContent, write_new_base
 from receipt_chroma.publish import new_base_shard, place_shard, put_manifest
+from receipt_chroma.shard.checks import Expected
 from receipt_chroma.snapshot.manifest import FOLD, SCHEMA_VERSION, Manifest, ManifestShard, load_manifest
 from receipt_chroma.snapshot.repaired_shard import RepairedShard
 from receipt_chroma.stage import Attempt
@@ -46,12 +47,11 @@ def fold_shard(
     ):
         with watch.measure("read"):
             overlay, contents = published.overlay(), published.contents()
+            new = NewContent(overlay=overlay, contents=contents, dimension=manifest.dimension)
         staged = write_new_base(
             before,
-            overlay,
-            contents,
+            new,
             attempt=attempt,
-            dimension=manifest.dimension,
             folder=Path(private),
             watch=watch,
             bucket=bucket,
@@ -88,9 +88,7 @@ def validate_fold(
     if (report.staged.records, report.staged.digest) != (before.records, before.digest):
         raise FoldChangedContent(f"the report of shard {report.shard} does not have the records of {report.base}")
     return validate_base(
-        report.collection,
-        report.shard,
-        manifest.shard_count,
+        Expected.of(report.staged, report.collection, report.shard, manifest.shard_count),
         report.staged,
         bucket=bucket,
         efs_root=efs_root,

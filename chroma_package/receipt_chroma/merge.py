@@ -32,7 +32,7 @@ from receipt_dynamo_stream.round.report import (
 from receipt_chroma.difference import difference
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.folding import ALWAYS, FoldBound
-from receipt_chroma.new_base import write_new_base
+from receipt_chroma.new_base import NewContent, write_new_base
 from receipt_chroma.records import Record, content_of
 from receipt_chroma.run_deltas import DeltaSource, WantedReceipt, first_dimension, want_receipt
 from receipt_chroma.segment.content import Segment
@@ -81,12 +81,11 @@ class _Merged:
         self.refusals += receipt.refusals
 
 
-def merge_shard(
+def merge_deltas(
     *,
     plan: Plan,
     plan_key: str,
-    shard: int,
-    attempt: str,
+    attempt: Attempt,
     bucket: Bucket,
     efs_root: Path,
     workdir: Path,
@@ -103,11 +102,10 @@ def merge_shard(
     os.environ["SQLITE_TMPDIR"] = str(workdir)  # SQLite sorts and vacuums in files: never on EFS
     watch, merged = Stopwatch(), _Merged()
     manifest = load_manifest(bucket, plan.base) if plan.base else None
-    base = _base_shard(plan, shard, manifest)
-    place = Attempt.of(plan, shard, attempt)
+    base = _base_shard(plan, attempt.shard, manifest)
     staged, segment = None, None
     with (
-        tempfile.TemporaryDirectory(dir=workdir, prefix=f"merge-{shard:04d}-") as private,
+        tempfile.TemporaryDirectory(dir=workdir, prefix=f"merge-{attempt.shard:04d}-") as private,
         ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as pool,
         RepairedShard(base, plan.collection, bucket=bucket, efs_root=efs_root) as published,
     ):
@@ -115,16 +113,18 @@ def merge_shard(
         source = DeltaSource(bucket, plan.collection, folder)
         dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
         with watch.measure("read"):
-            for receipt in _wanted_receipts(pool, source, plan, shard, dimension):
+            for receipt in _wanted_receipts(pool, source, plan, attempt.shard, dimension):
                 merged.take(receipt, published)
         if merged.changed and bound.is_for_base(merged.records, base.base_records):
-            now = {key: content for key, content in (published.contents() | merged.contents).items() if content.records}
+            contents = published.contents() | merged.contents
             staged = write_new_base(
                 base,
-                {**published.overlay(), **merged.changed},
-                now,
-                attempt=place,
-                dimension=dimension,
+                NewContent(
+                    overlay={**published.overlay(), **merged.changed},
+                    contents={key: content for key, content in contents.items() if content.records},
+                    dimension=dimension,
+                ),
+                attempt=attempt,
                 folder=folder,
                 watch=watch,
                 bucket=bucket,
@@ -135,11 +135,11 @@ def merge_shard(
                 laid = Segment.of(merged.changed)
                 content = encode_segment(laid)
             with watch.measure("stage"):
-                path, sha256 = stage_segment(place, content, bucket=bucket, efs_root=efs_root)
+                path, sha256 = stage_segment(attempt, content, bucket=bucket, efs_root=efs_root)
             whole = ShardContent(base.records, base.digest).after(merged.before, laid.receipts)
             segment = StagedSegment(
                 path=path,
-                segment_version=place.version,
+                segment_version=attempt.version,
                 size=len(content),
                 sha256=sha256,
                 receipts=laid.receipts,
@@ -151,8 +151,8 @@ def merge_shard(
         collection=plan.collection,
         execution=plan.execution,
         round=plan.round,
-        shard=shard,
-        attempt=attempt,
+        shard=attempt.shard,
+        attempt=attempt.name,
         plan_key=plan_key,
         changed=bool(staged or segment),
         staged=staged,

@@ -1,6 +1,7 @@
 """A new base of a shard: the old one, brought to what lies over it. What a fold writes, and a merge of very much."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from receipt_dynamo_stream.bucket import Bucket
@@ -20,24 +21,34 @@ from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.tree import collection_folder
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewContent:
+    """What a new base holds beside what its predecessor does.
+
+    overlay: the records of each receipt that differs, by key; none for one that is gone. contents: what every receipt
+    of the new base comes to, by key. dimension: the collection's.
+    """
+
+    overlay: Mapping[str, Iterable[Record]]
+    contents: Mapping[str, ReceiptContent]
+    dimension: int | None
+
+
 def write_new_base(
     shard: ManifestShard,
-    overlay: Mapping[str, Iterable[Record]],
-    contents: Mapping[str, ReceiptContent],
+    new: NewContent,
     *,
     attempt: Attempt,
-    dimension: int | None,
     folder: Path,
     watch: Stopwatch,
     bucket: Bucket,
     efs_root: Path,
 ) -> StagedShard:
-    """Write and stage the base that holds the old one's receipts, but for those of `overlay`, which have its records.
+    """Write and stage the base that holds the old one's receipts, but for those of the overlay, which have its records.
 
-    contents: what every receipt of the new base comes to, by key. The old base is copied into `folder`, every file
-    proved. Memory: the records of the overlay and their old rows; for a rebuild also those of a batch. Raises
-    FoldChangedContent when the records do not come to `contents`, SnapshotDamaged, StorageUnavailable,
-    TransientServiceError.
+    The old base is copied into `folder`, every file proved. Memory: the records of the overlay and their old rows; for
+    a rebuild also those of a batch. Raises FoldChangedContent when the records do not come to the contents,
+    SnapshotDamaged, StorageUnavailable, TransientServiceError.
     """
     if shard.path is not None:
         with watch.measure("copy"):
@@ -46,10 +57,10 @@ def write_new_base(
     with watch.measure("read"):
         target = PrivateShard(folder, attempt.collection, shard)
         changes = Difference()
-        for key, records in overlay.items():
+        for key, records in new.overlay.items():
             existing = target.existing(ReceiptId.parse(key))
             changes.extend(difference(existing, {record.id: record for record in records}))
-        whole = ShardContent.of(contents.values())
+        whole = ShardContent.of(new.contents.values())
         if add_digests(shard.base_digest, changes.digest) != whole.digest:
             raise FoldChangedContent(
                 f"shard {shard.shard}: the base and what lies over it do not come to the digest {whole.digest}"
@@ -58,7 +69,7 @@ def write_new_base(
     with Stage(planned.folder, attempt, bucket=bucket, efs_root=efs_root) as stage:
         with watch.measure("write"):
             stage.begin(planned.kept)
-            written = target.write(changes, planned, contents.values())
+            written = target.write(changes, planned, new.contents.values())
         with watch.measure("stage"):
             files = stage.finish()
     return StagedShard(
@@ -68,5 +79,5 @@ def write_new_base(
         records=written.records,
         tombstones=written.tombstones,
         digest=whole.digest,
-        dimension=dimension,
+        dimension=new.dimension,
     )

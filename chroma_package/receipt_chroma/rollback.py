@@ -10,7 +10,7 @@ from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 
 from receipt_chroma.errors import RollbackRefused
 from receipt_chroma.publish import put_manifest
-from receipt_chroma.snapshot.download import ensure_snapshot
+from receipt_chroma.snapshot.download import download_snapshot
 from receipt_chroma.snapshot.manifest import ROLLBACK, SCHEMA_VERSION, Manifest, load_manifest
 from receipt_chroma.snapshot.retention import parent_chain
 from receipt_chroma.storage.tree import collection_folder
@@ -30,7 +30,7 @@ def rollback_target(head: Head, rows: Sequence[VersionRow], snapshot_id: str) ->
     return Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256)
 
 
-def write_rollback(
+def prepare_rollback(
     *, head: Head, target: Pointer, execution: str, trigger: str, at: str, bucket: Bucket, efs_root: Path
 ) -> tuple[Pointer, Manifest]:
     """Write the manifest of a new version that names the target's shards; returns what may be committed.
@@ -44,7 +44,7 @@ def write_rollback(
         raise RollbackRefused(
             f"{target.snapshot_id} has {older.shard_count} shards, {head.collection} has {head.shards}"
         )
-    ensure_snapshot(bucket, efs_root, head.collection, older)
+    download_snapshot(bucket, efs_root, head.collection, older)
     manifest = replace(
         older,
         schema_version=SCHEMA_VERSION,

@@ -67,9 +67,7 @@ def validate_shard(
     if report.staged is None:
         return ShardValidation(report.shard, 0, 0, full=True)
     return validate_base(
-        plan.collection,
-        report.shard,
-        plan.shards,
+        Expected.of(report.staged, plan.collection, report.shard, plan.shards),
         report.staged,
         bucket=bucket,
         efs_root=efs_root,
@@ -79,9 +77,7 @@ def validate_shard(
 
 
 def validate_base(
-    collection: str,
-    shard: int,
-    shards: int,
+    expected: Expected,
     staged: StagedShard,
     *,
     bucket: Bucket,
@@ -89,20 +85,12 @@ def validate_base(
     workdir: Path,
     full_read_records: int = FULL_READ_RECORDS,
 ) -> ShardValidation:
-    """Prove a staged directory, of a merge or a fold, for one of `shards` shards; raises as validate_shard does."""
+    """Prove a staged directory, of a merge or a fold; raises as validate_shard does."""
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)
     watch = Stopwatch()
     full = staged.records <= full_read_records
-    expected = Expected(
-        collection=collection,
-        shard=shard,
-        shards=shards,
-        records=staged.records,
-        tombstones=staged.tombstones,
-        digest=staged.digest,
-        dimension=staged.dimension,
-    )
+    collection, shard = expected.collection, expected.shard
     with tempfile.TemporaryDirectory(dir=workdir, prefix=f"validate-{shard:04d}-") as private:
         folder = Path(private) / "shard"
         with watch.measure("copy"):

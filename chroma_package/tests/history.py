@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from receipt_chroma.reader import SnapshotReader
-from receipt_chroma.rollback import write_rollback
+from receipt_chroma.rollback import prepare_rollback
 from receipt_chroma.snapshot.lineage import falls_back_to
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.pointer import Current
@@ -32,7 +32,7 @@ def publish_history(world: World) -> list[Manifest]:
         world.publish(facts(WORDS, runs=runs, labels=[label(*one, f"L{version}") for one in WORDS]))
         manifests.append(world.manifest)
     head = Head(world.collection, fence=5, pointer=world.pointer, version=4, shards=1)
-    pointer, manifest = write_rollback(
+    pointer, manifest = prepare_rollback(
         head=head,
         target=manifests[2].pointer,
         execution="rollback",

@@ -12,7 +12,7 @@ from receipt_chroma.digests import EMPTY_DIGEST
 from receipt_chroma.errors import FoldChangedContent, SegmentInvalid, ShardInvalid, SnapshotDamaged, StagingMissing
 from receipt_chroma.folding import FoldBound, shards_to_fold
 from receipt_chroma.records import Record, content_of
-from receipt_chroma.rollback import write_rollback
+from receipt_chroma.rollback import prepare_rollback
 from receipt_chroma.segment.content import Segment
 from receipt_chroma.segment.file import encode_segment, read_segment
 from receipt_chroma.snapshot.manifest import Manifest, load_manifest
@@ -90,7 +90,7 @@ def test_merging_again_what_a_segment_has_stages_nothing(world: World) -> None:
 def test_the_records_of_a_completed_run_outlive_its_delta_in_a_segment_too(world: World) -> None:
     of = labelled(1, "TOTAL")
     world.publish(of)
-    world.store.delete([f"{of.runs[0].delta_prefix}delta.arrow"])
+    world.store.delete_all([f"{of.runs[0].delta_prefix}delta.arrow"])
     gone = replace(of, runs=(replace(of.runs[0], state="COMPLETED"),), labels=(label(1, 1, "DATE"),))
     (report,) = world.publish(gone)
     assert report.counts == MergeCounts(updated=1, unchanged=3)
@@ -229,7 +229,7 @@ def roll_back(world: World, target: Pointer | None) -> None:
     world.fence += 1
     head = Head("words", fence=world.fence, pointer=world.pointer, version=world.pointer.version, shards=1)
     at = "2026-02-01T00:00:00+00:00"
-    pointer, _ = write_rollback(
+    pointer, _ = prepare_rollback(
         head=head, target=target, execution="r", trigger="operator", at=at, bucket=world.store, efs_root=world.efs
     )
     world.commit(pointer)
@@ -367,7 +367,7 @@ def test_a_segment_with_other_records_than_were_counted_is_refused(world: World)
 def test_a_segment_without_its_durable_copy_is_refused(world: World) -> None:
     plan = world.plan(labelled(1, "TOTAL"))
     report = world.merge(plan)
-    world.store.delete([f"snapshots/words/segments/0000/{staged(report).segment_version}.arrow"])
+    world.store.delete_all([f"snapshots/words/segments/0000/{staged(report).segment_version}.arrow"])
     with pytest.raises(SegmentInvalid, match="objects"):
         world.validate(plan, report)
 

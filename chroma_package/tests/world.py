@@ -8,9 +8,9 @@ from receipt_chroma import (
     Manifest,
     Record,
     SnapshotReader,
-    ensure_snapshot,
+    download_snapshot,
     load_manifest,
-    merge_shard,
+    merge_deltas,
     swap_pointer,
     validate_shard,
     write_arrow_delta_to,
@@ -98,11 +98,10 @@ class World:
 
     def merge(self, plan: Plan, shard: int = 0, attempt: str = "attempt-1") -> ShardReport:
         """MergeDeltas."""
-        return merge_shard(
+        return merge_deltas(
             plan=plan,
             plan_key=plan.plan_key("attempt"),
-            shard=shard,
-            attempt=attempt,
+            attempt=Attempt.of(plan, shard, attempt),
             bucket=self.store,
             efs_root=self.efs,
             workdir=self.work,
@@ -168,7 +167,7 @@ class World:
     def commit(self, pointer: Pointer) -> None:
         """CommitSnapshot and SwapPointer."""
         self.pointer = pointer
-        ensure_snapshot(self.store, self.efs, self.collection, self.manifest)
+        download_snapshot(self.store, self.efs, self.collection, self.manifest)
         before = falls_back_to(self.folder, self.manifest)
         assert swap_pointer(self.efs, self.collection, pointer, before=before)
 

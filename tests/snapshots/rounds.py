@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from receipt_chroma import DeltaRecord, ensure_snapshot, merge_shard, swap_pointer, validate_shard, write_manifest
+from receipt_chroma import DeltaRecord, download_snapshot, merge_deltas, swap_pointer, validate_shard, write_manifest
 from receipt_chroma.delta.read import write_arrow_delta_to
+from receipt_chroma.stage import Attempt
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, head_key, snapshot_id_of
 from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
@@ -166,7 +167,7 @@ class Rounds:
         here: dict[str, Any] = {"bucket": Bucket(self.s3, self.bucket), "efs_root": self.efs}
         work = {"workdir": self.folder / "work"}
         reports = [
-            merge_shard(plan=plan, plan_key=plan.plan_key("a"), shard=shard, attempt="a", **here, **work)
+            merge_deltas(plan=plan, plan_key=plan.plan_key("a"), attempt=Attempt.of(plan, shard, "a"), **here, **work)
             for shard in plan.touched_shards()
         ]
         pointer = None
@@ -174,7 +175,7 @@ class Rounds:
             for report in reports:
                 validate_shard(plan=plan, report=report, **here, **work)
             pointer, manifest = write_manifest(plan=plan, reports=reports, **here)
-            ensure_snapshot(Bucket(self.s3, self.bucket), self.efs, collection, manifest)
+            download_snapshot(Bucket(self.s3, self.bucket), self.efs, collection, manifest)
             self._commit(collection, plan.fence, pointer)
             assert swap_pointer(self.efs, collection, pointer)
         settle_changes(

@@ -10,7 +10,7 @@ from typing import Any
 
 import chromadb
 import numpy as np
-from receipt_chroma.rollback import write_rollback
+from receipt_chroma.rollback import prepare_rollback
 from receipt_chroma.snapshot.manifest import Manifest, load_manifest
 from receipt_chroma.storage.tree import manifest_path
 from receipt_dynamo_stream.bucket import Bucket
@@ -60,7 +60,7 @@ class History(Rounds):
         head = self.control.head(collection).read()
         assert head is not None
         fence = next(iter(self._numbers))
-        pointer, _ = write_rollback(
+        pointer, _ = prepare_rollback(
             head=replace(head, fence=fence, shards=self.shards),
             target=self.versions[collection][version],
             execution=f"rollback-{fence}",

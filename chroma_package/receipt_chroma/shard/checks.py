@@ -22,11 +22,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
+from receipt_dynamo_stream.round.report import StagedShard
 from receipt_dynamo_stream.sharding import shard_of
 
 from receipt_chroma.digests import add_digests
@@ -76,6 +77,12 @@ class Expected:
     tombstones: int
     digest: str
     dimension: int | None
+
+    @classmethod
+    def of(cls, staged: StagedShard, collection: str, shard: int, shards: int) -> Self:
+        """What a staged directory says that it is, as one of `shards` shards."""
+        said = (staged.records, staged.tombstones, staged.digest, staged.dimension)
+        return cls(collection, shard, shards, *said)
 
 
 def check_directory(folder: Path, expected: Expected, *, full: bool) -> None:

@@ -25,19 +25,19 @@ class DownloadResult:
     bytes: int
 
 
-def ensure_snapshot(bucket: Bucket, efs_root: Path, collection: str, manifest: Manifest) -> DownloadResult:
+def download_snapshot(bucket: Bucket, efs_root: Path, collection: str, manifest: Manifest) -> DownloadResult:
     """Fetch the files of a snapshot that EFS lacks or has in another size, in parallel, each verified by sha256.
 
     Every file is fetched beside the tree and renamed in, so this may run twice, at once, and after a crash. Raises
     SnapshotDamaged when S3 does not have a file as the manifest says, StorageUnavailable, TransientServiceError.
     """
-    fetched = ensure_shards(bucket, efs_root, collection, manifest.shards)
+    fetched = download_shards(bucket, efs_root, collection, manifest.shards)
     with storage_errors():
         _ensure_manifest(collection_folder(efs_root, collection), manifest)
     return fetched
 
 
-def ensure_shards(bucket: Bucket, efs_root: Path, collection: str, shards: Iterable[ManifestShard]) -> DownloadResult:
+def download_shards(bucket: Bucket, efs_root: Path, collection: str, shards: Iterable[ManifestShard]) -> DownloadResult:
     """The same for some shards alone, or for those of their files that are given."""
     root = collection_folder(efs_root, collection)
     lacking: list[tuple[str, FileEntry]] = []

@@ -81,7 +81,7 @@ def swap_pointer(efs_root: Path, collection: str, pointer: Pointer, *, before: P
 
     before: what readers may fall back to (lineage.falls_back_to), so that they know it without the manifest.
 
-    The snapshot's files must be on EFS before (ensure_snapshot). May run twice, late, and at once with others. Raises
+    The snapshot's files must be on EFS before (download_snapshot). May run twice, late, and at once with others. Raises
     StorageUnavailable.
     """
     folder, new = collection_folder(efs_root, collection), Current.of(pointer, before)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.snapshot import download
-from receipt_chroma.snapshot.download import DownloadResult, ensure_shards, ensure_snapshot
+from receipt_chroma.snapshot.download import DownloadResult, download_shards, download_snapshot
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.storage.objects import fetch_file
 from receipt_dynamo_stream.bucket import Bucket
@@ -26,7 +26,7 @@ def published(world: World) -> World:
 
 
 def ensure(world: World, manifest: Manifest | None = None) -> DownloadResult:
-    return ensure_snapshot(world.store, world.efs, world.collection, manifest or world.manifest)
+    return download_snapshot(world.store, world.efs, world.collection, manifest or world.manifest)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -63,7 +63,7 @@ def test_some_files_of_some_shards_can_be_had_alone(published: World) -> None:
     wanted = replace(shard, files=tuple(entry for entry in shard.files if entry.name == "chroma.sqlite3"))
     shutil.rmtree(published.efs)
     for fetched in (1, 0):
-        done = ensure_shards(published.store, published.efs, published.collection, [wanted])
+        done = download_shards(published.store, published.efs, published.collection, [wanted])
         assert done.files == fetched
     assert list(content(published.folder)) == [f"{shard.path}/chroma.sqlite3"]
 
