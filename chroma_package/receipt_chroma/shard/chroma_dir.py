@@ -7,8 +7,8 @@ chromadb is imported inside functions, so that everything else imports fast. Wha
 - The client is cached by path string and opening writes to `chroma.sqlite3`: every directory opened here is private,
   under a path that is used once.
 - No embedding function: the default one would download a model.
-- A query of a reader goes to the Rust bindings past Collection.query, which is private: test_chroma_dir holds that both
-  say the same.
+- What a reader asks goes past Collection.query and Collection.modify to their private parts: test_chroma_dir holds
+  that both ways say the same.
 """
 
 import json
@@ -187,10 +187,16 @@ class ChromaDir:
     def keep_candidates(self, candidates: int) -> None:
         """Keep that many candidates in a search (100 unless told), and never fewer than are asked for.
 
-        To be called before anything is asked.
+        To be called before anything is asked. Collection.modify would warn of an embedding function that is none.
         """
+        collection = self.collection
         with chroma_errors():
-            self.collection.modify(configuration={"hnsw": {"ef_search": candidates}})
+            collection._client._modify(
+                collection.id,
+                new_configuration={"hnsw": {"ef_search": candidates}},
+                tenant=collection.tenant,
+                database=collection.database,
+            )
 
     def warm_up(self) -> None:
         """Load the index now: the first query is as fast as the others, and an index that cannot be read shows here."""

@@ -1,6 +1,7 @@
 """ReadersNeverMix: what a reader answers comes from one manifest, and never from an older one than before."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -9,14 +10,17 @@ from typing import Any
 
 import pytest
 from receipt_chroma.reader import SnapshotReader
+from receipt_chroma.records import Record
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.pointer import swap_pointer
 from receipt_chroma.storage.files import write_atomically
 from receipt_chroma.storage.tree import manifest_path
 from receipt_dynamo_stream.control.head import snapshot_id_of
+from receipt_dynamo_stream.keys import ReceiptId
 
 from ..samples import facts, label, receipt, run, vector, word
 from ..world import World
+from .layers import Layers
 
 RECEIPTS = 4
 SHARDS = 3
@@ -64,6 +68,7 @@ class Looker:
     reader: SnapshotReader
     refreshes: bool
     stop: threading.Event
+    label: Callable[[int], str]
     answers: int = 0
 
     def look(self) -> list[str]:
@@ -78,7 +83,7 @@ class Looker:
                 "query": [str(hit.metadata["valid_labels_array"]) for hit in self.reader.query(vector(1), RECORDS)],
             }
             after = self.reader.version
-            may_be = {str([f"L{version % STATES}"]) for version in range(before, after + 1)}
+            may_be = {str([self.label(version)]) for version in range(before, after + 1)}
             for name, labels in answers.items():
                 if len(labels) != RECORDS or len(set(labels)) != 1 or not set(labels) <= may_be:
                     wrong.append(f"{name} at version {before} to {after}: {len(labels)} records with {set(labels)}")
@@ -89,9 +94,16 @@ class Looker:
         return wrong
 
 
-def looking(reader: SnapshotReader, stop: threading.Event, pool: ThreadPoolExecutor) -> list[Future[list[str]]]:
+def repeated(version: int) -> str:
+    """The label of a version where four take turns."""
+    return f"L{version % STATES}"
+
+
+def looking(
+    reader: SnapshotReader, stop: threading.Event, pool: ThreadPoolExecutor, label: Callable[[int], str] = repeated
+) -> list[Future[list[str]]]:
     """Two threads that refresh, and one that leaves it to them and to the background."""
-    return [pool.submit(Looker(reader, refreshes, stop).look) for refreshes in (True, True, False)]
+    return [pool.submit(Looker(reader, refreshes, stop, label).look) for refreshes in (True, True, False)]
 
 
 def publish_again(world: World, manifests: list[Manifest]) -> int:
@@ -128,6 +140,39 @@ def test_readers_never_mix_during_fifty_publications(states: tuple[World, list[M
             stop.set()
         assert [one.result() for one in threads] == [[], [], []]
         assert reader.version == STATES + PUBLICATIONS
+
+
+def test_readers_never_mix_during_a_hundred_publications_of_segments_with_folds_between(tmp_path: Path) -> None:
+    layers = Layers(tmp_path, shards=SHARDS)
+    said: dict[int, str] = {}
+
+    def content(name: str) -> dict[ReceiptId, list[Record]]:
+        words = range(1, COUNT + 1)
+        return {
+            receipt(number): [
+                word(1, w, number * 100 + w, of=receipt(number), valid_labels_array=[name]) for w in words
+            ]
+            for number in range(RECEIPTS)
+        }
+
+    said[1] = "L0"
+    layers.base(content("L0"))
+    stop = threading.Event()
+    with layers.reader(refresh_every=timedelta(milliseconds=20)) as reader, ThreadPoolExecutor(3) as pool:
+        threads = looking(reader, stop, pool, said.__getitem__)
+        try:
+            for version in range(2, 2 * PUBLICATIONS + 2):
+                folds = version % 10 == 0
+                said[version] = said[version - 1] if folds else f"L{version}"
+                layers.forget_covered()
+                layers.base() if folds else layers.segment(content(said[version]))
+                if version % 3 == 0:  # between these, readers skip versions
+                    reader.refresh(min_version=version)
+            reader.refresh(min_version=version)
+        finally:
+            stop.set()
+        assert [one.result() for one in threads] == [[], [], []]
+        assert reader.version == 2 * PUBLICATIONS + 1
 
 
 @pytest.mark.slow
