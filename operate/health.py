@@ -25,7 +25,7 @@ def health(status: CollectionStatus, recent: Sequence[Execution], now: datetime)
     """`recent` are the collection's newest executions, newest first."""
     bad, watch = [], []
     if status.problem is not None:
-        bad.append(f"{status.problem}.")
+        bad.append(f"{status.problem[0].upper()}{status.problem[1:]}.")
     if status.behind_seconds > LATE_SECONDS and status.paused is None:
         bad.append(f"The oldest change has waited for {duration(status.behind_seconds)}.")
     if (failed := unhealed_failure(recent)) is not None:

@@ -169,7 +169,10 @@ def check_manifest(content: bytes, expected_sha256: str, where: str) -> Manifest
     """The manifest of these bytes. Raises SnapshotDamaged unless they have this sha256."""
     found = sha256(content).hexdigest()
     if found != expected_sha256:
-        raise SnapshotDamaged(f"{where} has sha256 {found}, its pointer says {expected_sha256}")
+        raise SnapshotDamaged(
+            f"{where} has sha256 {found[:12]}…, its pointer says {expected_sha256[:12]}…: restore it from a copy of"
+            " the bucket, or roll back"
+        )
     return Manifest.decode(content)
 
 

@@ -35,7 +35,10 @@ def _in_base(bucket: Bucket, collection: str, shard: ManifestShard) -> list[str]
     if content is None:
         raise SnapshotDamaged(f"{where} is not there: restore it from a copy of the bucket, or roll back")
     if (found := sha256(content).hexdigest()) != expected.sha256:
-        raise SnapshotDamaged(f"{where} has sha256 {found}, its manifest says {expected.sha256}")
+        raise SnapshotDamaged(
+            f"{where} has sha256 {found[:12]}…, its manifest says {expected.sha256[:12]}…: restore it from a copy of"
+            " the bucket, or roll back"
+        )
     if shard.is_plain:
         return content.decode().splitlines()
     from receipt_chroma.shard.index import read_index  # numpy comes with it

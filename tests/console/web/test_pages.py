@@ -162,7 +162,7 @@ def test_a_damaged_manifest_is_said_on_the_overview_and_on_the_versions_page(
     if content is not None:
         stack.s3.put_object(**where, Body=content)
     page = visitor.open("/")
-    assert f"the manifest of version 2 cannot be read: s3://{where['Bucket']}/{where['Key']}" in page
+    assert f"The manifest of version 2 cannot be read: s3://{where['Bucket']}/{where['Key']}" in page
     assert said in page
     assert "999,999" not in page
     assert "✕ act" in page
