@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from receipt_chroma.snapshot import download
 from receipt_chroma.snapshot.manifest import load_manifest
 from receipt_dynamo_stream.round.plan import load_plan
 
+from .border import DownloadSnapshotInput, DownloadSnapshotOutput
 from .clients import bucket
 from .settings import settings
-from .step import Event, step
+from .step import LambdaContext, step
 
 
 @step
-def download_snapshot(event: Event, _context: Any) -> Event:
-    """{collection, plan_key} -> {files, bytes} fetched from S3; both 0 when EFS already had them, or for version 0."""
+def download_snapshot(event: DownloadSnapshotInput, _context: LambdaContext) -> DownloadSnapshotOutput:
+    """Fetch what EFS lacks of the plan's base."""
     plan = load_plan(bucket(), event["plan_key"])
     if plan.base is None:
         return {"files": 0, "bytes": 0}

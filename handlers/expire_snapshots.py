@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from receipt_chroma import expire
 from receipt_chroma.snapshot.retention import Retention
 
+from .border import ExpireSnapshotsInput, ExpireSnapshotsOutput
 from .clients import bucket, control_table
 from .settings import settings
-from .step import Event, step
+from .step import LambdaContext, step
 
 
 @step
-def expire_snapshots(event: Event, _context: Any) -> Event:
-    """{collection, fence, apply} -> what was marked and deleted; it stops when the fence is no longer the newest.
-
-    Without `apply` (the default is true: after a commit expiry is part of the round) nothing is deleted.
-    """
+def expire_snapshots(event: ExpireSnapshotsInput, _context: LambdaContext) -> ExpireSnapshotsOutput:
+    """It stops when the fence is no longer the newest."""
     done = expire.expire_snapshots(
         control_table(),
         bucket(),
@@ -34,4 +30,13 @@ def expire_snapshots(event: Event, _context: Any) -> Event:
         dry_run=not event.get("apply", True),
     )
     # Numbers only: state data has a bound, a list of paths has none.
-    return {name: len(value) if isinstance(value, tuple) else value for name, value in asdict(done).items()}
+    return {
+        "dry_run": done.dry_run,
+        "fenced": done.fenced,
+        "expired": len(done.expired),
+        "manifests": len(done.manifests),
+        "shards": len(done.shards),
+        "segments": len(done.segments),
+        "staging": len(done.staging),
+        "bytes": done.bytes,
+    }

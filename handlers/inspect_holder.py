@@ -7,16 +7,17 @@ from typing import Any
 
 from receipt_dynamo_stream.control.head import Head
 
+from .border import InspectHolderInput, InspectHolderOutput
 from .clients import client, control_table
-from .step import Event, step
+from .step import LambdaContext, step
 
 # Step Functions may not know an execution yet that has just started, and never again one of a deleted state machine.
 UNKNOWN_COUNTS_AS_RUNNING = timedelta(minutes=5)
 
 
 @step
-def inspect_holder(event: Event, _context: Any) -> Event:
-    """{collection} -> {held, holder, fence, running}. Promptness rests on the answer, safety never."""
+def inspect_holder(event: InspectHolderInput, _context: LambdaContext) -> InspectHolderOutput:
+    """Promptness rests on the answer, safety never."""
     head = control_table().head(event["collection"]).read()
     if head is None or head.holder is None:
         return {"held": False, "holder": "", "fence": head.fence if head else 0, "running": False}

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from receipt_chroma import merge
 from receipt_chroma.stage import Attempt
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import save_report
 
+from .border import MergeDeltasInput, MergeDeltasOutput
 from .clients import bucket
 from .settings import settings
-from .step import Event, step
+from .step import LambdaContext, step
 
 
 @step
-def merge_deltas(event: Event, context: Any) -> Event:
-    """{collection, plan_key, shard} -> {shard, report_key, changed, records, counts…, refused}.
-
-    A bad delta is a refusal in the report, never an error: it must not hold up the other receipts.
-    """
+def merge_deltas(event: MergeDeltasInput, context: LambdaContext) -> MergeDeltasOutput:
+    """A bad delta is a refusal in the report, never an error: it must not hold up the other receipts."""
     plan = load_plan(bucket(), event["plan_key"])
     with TemporaryDirectory(dir=settings().work_root, prefix="merge-") as workdir:
         report = merge.merge_deltas(
@@ -41,5 +37,9 @@ def merge_deltas(event: Event, context: Any) -> Event:
         "changed": report.changed,
         "records": report.staged.records if report.staged else 0,
         "refused": len(report.refusals),
-        **asdict(report.counts),
+        "added": report.counts.added,
+        "removed": report.counts.removed,
+        "replaced": report.counts.replaced,
+        "updated": report.counts.updated,
+        "unchanged": report.counts.unchanged,
     }

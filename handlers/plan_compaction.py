@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from receipt_dynamo_stream.round import planning
 
+from .border import PlanCompactionInput, PlanCompactionOutput
 from .clients import bucket, control_table
 from .settings import settings
-from .step import Event, measure, metrics, step
+from .step import LambdaContext, measure, metrics, step
 
 
 @step
-def plan_compaction(event: Event, context: Any) -> Event:
-    """{collection, mode, trigger, execution, execution_name, round, fence} -> {plan_key, receipts, more, wait_seconds,
-    base_version, version, snapshot_id, shards}. Mode plan writes nothing but the plan.
-    """
+def plan_compaction(event: PlanCompactionInput, context: LambdaContext) -> PlanCompactionOutput:
+    """Mode plan writes nothing but the plan."""
     metrics().add_dimension(name="collection", value=event["collection"])
     planned = planning.plan_compaction(
         planning.Round(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from receipt_chroma import rollback
 from receipt_chroma.stopwatch import Stopwatch
@@ -11,18 +10,15 @@ from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
 from receipt_dynamo_stream.times import normal_time
 
+from .border import PrepareRollbackInput, PrepareRollbackOutput
 from .clients import bucket, control_table
 from .settings import settings
-from .step import Event, step
+from .step import LambdaContext, step
 
 
 @step
-def prepare_rollback(event: Event, _context: Any) -> Event:
-    """{collection, snapshot_id, trigger, execution, execution_name, fence, acquired_at} -> {version, snapshot_id,
-    manifest_key, manifest_sha256, records, rollback}; `rollback` is the snapshot id that is published again.
-
-    The new version has the fence of this lease: if the lease is lost meanwhile, its commit is refused.
-    """
+def prepare_rollback(event: PrepareRollbackInput, _context: LambdaContext) -> PrepareRollbackOutput:
+    """The new version has the fence of this lease: if the lease is lost meanwhile, its commit is refused."""
     control, collection = control_table(), event["collection"]
     head = control.head(collection).read()
     if head is None or head.pointer is None:

@@ -13,19 +13,17 @@ from typing import Any
 from receipt_dynamo_stream.control.history import RUNNING, UNKNOWN_COLLECTION, ExecutionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 
+from .border import RecordExecutionInput, RecordExecutionOutput
 from .clients import control_table
-from .step import Event, measure, metrics, step
+from .step import LambdaContext, measure, metrics, step
 
 FENCED = "Fenced"
 CAUSE_CHARACTERS = 2_000  # a row stays far below DynamoDB's 400 KB
 
 
 @step
-def record_execution(event: Event, _context: Any) -> Event:
-    """An event "Step Functions Execution Status Change" -> {recorded}: whether a row was written.
-
-    A late event never overwrites a newer one; the same event twice writes the same row.
-    """
+def record_execution(event: RecordExecutionInput, _context: LambdaContext) -> RecordExecutionOutput:
+    """A late event never overwrites a newer one; the same event twice writes the same row."""
     row = row_of(event["detail"])
     recorded = control_table().history(row.collection).put(row)
     if recorded and row.status in ("FAILED", "TIMED_OUT"):

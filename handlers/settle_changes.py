@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.round import settle
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 
+from .border import SettleChangesInput, SettleChangesOutput
 from .clients import bucket, control_table
 from .settings import settings
-from .step import Event, measure, metrics, step
+from .step import LambdaContext, measure, metrics, step
 
 
 @step
-def settle_changes(event: Event, _context: Any) -> Event:
-    """{collection, plan_key, report_keys, manifest} -> {settled, kept, completed_runs, failed_runs}.
-
-    `manifest` is the committed pointer, or {"unchanged": true} after a round that needed no new version.
-    """
+def settle_changes(event: SettleChangesInput, _context: LambdaContext) -> SettleChangesOutput:
+    """`manifest` is the committed pointer, or says that the round needed no new version."""
     manifest = event["manifest"]
     done = settle.settle_changes(
         control_table(),
@@ -34,4 +30,9 @@ def settle_changes(event: Event, _context: Any) -> Event:
     metrics().add_dimension(name="collection", value=event["collection"])
     measure("SettledReceipts", done.settled)
     measure("QuarantinedRuns", done.failed_runs)
-    return asdict(done)
+    return {
+        "settled": done.settled,
+        "kept": done.kept,
+        "completed_runs": done.completed_runs,
+        "failed_runs": done.failed_runs,
+    }

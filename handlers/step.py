@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, wraps
-from typing import Any
+from typing import TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext as LambdaContext
 from receipt_dynamo_stream.measuring import Unit
 from receipt_dynamo_stream.retry import transient_errors
 
-Event = dict[str, Any]
-Handler = Callable[[Event, Any], Event]
+Event = Mapping[str, object]
+In = TypeVar("In", bound=Event)
+Out = TypeVar("Out", bound=Event)
 
 
 @cache
@@ -51,12 +53,12 @@ def execution_of(event: Event) -> str | None:
     return str(detail["name"]) if isinstance(detail, dict) and "name" in detail else None
 
 
-def step(handler: Handler) -> Handler:
+def step(handler: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaContext], Out]:
     """Wrap a state's function. What it raises leaves as it is, but for AWS's passing errors, which become
     TransientServiceError, the name that the state machine retries."""
 
     @wraps(handler)
-    def wrapped(event: Event, context: Any) -> Event:
+    def wrapped(event: In, context: LambdaContext) -> Out:
         log = logger()
         log.inject_lambda_context(lambda _event, _context: None, clear_state=True)(event, context)
         log.append_keys(**{key: event[key] for key in ("collection", "round", "shard", "plan_key") if key in event})

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from receipt_dynamo_stream import stream_batch
 from receipt_dynamo_stream.errors import TransientServiceError
 
+from .border import StreamHandlerInput, StreamHandlerOutput
 from .clients import client, control_table
 from .settings import settings
-from .step import Event, measure, step
+from .step import LambdaContext, measure, step
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 
 @step
-def stream_handler(event: Event, context: Any) -> Event:
-    """A DynamoDB stream event -> {"batchItemFailures": […]}, transient failures only."""
+def stream_handler(event: StreamHandlerInput, context: LambdaContext) -> StreamHandlerOutput:
+    """Only transient failures are delivered again."""
     records = event["Records"]
     if not records:
         return {"batchItemFailures": []}  # Powertools takes an empty batch for one of an unknown kind
@@ -32,7 +36,7 @@ def stream_handler(event: Event, context: Any) -> Event:
     stream_batch.measure_batch(batch, len(failed), now=now, measure=measure)
     places = {id(raw): place for place, raw in enumerate(records)}
 
-    def outcome_of(record: Any) -> None:
+    def outcome_of(record: DynamoDBRecord) -> None:
         """Raise what became of one record, for Powertools to report."""
         place = places[id(record.raw_event)]
         if place in batch.broken:
@@ -44,7 +48,10 @@ def stream_handler(event: Event, context: Any) -> Event:
                 raise TransientServiceError(f"{change.receipt.key} could not be marked pending") from error
 
     processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
-    return dict(process_partial_response(event, outcome_of, processor, context))
+    response = process_partial_response(dict(event), outcome_of, processor, context)
+    return {
+        "batchItemFailures": [{"itemIdentifier": str(one["itemIdentifier"])} for one in response["batchItemFailures"]]
+    }
 
 
 def new_token() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from receipt_chroma.snapshot import download, pointer
 from receipt_chroma.snapshot.lineage import falls_back_to
@@ -12,18 +11,16 @@ from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.tree import collection_folder
 from receipt_dynamo_stream.control.head import Pointer
 
+from .border import SwapPointerInput, SwapPointerOutput
 from .clients import bucket, control_table
 from .settings import settings
-from .step import Event, step
+from .step import LambdaContext, step
 
 
 @step
-def swap_pointer(event: Event, _context: Any) -> Event:
-    """{collection, version, snapshot_id, manifest_key, manifest_sha256} -> {version, moved, files, bytes}.
-
-    CURRENT moves only when every file that the manifest names is on EFS: what is missing comes from S3 first, so that
-    a commit made before EFS was lost or replaced can be projected too.
-    """
+def swap_pointer(event: SwapPointerInput, _context: LambdaContext) -> SwapPointerOutput:
+    """CURRENT moves only when every file that the manifest names is on EFS: what is missing comes from S3 first, so
+    that a commit made before EFS was lost or replaced can be projected too."""
     collection = event["collection"]
     committed = Pointer.from_json(event)
     efs, watch = settings().efs, Stopwatch()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from receipt_chroma import validate
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 
+from .border import ValidateShardInput, ValidateShardOutput
 from .clients import bucket
 from .settings import settings
-from .step import Event, step
+from .step import LambdaContext, step
 
 
 @step
-def validate_shard(event: Event, _context: Any) -> Event:
-    """{collection, plan_key, report_key} -> {records, checks}; raises ShardInvalid naming the check that failed."""
+def validate_shard(event: ValidateShardInput, _context: LambdaContext) -> ValidateShardOutput:
+    """Raises ShardInvalid or SegmentInvalid naming the check that failed."""
     plan = load_plan(bucket(), event["plan_key"])
     report = load_report(bucket(), event["report_key"])
     with TemporaryDirectory(dir=settings().work_root, prefix="validate-") as workdir:

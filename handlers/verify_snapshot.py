@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from receipt_chroma import verify
 from receipt_chroma.errors import SnapshotUnavailable
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.control.versions import EXPIRED
 
+from .border import VerifySnapshotInput, VerifySnapshotOutput
 from .clients import bucket, control_table
 from .settings import settings
-from .step import Event, step
+from .step import LambdaContext, step
 
 
 @step
-def verify_snapshot(event: Event, _context: Any) -> Event:
-    """{collection, snapshot_id} -> {version, snapshot_id, records, shards, checks}; raises what did not hold."""
+def verify_snapshot(event: VerifySnapshotInput, _context: LambdaContext) -> VerifySnapshotOutput:
+    """Raises what did not hold."""
     collection, snapshot_id = event["collection"], event["snapshot_id"]
     row = control_table().versions(collection).read(snapshot_id)
     if row is None or row.state == EXPIRED:

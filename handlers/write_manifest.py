@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from receipt_chroma import publish
 from receipt_chroma.stopwatch import Stopwatch
@@ -12,14 +11,15 @@ from receipt_dynamo_stream.round.brought import brought_by
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 
+from .border import WriteManifestInput, WriteManifestOutput
 from .clients import bucket, control_table
 from .settings import settings
-from .step import Event, step
+from .step import LambdaContext, step
 
 
 @step
-def write_manifest(event: Event, _context: Any) -> Event:
-    """{collection, plan_key, report_keys} -> {version, snapshot_id, manifest_key, manifest_sha256, records}."""
+def write_manifest(event: WriteManifestInput, _context: LambdaContext) -> WriteManifestOutput:
+    """Write the manifest, and the version's row as a candidate."""
     plan = load_plan(bucket(), event["plan_key"])
     reports = [load_report(bucket(), key) for key in event["report_keys"]]
     watch, brought = Stopwatch(), brought_by(plan, reports)

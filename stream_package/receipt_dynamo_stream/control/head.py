@@ -6,12 +6,21 @@ number that a function owns, `projected_version` (the version that EFS shows).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import update_if
 from receipt_dynamo_stream.control.part import Part
 from receipt_dynamo_stream.errors import KeyMalformed, PointerMissing
+
+
+class PointerFields(TypedDict):
+    """A pointer as plain JSON values."""
+
+    version: int
+    snapshot_id: str
+    manifest_key: str
+    manifest_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,7 @@ class Pointer:
     manifest_key: str
     manifest_sha256: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> PointerFields:
         """Plain JSON values."""
         return {
             "version": self.version,

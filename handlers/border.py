@@ -1,0 +1,244 @@
+"""What crosses the border between the state machine and a function: `{State}Input` comes in, `{State}Output` goes out.
+
+The ASL passes and reads these keys by name. A test walks its Parameters, selectors and paths against this module.
+"""
+
+# No `from __future__ import annotations` here: it would hide NotRequired from who looks at these types.
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+from receipt_dynamo_stream.control.head import PointerFields
+
+
+class ExecutionInput(TypedDict):
+    """What an execution is started with; the machine checks it itself."""
+
+    collection: str
+    mode: NotRequired[str]
+    trigger: NotRequired[str]
+    snapshot_id: NotRequired[str]
+    apply: NotRequired[bool]
+
+
+class InspectHolderInput(TypedDict):
+    collection: str
+
+
+class InspectHolderOutput(TypedDict):
+    """holder is "" where the lease is not held."""
+
+    held: bool
+    holder: str
+    fence: int
+    running: bool
+
+
+class PlanCompactionInput(TypedDict):
+    """execution is an ARN. mode plan writes nothing but the plan."""
+
+    collection: str
+    mode: str
+    trigger: str
+    execution: str
+    execution_name: str
+    round: int
+    fence: int
+
+
+class PlannedShard(TypedDict):
+    """One of the shards that a plan touches."""
+
+    shard: int
+
+
+class PlanCompactionOutput(TypedDict):
+    """Without receipts there is nothing to merge: plan_key is "" then, or another round has the work."""
+
+    plan_key: str
+    receipts: int
+    more: bool
+    wait_seconds: int
+    base_version: int
+    version: int
+    snapshot_id: str
+    shards: list[PlannedShard]
+
+
+class DownloadSnapshotInput(TypedDict):
+    collection: str
+    plan_key: str
+
+
+class DownloadSnapshotOutput(TypedDict):
+    """What was fetched from S3; both 0 when EFS already had everything, or for version 0."""
+
+    files: int
+    bytes: int
+
+
+class MergeDeltasInput(TypedDict):
+    collection: str
+    plan_key: str
+    shard: int
+
+
+class MergeDeltasOutput(TypedDict):
+    """records are those of a new base; added to unchanged count what happened to records, refused counts runs."""
+
+    shard: int
+    report_key: str
+    plan_key: str
+    changed: bool
+    records: int
+    refused: int
+    added: int
+    removed: int
+    replaced: int
+    updated: int
+    unchanged: int
+
+
+class ValidateShardInput(TypedDict):
+    collection: str
+    plan_key: str
+    report_key: str
+
+
+class ValidateShardOutput(TypedDict):
+    """checks: the names of those that held."""
+
+    records: int
+    checks: list[str]
+
+
+class WriteManifestInput(TypedDict):
+    collection: str
+    plan_key: str
+    report_keys: list[str]
+
+
+class WriteManifestOutput(PointerFields):
+    """What may be committed."""
+
+    records: int
+
+
+class PrepareRollbackInput(TypedDict):
+    """snapshot_id is that of the version to roll back to; acquired_at is when the lease was."""
+
+    collection: str
+    snapshot_id: str
+    trigger: str
+    execution: str
+    execution_name: str
+    fence: int
+    acquired_at: str
+
+
+class PrepareRollbackOutput(PointerFields):
+    """What may be committed; `rollback` is the snapshot id that is published again."""
+
+    records: int
+    rollback: str
+
+
+class SwapPointerInput(PointerFields):
+    collection: str
+
+
+class SwapPointerOutput(TypedDict):
+    """moved: CURRENT was not there or further already. files and bytes were fetched from S3 first."""
+
+    version: int
+    moved: bool
+    files: int
+    bytes: int
+
+
+class Unchanged(TypedDict):
+    """In place of a pointer: the round needed no new version."""
+
+    unchanged: bool
+
+
+class SettleChangesInput(TypedDict):
+    collection: str
+    plan_key: str
+    report_keys: list[str]
+    manifest: WriteManifestOutput | Unchanged
+
+
+class SettleChangesOutput(TypedDict):
+    """Receipts, then runs."""
+
+    settled: int
+    kept: int
+    completed_runs: int
+    failed_runs: int
+
+
+class ExpireSnapshotsInput(TypedDict):
+    """Unless `apply` is false, what need not be kept is deleted: after a commit expiry is part of the round."""
+
+    collection: str
+    fence: int
+    apply: NotRequired[bool]
+
+
+class ExpireSnapshotsOutput(TypedDict):
+    """How many were marked and deleted, or would be. fenced: it stopped, another execution holds the lease."""
+
+    dry_run: bool
+    fenced: bool
+    expired: int
+    manifests: int
+    shards: int
+    segments: int
+    staging: int
+    bytes: int
+
+
+class VerifySnapshotInput(TypedDict):
+    collection: str
+    snapshot_id: str
+
+
+class VerifySnapshotOutput(TypedDict):
+    """checks: the names of those that held, of every shard."""
+
+    version: int
+    snapshot_id: str
+    records: int
+    shards: int
+    checks: list[str]
+
+
+class StreamHandlerInput(TypedDict):
+    """A DynamoDB stream event."""
+
+    Records: list[dict[str, Any]]
+
+
+class FailedItem(TypedDict):
+    """A sequence number."""
+
+    itemIdentifier: str
+
+
+class StreamHandlerOutput(TypedDict):
+    """The records to deliver again."""
+
+    batchItemFailures: list[FailedItem]
+
+
+class RecordExecutionInput(TypedDict):
+    """An event "Step Functions Execution Status Change"."""
+
+    detail: Mapping[str, Any]
+
+
+class RecordExecutionOutput(TypedDict):
+    """Whether a row was written."""
+
+    recorded: bool
