@@ -83,7 +83,7 @@ def _serve(folder: Path, place: str) -> None:
     from measured import measured
 
     writer, reader = (lancedb.connect(place).open_table("words") for _ in range(2))
-    columns = [name for name in reader.schema.names if name != "vector"]
+    columns = [*(name for name in reader.schema.names if name != "vector"), "_distance"]
 
     def nearest(vector: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = reader.search(vector).select(columns).limit(10).to_list()

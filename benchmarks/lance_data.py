@@ -45,5 +45,3 @@ def _batches(facts: Iterable[ReceiptFacts]) -> Iterator[Any]:
         }
         columns |= {key: [record.metadata.get(key) for record in records] for key in sorted(records[0].metadata)}
         yield pa.RecordBatch.from_pydict({key: pa.array(column) for key, column in columns.items()})
-
-

@@ -1,4 +1,7 @@
-"""Queries of a reader, of plain chromadb on the same directory, and of LanceDB: in turns, so that a busy moment meets all."""
+"""Queries of a reader, of plain chromadb on the same directory, and of LanceDB.
+
+They are asked in turns, so that a busy moment meets all.
+"""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from receipt_chroma import (
 )
 from receipt_chroma.folding import ALWAYS, FoldBound
 from receipt_chroma.snapshot.lineage import falls_back_to
+from receipt_chroma.stage import Attempt
 from receipt_chroma.storage.tree import collection_folder
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.facts import ReceiptFacts
@@ -35,7 +36,11 @@ def publish(ground: Ground, facts: Sequence[ReceiptFacts], bound: FoldBound) -> 
     with measured() as merge:
         reports = [
             merge_deltas(
-                plan=plan, plan_key="plan", shard=shard, attempt=f"a{plan.fence}", bound=bound, **ground.places()
+                plan=plan,
+                plan_key="plan",
+                attempt=Attempt.of(plan, shard, f"a{plan.fence}"),
+                bound=bound,
+                **ground.places(),
             )
             for shard in plan.touched_shards()
         ]
@@ -62,7 +67,9 @@ def build_base(ground: Ground, facts: Sequence[ReceiptFacts]) -> Pointer:
     """The first version: everything at once, into new bases."""
     plan = ground.plan(facts)
     reports = [
-        merge_deltas(plan=plan, plan_key="plan", shard=shard, attempt="base", bound=ALWAYS, **ground.places())
+        merge_deltas(
+            plan=plan, plan_key="plan", attempt=Attempt.of(plan, shard, "base"), bound=ALWAYS, **ground.places()
+        )
         for shard in plan.touched_shards()
     ]
     pointer, _ = write_manifest(plan=plan, reports=reports, bucket=ground.bucket, efs_root=ground.efs)
