@@ -94,7 +94,8 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors / lengths
 
 
-def _vectors(sizes: Sizes, seed: Sequence[int], count: int) -> NDArray[np.float32]:
+def vectors_of(sizes: Sizes, seed: Sequence[int], count: int) -> NDArray[np.float32]:
+    """Unit vectors, (count, DIMENSION); equal seeds give equal ones."""
     random = np.random.default_rng(seed)
     vectors = _unit(random.standard_normal((count, DIMENSION)))
     if not sizes.unstructured:
@@ -107,7 +108,7 @@ def delta_of(sizes: Sizes, facts: ReceiptFacts) -> list[Record]:
     which = len(facts.runs)
     number = int(facts.receipt.image_id[:8], 16)
     words = sorted(facts.words)
-    vectors = _vectors(sizes, [number, which], len(words))
+    vectors = vectors_of(sizes, [number, which], len(words))
     return [
         Record(word_record_id(facts.receipt, line, word), vector, f"word {line}-{word}", _own_metadata(line, word))
         for vector, (line, word) in zip(vectors, words, strict=True)

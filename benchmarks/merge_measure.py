@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import io
 import json
-import resource
 import shutil
 import sys
 import tarfile
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ import pyarrow  # loaded before anything is measured
 import pyarrow.ipc  # noqa: F401
 from chromadb.config import Settings
 from folder_s3 import FolderS3
+from measured import measured
 from merge_data import (
     COLLECTION,
     Sizes,
@@ -56,32 +55,6 @@ from receipt_dynamo_stream.facts import ReceiptFacts
 BUCKET = "bucket"
 NAIVE_BATCH = 250
 CASES = ("added", "added-in-10", "replaced", "metadata")
-
-
-@dataclass
-class Cost:
-    """What a block took: seconds of wall and CPU, bytes given to write(), and the process's peak memory after it."""
-
-    wall: float = 0.0
-    cpu: float = 0.0
-    written: int = 0
-    peak: int = 0
-
-
-@contextmanager
-def measured() -> Iterator[Cost]:
-    """Measure a block."""
-    cost, written = Cost(), _written()
-    wall, cpu = time.perf_counter(), time.process_time()
-    yield cost
-    cost.wall, cost.cpu = time.perf_counter() - wall, time.process_time() - cpu
-    cost.written = _written() - written
-    cost.peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _written() -> int:
-    lines = Path("/proc/self/io").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("wchar:")).split()[1])
 
 
 @dataclass

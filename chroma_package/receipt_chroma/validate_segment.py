@@ -23,9 +23,10 @@ CHECKS: Final = ("files", "file_sha256", "objects", *SEGMENT_CHECKS, "covered", 
 def validate_segment(*, plan: Plan, report: ShardReport, staged: StagedSegment, bucket: Bucket, efs_root: Path) -> int:
     """Prove the staged segment of a report; returns how many records it holds. Cost: the segment's.
 
-    What it lies over is believed as the manifest and the base's index say it: a base is proved when it is written, when
-    a reader opens it, and by verification. Raises SegmentInvalid with the name of the check that failed,
-    SnapshotDamaged, StorageUnavailable, TransientServiceError.
+    What the covered receipts were before is read from the base again; the other receipts that it lies over are believed
+    as the manifest sums them up: a base is proved when it is written, when a reader opens it, and by verification.
+    Raises SegmentInvalid with the name of the check that failed, SnapshotDamaged, StorageUnavailable,
+    TransientServiceError.
     """
     content = _staged_bytes(collection_folder(efs_root, plan.collection), report.shard, staged)
     if sha256_of(content) != staged.sha256:
@@ -41,7 +42,7 @@ def validate_segment(*, plan: Plan, report: ShardReport, staged: StagedSegment, 
     _check_covered(plan, report, segment.receipts)
     before = load_manifest(bucket, plan.base).shards[report.shard] if plan.base else ManifestShard(report.shard)
     with RepairedShard(before, plan.collection, bucket=bucket, efs_root=efs_root) as published:
-        gone = [published.content(receipt.key) for receipt in segment.receipts]
+        gone = [published.proved_content(receipt.key) for receipt in segment.receipts]
     whole = ShardContent(before.records, before.digest).after(gone, segment.receipts)
     if whole != ShardContent(staged.shard_records, staged.shard_digest):
         raise SegmentInvalid("conservation", f"with it the shard comes to {whole}, the report says otherwise")

@@ -14,7 +14,7 @@ from receipt_dynamo_stream.round.report import ReceiptContent
 from receipt_chroma.errors import ShardInvalid
 from receipt_chroma.records import Record, content_of, nothing_of
 from receipt_chroma.shard.hnsw_files import DATA_FILE, Header, read_header
-from receipt_chroma.shard.index import first_rows, read_index, read_rows
+from receipt_chroma.shard.index import IndexedReceipt, find_receipt, read_index, read_rows
 from receipt_chroma.shard.rows import ShardRows, ShardVectors
 from receipt_chroma.storage.tree import INDEX_FILE
 
@@ -33,43 +33,50 @@ class BaseReceipts(Protocol):
 
 
 class IndexedBase:
-    """A base with an index: `records` reads a receipt's own rows, and proves them by the index's digest.
+    """A base with an index, of which a lookup reads a few pages. `records` reads a receipt's own rows, and proves them
+    and its line of the index by each other; a receipt without a line is one of which the database has no id.
 
-    Who wants the index itself to be proved compares what `contents` comes to with the manifest.
+    `content` alone believes the line. Who wants the whole index to be proved compares what `contents` comes to with the
+    manifest.
     """
 
     def __init__(self, folder: Path, rows: ShardRows) -> None:
         self._folder = folder
         self._rows = rows
-        self._contents = read_index((folder / INDEX_FILE).read_bytes())
+        self._found: dict[str, IndexedReceipt | None] = {}
 
     def content(self, key: str) -> ReceiptContent:
-        return self._contents.get(key) or nothing_of(key)
+        found = self._find(key)
+        return found.content if found else nothing_of(key)
 
     def contents(self) -> dict[str, ReceiptContent]:
-        return dict(self._contents)
+        return read_index((self._folder / INDEX_FILE).read_bytes())
 
     def records(self, key: str) -> list[Record]:
-        expected = self._contents.get(key)
-        if expected is None:
+        found = self._find(key)
+        if found is None:
             return []
-        texts = {
-            raw.id: raw.parse() for raw in self._rows.some_rows(list(self._rows.ids(receipt=ReceiptId.parse(key))))
-        }
-        rows = read_rows(self._folder, self._first_rows[key], expected.records)
-        if len(texts) != expected.records:
+        expected = found.content
+        ids = list(self._rows.ids(receipt=ReceiptId.parse(key)))
+        if len(ids) != expected.records:
             raise ShardInvalid(
-                "receipts", f"{self._folder} has {len(texts)} records of {key}, its index {expected.records}"
+                "receipts", f"{self._folder} has {len(ids)} records of {key}, its index {expected.records}"
             )
+        texts = {raw.id: raw.parse() for raw in self._rows.some_rows(ids)}
+        rows = read_rows(self._folder, found.first, expected.records)
         vectors = _read_vectors(self._rows.vector_folder, self._header, rows)
         records = [Record(one, vector, *texts[one]) for one, vector in zip(sorted(texts), vectors, strict=True)]
         if content_of(key, records) != expected:
             raise ShardInvalid("digest", f"the records of {key} in {self._folder} are not those of its index")
         return records
 
-    @cached_property
-    def _first_rows(self) -> dict[str, int]:
-        return first_rows(self._contents)
+    def _find(self, key: str) -> IndexedReceipt | None:
+        if key not in self._found:
+            found = find_receipt(self._folder, key)
+            if found is None and next(self._rows.ids(receipt=ReceiptId.parse(key)), None) is not None:
+                raise ShardInvalid("receipts", f"{self._folder} has records of {key}, its index has none")
+            self._found[key] = found
+        return self._found[key]
 
     @cached_property
     def _header(self) -> Header:

@@ -1,15 +1,18 @@
 """The index of a base: what it has of each receipt, and where the vectors are. So one receipt costs one receipt.
 
-`receipts.json` is a JSON array of [key, records, digest], one receipt a line, in order of key. `vector_rows.bin` has a
-little-endian u32 per record, in order of receipt and id: its row in the HNSW file, which chromadb's own pickle tells
-only to who reads all of it. Equal content and rows give equal bytes.
+`receipts.json` is a JSON array of [key, first, records, digest], one receipt a line, in order of key. `vector_rows.bin`
+has a little-endian u32 per record, in order of receipt and id: its row in the HNSW file, which chromadb's own pickle
+tells only to who reads all of it. `first` is where the receipt begins there, counted in records. Equal content and rows
+give equal bytes.
+
+A line is found by bisection, so that what a publication reads does not grow with the base.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from itertools import accumulate
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,17 @@ from receipt_chroma.shard.closed_shard import receipt_key_of
 from receipt_chroma.storage.tree import INDEX_FILE, ROWS_FILE
 
 _ROW: Final = np.dtype("<u4")
+_HEAD, _TAIL = b"[\n", b"\n]\n"
+_PROBE: Final = 2_048
+_SMALL: Final = 16_384
+"""Bytes that are read and parsed at once: a hundred lines, half a millisecond."""
+
+
+class IndexedReceipt(NamedTuple):
+    """What a base has of a receipt, and where it begins in `vector_rows.bin`, counted in records."""
+
+    content: ReceiptContent
+    first: int
 
 
 def write_index(folder: Path, contents: Iterable[ReceiptContent], row_of: Mapping[str, int]) -> None:
@@ -30,12 +44,12 @@ def write_index(folder: Path, contents: Iterable[ReceiptContent], row_of: Mappin
 
 def encode_index(contents: Iterable[ReceiptContent]) -> bytes:
     """The bytes of `receipts.json`; receipts without records are left out."""
-    lines = [
-        json.dumps([one.key, one.records, one.digest])
-        for one in sorted(contents, key=lambda one: one.key)
-        if one.records
-    ]
-    return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
+    lines, first = [], 0
+    for one in sorted(contents, key=lambda one: one.key):
+        if one.records:
+            lines.append(json.dumps([one.key, first, one.records, one.digest]))
+            first += one.records
+    return _HEAD + ",\n".join(lines).encode() + _TAIL
 
 
 def encode_rows(row_of: Mapping[str, int]) -> bytes:
@@ -47,7 +61,7 @@ def encode_rows(row_of: Mapping[str, int]) -> bytes:
 def read_index(content: bytes) -> dict[str, ReceiptContent]:
     """The receipts of `receipts.json`, by key, in order. Raises ShardInvalid("receipts")."""
     try:
-        found = {key: ReceiptContent(key, records, digest) for key, records, digest in json.loads(content)}
+        found = {key: ReceiptContent(key, records, digest) for key, _, records, digest in json.loads(content)}
         if encode_index(found.values()) == content:
             return found
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -55,10 +69,23 @@ def read_index(content: bytes) -> dict[str, ReceiptContent]:
     raise ShardInvalid("receipts", f"{INDEX_FILE} is not in order, or names a receipt twice")
 
 
-def first_rows(contents: Mapping[str, ReceiptContent]) -> dict[str, int]:
-    """Where each receipt begins in `vector_rows.bin`, counted in records."""
-    starts = accumulate((one.records for one in contents.values()), initial=0)
-    return dict(zip(contents, starts, strict=False))
+def find_receipt(folder: Path, key: str) -> IndexedReceipt | None:
+    """The line of one receipt, None where there is none: the logarithm of the file is read, and proves nothing else.
+
+    Raises ShardInvalid("receipts") for lines that cannot be read, OSError.
+    """
+    with (folder / INDEX_FILE).open("rb", buffering=0) as file:
+        low, high = len(_HEAD), os.fstat(file.fileno()).st_size - len(_TAIL)
+        while high - low > _SMALL:
+            middle = (low + high) // 2
+            start, line = _line_after(file, middle)
+            if not middle < start < high:
+                break  # longer lines than were ever written: look at all that is left
+            found = _parse(line)
+            if found.content.key == key:
+                return found
+            low, high = (start, high) if found.content.key < key else (low, start)
+        return next((one for one in _lines(_read(file, low, high - low)) if one.content.key == key), None)
 
 
 def read_rows(folder: Path, first: int, count: int) -> NDArray[np.uint32]:
@@ -69,3 +96,29 @@ def read_rows(folder: Path, first: int, count: int) -> NDArray[np.uint32]:
     if len(content) != count * _ROW.itemsize:
         raise ShardInvalid("receipts", f"{ROWS_FILE} ends before record {first + count}")
     return np.frombuffer(content, _ROW)
+
+
+def _line_after(file: IO[bytes], place: int) -> tuple[int, bytes]:
+    """The first whole line that begins after a place of the file, and where; (0, b"") when it is not near."""
+    before, _, rest = _read(file, place, _PROBE).partition(b"\n")
+    line, newline, _ = rest.partition(b"\n")
+    return (place + len(before) + 1, line) if newline else (0, b"")
+
+
+def _lines(content: bytes) -> Iterator[IndexedReceipt]:
+    return (_parse(line) for line in content.split(b"\n") if line)
+
+
+def _parse(line: bytes) -> IndexedReceipt:
+    try:
+        key, first, records, digest = json.loads(line.removesuffix(b","))
+        if not (isinstance(key, str) and isinstance(digest, str)) or type(first) is not int or type(records) is not int:
+            raise TypeError(f"{line[:80]!r} is not [key, first, records, digest]")
+        int(digest, 16)
+        return IndexedReceipt(ReceiptContent(key, records, digest), first)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ShardInvalid("receipts", f"{INDEX_FILE} cannot be read: {error}") from error
+
+
+def _read(file: IO[bytes], place: int, count: int) -> bytes:
+    return os.pread(file.fileno(), max(0, count), place)

@@ -3,13 +3,12 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 
 from receipt_dynamo_stream.round.report import ReceiptContent
 
 from receipt_chroma.errors import SegmentInvalid, ShardInvalid
-from receipt_chroma.records import Record, nothing_of
+from receipt_chroma.records import Record, content_of, nothing_of
 from receipt_chroma.segment.content import Segment
 from receipt_chroma.segment.file import read_segment
 from receipt_chroma.segment.places import ShardContent
@@ -41,7 +40,7 @@ class PublishedShard:
     @classmethod
     @contextmanager
     def open(cls, folder: Path, collection: str, shard: ManifestShard) -> Iterator["PublishedShard"]:
-        """The shard in the collection's folder; nothing is written to it. The base's index is proved on first use."""
+        """The shard in the collection's folder; nothing is written to it."""
         if shard.path is None:
             yield cls(folder, shard, None)
             return
@@ -49,20 +48,26 @@ class PublishedShard:
             yield cls(folder, shard, base)
 
     def content(self, key: str) -> ReceiptContent:
-        """What it has of one receipt: nothing, when it has none."""
+        """What it has of one receipt, as manifest and index say: nothing, when it has none."""
         if key in self._covers:
             return self._covers[key][1]
-        return self._proved_base.content(key) if self._proved_base else nothing_of(key)
+        return self._base.content(key) if self._base else nothing_of(key)
+
+    def proved_content(self, key: str) -> ReceiptContent:
+        """The same, but what the base has of it is proved by its records."""
+        if key not in self._covers and self._base:
+            return content_of(key, self._base.records(key))
+        return self.content(key)
 
     def records(self, key: str) -> dict[str, Record]:
         """The records of one receipt, by id."""
         if key in self._covers:
             return {record.id: record for record in self._segment(self._covers[key][0])[key]}
-        return {record.id: record for record in self._proved_base.records(key)} if self._proved_base else {}
+        return {record.id: record for record in self._base.records(key)} if self._base else {}
 
     def contents(self) -> dict[str, ReceiptContent]:
-        """What it has of each receipt that has records, by key."""
-        newest = self._proved_base.contents() if self._proved_base else {}
+        """What it has of each receipt that has records, by key: the base's whole index, proved by the manifest."""
+        newest = self._base_contents()
         newest |= {key: content for key, (_, content) in self._covers.items()}
         return {key: content for key, content in newest.items() if content.records}
 
@@ -70,14 +75,12 @@ class PublishedShard:
         """The records of every receipt that a segment covers, from its newest one; none where the receipt is gone."""
         return {key: self._segment(number)[key] for key, (number, _) in self._covers.items()}
 
-    @cached_property
-    def _proved_base(self) -> BaseReceipts | None:
-        if self._base is None or self._shard.is_plain:
-            return self._base
-        found = ShardContent.of(self._base.contents().values())
+    def _base_contents(self) -> dict[str, ReceiptContent]:
+        contents = self._base.contents() if self._base else {}
+        found = ShardContent.of(contents.values())
         if found != ShardContent(self._shard.base_records, self._shard.base_digest):
             raise ShardInvalid("receipts", f"the index of {self._shard.path} is not that of its manifest")
-        return self._base
+        return contents
 
     def _segment(self, number: int) -> dict[str, tuple[Record, ...]]:
         if number not in self._segments:

@@ -38,6 +38,9 @@ class RepairedShard:
     def content(self, key: str) -> ReceiptContent:
         return self._ask(lambda shard: shard.content(key))
 
+    def proved_content(self, key: str) -> ReceiptContent:
+        return self._ask(lambda shard: shard.proved_content(key))
+
     def records(self, key: str) -> dict[str, Record]:
         return self._ask(lambda shard: shard.records(key))
 
