@@ -1,6 +1,10 @@
-"""What all root tests share: the order of the folders."""
+"""What all root tests share: the order of the folders, and properties that may take their time on a busy machine."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("patient", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.hookimpl(trylast=True)
