@@ -15,9 +15,10 @@ from typing import Any, Final, Self
 
 from receipt_chroma.errors import ShardInvalid
 from receipt_chroma.reader.generation import NOT_OPENED
-from receipt_chroma.shard.rows import ShardRows
+from receipt_chroma.records import Metadata
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
 from receipt_chroma.snapshot.manifest import Manifest
+from receipt_chroma.snapshot.published_rows import PublishedRows
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.keys import ReceiptId
@@ -27,6 +28,7 @@ from operate.contents.compare import compare_manifests
 from operate.contents.models import KINDS, Comparison, ReceiptRecords, RecordPage, RecordRow
 from operate.contents.open_versions import OPEN_VERSIONS, OpenVersions
 from operate.contents.query import Answer, Embed, Question, put_question
+from operate.contents.receipt_sides import Side
 from operate.contents.shard_files import CACHE, CACHE_BYTES, ShardFiles
 from operate.errors import UsageError, VersionUnreadable
 from operate.stack import Stack
@@ -95,9 +97,9 @@ class Contents:
     def receipts(self, collection: str, version: str | None) -> tuple[ReceiptRecords, ...]:
         """The receipts that a version has records of, by key."""
         manifest = self.manifest(collection, version)
-        with self._rows(manifest) as shards:
-            counted = merge(*(_receipts(number, rows) for number, rows in shards.items()))
-            return tuple(ReceiptRecords(key, shard, records) for key, shard, records in counted)
+        with _readable(manifest), ExitStack() as opened:
+            places = Side(collection, manifest.shards, self._files.homes, opened).places()
+            return tuple(ReceiptRecords(key, place.shard, place.records) for key, place in sorted(places.items()))
 
     def compare(
         self,
@@ -152,23 +154,24 @@ class Contents:
         self.close()
 
     @contextmanager
-    def _rows(self, manifest: Manifest, receipt: ReceiptId | None = None) -> Iterator[dict[int, ShardRows]]:
+    def _rows(self, manifest: Manifest, receipt: ReceiptId | None = None) -> Iterator[dict[int, PublishedRows]]:
         """The shards by number, or the one that has the receipt, open for this thread."""
         shards = manifest.shards
         if receipt is not None:
             home = shard_of(receipt.image_id, receipt.receipt_id, manifest.shard_count)
             shards = tuple(shard for shard in shards if shard.shard == home)
         with _readable(manifest), ExitStack() as opened:
-            folders = opened.enter_context(self._files.folders(manifest.collection, shards, {SQLITE_FILE}))
+            homes = opened.enter_context(self._files.homes(manifest.collection, shards, {SQLITE_FILE}))
             yield {
-                number: opened.enter_context(ShardRows.open(folder, manifest.collection))
-                for number, folder in folders.items()
+                shard.shard: opened.enter_context(PublishedRows.open(homes[shard.shard], manifest.collection, shard))
+                for shard in shards
+                if shard.shard in homes
             }
 
     def _compare(self, older: Pointer, newer: Pointer, kinds: tuple[str, ...], offset: int, limit: int) -> Comparison:
         manifests = self._manifest_of(older), self._manifest_of(newer)
         with _readable(*manifests):
-            return compare_manifests(*manifests, self._files.folders, kinds=kinds, offset=offset, limit=limit)
+            return compare_manifests(*manifests, self._files.homes, kinds=kinds, offset=offset, limit=limit)
 
 
 @contextmanager
@@ -181,21 +184,15 @@ def _readable(*manifests: Manifest) -> Iterator[None]:
         raise VersionUnreadable(f"version {versions} of {manifests[0].collection} cannot be read: {error}") from error
 
 
-def _ids(number: int, rows: ShardRows, containing: str, receipt: ReceiptId | None) -> Iterator[tuple[str, int]]:
+def _ids(number: int, rows: PublishedRows, containing: str, receipt: ReceiptId | None) -> Iterator[tuple[str, int]]:
     return ((record_id, number) for record_id in rows.ids(containing=containing, receipt=receipt))
 
 
-def _receipts(number: int, rows: ShardRows) -> Iterator[tuple[str, int, int]]:
-    return ((key, number, records) for key, records in sorted(rows.receipts().items()))
-
-
-def _read(shards: Mapping[int, ShardRows], page: Sequence[tuple[str, int]]) -> Iterator[RecordRow]:
+def _read(shards: Mapping[int, PublishedRows], page: Sequence[tuple[str, int]]) -> Iterator[RecordRow]:
     """The records of these ids and shards, in this order."""
-    found = {
-        raw.id: raw.parse()
-        for number, rows in shards.items()
-        for raw in rows.some_rows([record_id for record_id, shard in page if shard == number])
-    }
+    found: dict[str, tuple[str | None, Metadata]] = {}
+    for number, rows in shards.items():
+        found |= rows.texts([record_id for record_id, shard in page if shard == number])
     return (RecordRow(record_id, shard, *found[record_id]) for record_id, shard in page)
 
 

@@ -8,7 +8,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Final
 
 from receipt_chroma.reader.generation import Generation, open_generation
@@ -76,10 +75,13 @@ class OpenVersions:
 
     def _opened(self, manifest: Manifest) -> Generation:
         with ExitStack() as held:
-            folders = held.enter_context(self._files.folders(manifest.collection, manifest.shards))
-            bases = {shard.path: folders[shard.shard] for shard in manifest.shards if shard.path is not None}
-
-            def locate(path: str) -> Path:
-                return bases.get(path) or self._files.place(manifest.collection, path)
-
-            return open_generation(Current.of(manifest.pointer), manifest, self.shards, locate, held=held.pop_all())
+            homes = held.enter_context(self._files.homes(manifest.collection, manifest.shards))
+            places = {
+                path: homes[shard.shard] / path
+                for shard in manifest.shards
+                for path in (shard.path, *(segment.path for segment in shard.segments))
+                if path is not None
+            }
+            return open_generation(
+                Current.of(manifest.pointer), manifest, self.shards, places.__getitem__, held=held.pop_all()
+            )

@@ -1,7 +1,8 @@
 """Where the files of any version's shards are on this machine: on the local stack's file system, or brought from S3.
 
-What S3 gave is kept in a folder per bucket, for later and for other processes. A lock on a shard's folder says that
-somebody uses it: the shards that were used least lately leave when there is too much, those in use never.
+What S3 gave is kept in a folder per bucket, for later and for other processes. A lock on a folder, a base's or that of
+a shard's segments, says that somebody uses what is in it: the bases and segments that were used least lately leave when
+there is too much, those in use never.
 """
 
 import fcntl
@@ -15,9 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from receipt_chroma.snapshot.download import shard_files
 from receipt_chroma.snapshot.manifest import ManifestShard
 from receipt_chroma.storage.files import file_size
-from receipt_chroma.storage.tree import SHARDS, STAGING
+from receipt_chroma.storage.tree import SEGMENTS, SHARDS, STAGING
 
 from operate.stack import Stack
 
@@ -31,7 +33,7 @@ _ABANDONED_SECONDS: Final = 86_400.0
 
 
 class ShardFiles:
-    """Shards' folders, each for as long as it is used. Threads and processes may share the cache."""
+    """Shards' files, each for as long as they are used. Threads and processes may share the cache."""
 
     def __init__(self, stack: Stack, cache: Path = CACHE, cache_bytes: int = CACHE_BYTES) -> None:
         self._stored = stack.stored
@@ -42,53 +44,59 @@ class ShardFiles:
         self._sweeping = threading.Lock()
 
     @contextmanager
-    def folders(
+    def homes(
         self, collection: str, shards: Iterable[ManifestShard], names: Collection[str] | None = None
     ) -> Iterator[dict[int, Path]]:
-        """The folders of the shards that were ever written, by number, with all files or at least those of these names.
+        """Of each shard that was ever written, by number, the collection's folder that has its base and segments.
 
-        Nobody may write into them. Raises VersionUnreadable when a file is neither on the file system nor on S3.
+        Of the base it has all files, or at least those of these names. Nobody may write there. Raises
+        VersionUnreadable when a file is neither on the file system nor on S3.
         """
-        folders: dict[int, Path] = {}
+        homes: dict[int, Path] = {}
         lacking: list[ManifestShard] = []
         with ExitStack() as in_use:
             for shard in shards:
-                if shard.path is None:
+                if shard.path is None and not shard.segments:
                     continue
                 wanted = replace(shard, files=tuple(one for one in shard.files if names is None or one.name in names))
-                folder = self._efs / collection / shard.path if self._efs is not None else None
-                if folder is None or not _is_whole(folder, wanted):
-                    folder = self._cache / collection / shard.path
-                    in_use.enter_context(_in_use(folder))
-                    if not _is_whole(folder, wanted):
+                home = self._efs / collection if self._efs is not None else None
+                if home is None or not _is_whole(home, wanted):
+                    home = self._cache / collection
+                    for folder in _folders(wanted):
+                        in_use.enter_context(_in_use(home / folder))
+                    if not _is_whole(home, wanted):
                         lacking.append(wanted)
-                folders[shard.shard] = folder
+                    for segment in wanted.segments:
+                        _touch(home / segment.path)
+                homes[shard.shard] = home
             if lacking:
                 self._stored.bring_files(self._cache, collection, lacking)
                 self._sweep()
-            yield folders
-
-    def place(self, collection: str, path: str) -> Path:
-        """Where a file of a snapshot is or would be: on the file system, else in the cache."""
-        on_efs = self._efs / collection / path if self._efs is not None else None
-        return on_efs if on_efs is not None and on_efs.exists() else self._cache / collection / path
+            yield homes
 
     def _sweep(self) -> None:
-        """Remove the least lately used shards that nobody uses, until what is left is not too much."""
+        """Remove the least lately used bases and segments that nobody uses, until what is left is not too much."""
         with self._sweeping:
             for left in self._cache.glob(f"*/{STAGING}/*"):  # by a process that was killed while it fetched
                 if _last_used(left) < time.time() - _ABANDONED_SECONDS:
                     shutil.rmtree(left, ignore_errors=True)
-            folders = sorted(self._cache.glob(f"*/{SHARDS}/*/*"), key=_last_used)
-            sizes = [sum(_size(path) for path in folder.rglob("*")) for folder in folders]
+            kept = [*self._cache.glob(f"*/{SHARDS}/*/*"), *self._cache.glob(f"*/{SEGMENTS}/*/*")]
+            kept.sort(key=_last_used)
+            sizes = [_size(path) for path in kept]
             too_much = sum(sizes) - self._cache_bytes
-            for folder, size in zip(folders, sizes, strict=True):
-                if too_much > 0 and _removed_if_unused(folder):
+            for path, size in zip(kept, sizes, strict=True):
+                if too_much > 0 and _removed_if_unused(path):
                     too_much -= size
 
 
-def _is_whole(folder: Path, shard: ManifestShard) -> bool:
-    return all(file_size(folder / entry.name) == entry.size for entry in shard.files)
+def _is_whole(home: Path, shard: ManifestShard) -> bool:
+    return all(file_size(home / path) == entry.size for path, entry in shard_files(shard))
+
+
+def _folders(shard: ManifestShard) -> list[str]:
+    """What is locked while a shard is used: the base's folder, and the one that its segments are in."""
+    base = [shard.path] if shard.path is not None else []
+    return base + sorted({segment.path.rpartition("/")[0] for segment in shard.segments})
 
 
 @contextmanager
@@ -118,28 +126,40 @@ def _is_still(folder: Path, descriptor: int) -> bool:
         return False
 
 
-def _removed_if_unused(folder: Path) -> bool:
+def _removed_if_unused(path: Path) -> bool:
+    """Remove a base's folder, or a segment, unless somebody has locked it or the folder it is in."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(path if path.is_dir() else path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
-    except BlockingIOError:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError:  # it is in use, or it went and came again just now
         return False
     finally:
         os.close(descriptor)
     return True
 
 
-def _last_used(folder: Path) -> float:
+def _last_used(path: Path) -> float:
     with suppress(FileNotFoundError):
-        return folder.stat().st_mtime
+        return path.stat().st_mtime
     return 0.0
 
 
-def _size(path: Path) -> int:
+def _touch(path: Path) -> None:
     with suppress(FileNotFoundError):
-        return path.lstat().st_size
-    return 0
+        os.utime(path)
+
+
+def _size(path: Path) -> int:
+    """Of a file, or of all files in a folder."""
+    found = 0
+    for one in (path, *path.rglob("*")):
+        with suppress(FileNotFoundError):
+            found += one.lstat().st_size
+    return found

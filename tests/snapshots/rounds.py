@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from receipt_chroma import DeltaRecord, download_snapshot, merge_deltas, swap_pointer, validate_shard, write_manifest
 from receipt_chroma.delta.read import write_arrow_delta_to
+from receipt_chroma.folding import ALWAYS, FoldBound
 from receipt_chroma.stage import Attempt
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, head_key, snapshot_id_of
@@ -48,6 +49,7 @@ class Rounds:
     shards: int
     pointers: dict[str, Pointer] = field(default_factory=dict)
     planned: dict[str, Plan] = field(default_factory=dict)
+    bound: FoldBound = ALWAYS
     _numbers: Iterable[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -167,7 +169,14 @@ class Rounds:
         here: dict[str, Any] = {"bucket": Bucket(self.s3, self.bucket), "efs_root": self.efs}
         work = {"workdir": self.folder / "work"}
         reports = [
-            merge_deltas(plan=plan, plan_key=plan.plan_key("a"), attempt=Attempt.of(plan, shard, "a"), **here, **work)
+            merge_deltas(
+                plan=plan,
+                plan_key=plan.plan_key("a"),
+                attempt=Attempt.of(plan, shard, "a"),
+                bound=self.bound,
+                **here,
+                **work,
+            )
             for shard in plan.touched_shards()
         ]
         pointer = None

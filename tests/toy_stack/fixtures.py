@@ -16,7 +16,7 @@ from operate.connection import Connection, save_local
 from operate.stack import Stack
 
 from .toy import ToyStack, toy_connection
-from .version_histories import History, NewHistory, three_versions
+from .version_histories import History, NewHistory, mixed_schemas, segments_and_a_fold, three_versions
 
 SERVER = """
 import sys
@@ -88,6 +88,18 @@ def new_history(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> NewH
 def history(new_history: NewHistory) -> History:
     """Three versions of four shards that a module's tests read, see `three_versions`."""
     return three_versions(new_history(4))
+
+
+@pytest.fixture(scope="module")
+def segmented(new_history: NewHistory) -> History:
+    """Six versions of two shards with segments between them, see `segments_and_a_fold`."""
+    return segments_and_a_fold(new_history(2))
+
+
+@pytest.fixture(scope="module")
+def mixed(new_history: NewHistory) -> History:
+    """Six versions of both schema versions, see `mixed_schemas`."""
+    return mixed_schemas(new_history(2))
 
 
 class Said:

@@ -151,5 +151,11 @@ class ShardRows:
         return ShardVectors(np.asarray(elements.vectors), rows_by_id(read_labels(segment), elements))
 
 
+def contains(text: str, record_id: str, document: str | None) -> bool:
+    """Whether id or document of a record have this text in them, in any case: what `ids(containing=…)` finds."""
+    wanted = text.casefold()
+    return wanted in record_id.casefold() or wanted in _folded(document)
+
+
 def _folded(text: str | None) -> str:
     return text.casefold() if text is not None else ""

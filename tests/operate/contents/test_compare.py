@@ -3,6 +3,7 @@ dicts. The histories are made by the real merge."""
 
 import itertools
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -11,7 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from receipt_chroma.folding import FoldBound
+from receipt_chroma.records import Record
+from receipt_chroma.snapshot.download import shard_files
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
+from receipt_chroma.snapshot.published_shard import PublishedShard
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from rich.console import Console
 
@@ -19,10 +24,19 @@ from console.cli.render_comparison import changes_table
 from operate.connection import save_local
 from operate.contents.models import KINDS, Comparison, RecordChange
 from operate.errors import DimensionsDiffer, UsageError, VersionNotFound, VersionRefused
+from operate.stored import Stored
 
 from ...snapshots.test_rows_conserved import BEGINNING, CHANGES, WORDS, happen
 from ...toy_stack.toy import toy_manifest
-from ...toy_stack.version_histories import A, Content, History, NewHistory, contents_of, three_versions
+from ...toy_stack.version_histories import (
+    A,
+    Content,
+    History,
+    NewHistory,
+    contents_of,
+    segments_and_a_fold,
+    three_versions,
+)
 
 COLLECTIONS = ("words", "lines")
 EVENTS = st.one_of(
@@ -32,6 +46,9 @@ EVENTS = st.one_of(
     st.just(("merge all",)),
     st.just(("merge all",)),
     st.tuples(st.just("rollback"), st.integers(0, 5)),
+    st.tuples(st.just("bound"), st.sampled_from([0, 5, 100])),
+    st.just(("fold",)),
+    st.just(("version 1",)),
 )
 HISTORIES = st.lists(EVENTS, min_size=4, max_size=12)
 SETTINGS: dict[str, Any] = {
@@ -95,6 +112,14 @@ def check(history: History, events: list[tuple[Any, ...]]) -> None:
                 history.planned.clear()  # they would build on what is no longer current
                 for collection in COLLECTIONS:
                     history.rollback(collection, number % len(history.versions[collection]))
+            case "bound", records:
+                history.bound = FoldBound(least=records, most=records)
+            case ("fold",) | ("version 1",):
+                history.planned.clear()
+                for collection in COLLECTIONS:
+                    history.fold(collection)
+                    if event == ("version 1",):
+                        history.publish_as_version_1(collection)
             case _:
                 happen(history, event)
     check_every_pair(history)
@@ -185,6 +210,69 @@ def test_the_same_records_in_another_directory_are_skipped_too(new_history: NewH
         assert contents.compare("words", "4", "5").changed == len(WORDS) - 1
         found = contents.compare("words", "3", "5")
         assert (found.skipped, found.differs, found.unchanged) == (4, False, 2 * len(WORDS) - 1)
+
+
+@pytest.mark.parametrize("which", ["segmented", "mixed"])
+def test_every_version_is_compared_with_every_other_one(request: pytest.FixtureRequest, which: str) -> None:
+    check_every_pair(request.getfixturevalue(which))
+
+
+def test_a_fold_differs_in_nothing_and_nothing_of_it_is_read(
+    segmented: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought = count_what_comes(monkeypatch)
+    with contents_of(segmented, local=False) as contents:
+        for collection in COLLECTIONS:
+            found = contents.compare(collection, "3", "4")
+            assert (found.differs, found.skipped, found.shards) == (False, 2, 2)
+    assert brought == []
+
+
+def test_what_neither_side_needs_of_a_base_stays_where_it_is(
+    new_history: NewHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = segments_and_a_fold(new_history(1))
+    brought = count_what_comes(monkeypatch)
+    with contents_of(history, local=False) as contents:
+        assert contents.compare("words", "1", "2").added == len(WORDS)
+        names = [Path(path).name for path in brought]
+        assert [name for name in names if not name.endswith(".arrow")] == ["receipts.json"]
+        assert len(names) == 2
+        assert contents.compare("words", "2", "3").changed == len(WORDS) - 1
+        assert "data_level0.bin" in {Path(path).name for path in brought}
+
+
+def test_of_two_bases_only_the_receipts_that_differ_are_read(
+    new_history: NewHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = three_versions(new_history(1))
+    read: list[str] = []
+    records = PublishedShard.records
+
+    def counted(self: PublishedShard, key: str) -> dict[str, Record]:
+        read.append(key)
+        return records(self, key)
+
+    monkeypatch.setattr(PublishedShard, "records", counted)
+    with contents_of(history) as contents:
+        assert contents.compare("words", "2", "3").changed == len(WORDS) - 1
+    assert read == [A.key] * 2
+
+
+def count_what_comes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of all files that are fetched from S3 from now on."""
+    brought: list[str] = []
+    bring_files = Stored.bring_files
+
+    def counted(self: Stored, root: Path, collection: str, shards: Iterable[ManifestShard]) -> None:
+        shards = list(shards)
+        brought.extend(
+            path for shard in shards for path, _ in shard_files(shard) if not (root / collection / path).exists()
+        )
+        bring_files(self, root, collection, shards)
+
+    monkeypatch.setattr(Stored, "bring_files", counted)
+    return brought
 
 
 def test_a_rollback_is_equal_to_what_it_took_up(history: History) -> None:

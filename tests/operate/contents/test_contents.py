@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import pytest
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
+from receipt_chroma.snapshot.download import shard_files
 from receipt_chroma.snapshot.receipts import load_receipts
+from receipt_chroma.storage.tree import INDEX_FILE, ROWS_FILE
 from receipt_dynamo_stream.bucket import Bucket
 
-from operate.contents import shard_files
+from operate.contents import shard_files as shard_files_module
 from operate.contents.contents import Contents
 from operate.contents.shard_files import ShardFiles
 from operate.errors import SnapshotNotFound, UsageError, VersionNotFound, VersionRefused, VersionUnreadable
@@ -29,12 +32,14 @@ COLLECTIONS = ("words", "lines")
 
 
 @pytest.mark.parametrize("local", [True, False], ids=["EFS", "S3"])
-def test_records_of_every_version_come_in_order_of_id_with_what_chromadb_says_of_them(
-    history: History, local: bool
+@pytest.mark.parametrize(("which", "versions"), [("history", 3), ("segmented", 6), ("mixed", 6)])
+def test_records_of_every_version_come_in_order_of_id_with_what_is_plainly_there(
+    request: pytest.FixtureRequest, which: str, versions: int, local: bool
 ) -> None:
+    history = request.getfixturevalue(which)
     with contents_of(history, local=local) as contents:
         for collection in COLLECTIONS:
-            for pointer in history.versions[collection][:3]:
+            for pointer in history.versions[collection][:versions]:
                 expected = history.content(collection, pointer)
                 page = contents.records(collection, pointer.snapshot_id, limit=1_000)
                 assert (page.version, page.snapshot_id, page.total) == (
@@ -42,6 +47,29 @@ def test_records_of_every_version_come_in_order_of_id_with_what_chromadb_says_of
                 )
                 found = [(record.id, record.document, record.metadata) for record in page.records]
                 assert found == [(one, *expected[one][:2]) for one in sorted(expected)]
+                counted = {one.receipt: one.records for one in contents.receipts(collection, pointer.snapshot_id)}
+                assert counted == Counter(one.partition("#LINE#")[0] for one in expected)
+                for receipt in (A, B):
+                    of_receipt = contents.records(collection, pointer.snapshot_id, receipt=receipt.key, limit=1_000)
+                    ids = [record.id for record in of_receipt.records]
+                    assert ids == sorted(one for one in expected if one.startswith(f"{receipt.key}#"))
+                    assert of_receipt.total == counted.get(receipt.key, 0)
+
+
+def test_a_text_is_found_in_segments_as_in_bases(segmented: History) -> None:
+    with contents_of(segmented) as contents:
+        for pointer in segmented.versions["words"][:6]:
+            expected = segmented.content("words", pointer)
+            for text in ("TEXT 1", "line#00002#word", "image-B", "%"):
+                page = contents.records("words", pointer.snapshot_id, containing=text, limit=1_000)
+                wanted = [
+                    one
+                    for one, (document, _, _) in sorted(expected.items())
+                    if text.casefold() in one.casefold() or text.casefold() in str(document).casefold()
+                ]
+                assert ([record.id for record in page.records], page.total) == (wanted, len(wanted))
+                middle = contents.records("words", pointer.snapshot_id, containing=text, offset=1, limit=3)
+                assert [record.id for record in middle.records] == wanted[1:4]
 
 
 def test_pages_are_the_whole_in_parts_and_say_its_size(history: History) -> None:
@@ -161,11 +189,11 @@ def test_only_what_is_asked_for_comes_from_s3_once(history: History, monkeypatch
         assert len(list(cache.rglob(SQLITE_FILE))) == 1
         contents.records("words", "3")
         contents.receipts("words", "2")
-        assert len(list(cache.rglob(SQLITE_FILE))) == 3
-        assert kept() == {SQLITE_FILE}
+        assert (len(list(cache.rglob(SQLITE_FILE))), len(list(cache.rglob(INDEX_FILE)))) == (2, 2)
+        assert kept() == {SQLITE_FILE, INDEX_FILE}
         contents.search("words", "3", vector="[1, 0, 0, 0]")
         assert "data_level0.bin" in kept()
-        assert asked == [1, 1, 1, 2]
+        assert asked == [1, 1, 2, 2]
     with Contents(Stack(history.connection(local=False)), cache=cache) as contents:
         contents.search("words", "3", vector="[0, 1, 0, 0]")
     assert len(asked) == 4
@@ -200,9 +228,8 @@ def test_what_the_file_system_lost_comes_from_s3_and_what_both_lost_is_named(his
                 if body is not None:
                     history.s3.put_object(Bucket=history.bucket, Key=key, Body=body)
                 with contents_of(history) as contents:
-                    for ask in (contents.records, contents.receipts):
-                        with pytest.raises(VersionUnreadable, match=SQLITE_FILE):
-                            ask("lines", "1")
+                    with pytest.raises(VersionUnreadable, match=SQLITE_FILE):
+                        contents.records("lines", "1")
                     with pytest.raises(VersionUnreadable):
                         contents.compare("lines", "1", "3")
                     with pytest.raises(VersionUnreadable):
@@ -211,22 +238,53 @@ def test_what_the_file_system_lost_comes_from_s3_and_what_both_lost_is_named(his
             history.s3.put_object(Bucket=history.bucket, Key=key, Body=content)
 
 
-def test_a_damaged_file_is_named_and_a_lost_manifest_too(new_history: NewHistory) -> None:
-    history = three_versions(new_history(1))
-    for name in (SQLITE_FILE, "data_level0.bin", "index_metadata.pickle"):
-        (file,) = (history.efs / "words" / "shards").glob(
-            f"0000/0000000001-*/{'' if name == SQLITE_FILE else '*/'}{name}"
-        )
-        good = file.read_bytes()
-        file.write_bytes(b"\0" * len(good))
-        with contents_of(history) as contents:
-            if name == SQLITE_FILE:
-                with pytest.raises(VersionUnreadable, match="version 1 of words cannot be read"):
-                    contents.records("words", "1")
-            if name != "data_level0.bin":
-                with pytest.raises(VersionUnreadable, match="version 1 or 2 of words cannot be read"):
-                    contents.compare("words", "1", "2")
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        (SQLITE_FILE, "records"),
+        (SQLITE_FILE, "compare"),
+        (INDEX_FILE, "receipts"),
+        (INDEX_FILE, "compare"),
+        (ROWS_FILE, "compare"),
+        ("data_level0.bin", "compare"),
+        ("header.bin", "compare"),
+    ],
+)
+def test_a_damaged_file_of_a_base_is_named(history: History, name: str, question: str) -> None:
+    versions = [history.manifest(pointer) for pointer in history.versions["words"][:3]]
+    (shard,) = (shard for shard in versions[0].shards if shard.path)
+    (file,) = (history.efs / "words" / str(shard.path)).rglob(name)
+    good = file.read_bytes()
+    file.write_bytes(b"\0" * len(good))
+    try:
+        with contents_of(history) as contents, pytest.raises(VersionUnreadable, match="words cannot be read"):
+            contents.compare("words", "1", "3") if question == "compare" else getattr(contents, question)("words", "1")
+    finally:
         file.write_bytes(good)
+
+
+@pytest.mark.parametrize("question", ["records", "compare", "search"])
+def test_a_damaged_segment_is_named(segmented: History, question: str) -> None:
+    manifest = segmented.manifest(segmented.versions["words"][2])
+    (path,) = {segment.path for shard in manifest.shards for segment in shard.segments[-1:] if A.key in str(segment)}
+    file = segmented.efs / "words" / path
+    good = file.read_bytes()
+    file.write_bytes(good[:-1] + b"x")
+    try:
+        with contents_of(segmented) as contents:
+            ask = {
+                "records": lambda: contents.records("words", "3"),
+                "compare": lambda: contents.compare("words", "1", "3"),
+                "search": lambda: contents.search("words", "3", text="total"),
+            }[question]
+            with pytest.raises(VersionUnreadable, match="words cannot be read"):
+                ask()
+    finally:
+        file.write_bytes(good)
+
+
+def test_a_lost_manifest_is_named(new_history: NewHistory) -> None:
+    history = three_versions(new_history(1))
     history.s3.delete_object(Bucket=history.bucket, Key=history.versions["words"][0].manifest_key)
     with contents_of(history) as contents, pytest.raises(VersionUnreadable, match="the manifest of version 1"):
         contents.records("words", "1")
@@ -236,39 +294,46 @@ def test_the_shards_used_least_lately_leave_the_cache_and_those_in_use_never(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = history.folder / "small"
-    monkeypatch.setattr(shard_files, "_ABANDONED_SECONDS", 100.0)
+    monkeypatch.setattr(shard_files_module, "_ABANDONED_SECONDS", 100.0)
     abandoned, fresh = (cache / history.bucket / "words" / "staging" / name for name in ("download-x", "download-y"))
     for folder in (abandoned, fresh):
         folder.mkdir(parents=True)
     os.utime(abandoned, (0, 0))
     files = ShardFiles(Stack(history.connection(local=False)), cache, cache_bytes=0)
     old, new = (history.manifest(history.versions["words"][n]).shards for n in (0, 2))
-    with files.folders("words", old) as held:
-        with files.folders("words", new, {SQLITE_FILE}) as others:
-            assert all((folder / SQLITE_FILE).is_file() for folder in (*held.values(), *others.values()))
-        with files.folders("lines", history.manifest(history.versions["lines"][0]).shards):
-            assert [folder.exists() for folder in held.values()] == [True]
-            assert not any(folder.exists() for number, folder in others.items() if folder not in held.values())
-    with files.folders("lines", history.manifest(history.versions["lines"][2]).shards):
-        assert not any(folder.exists() for folder in held.values())
+    held, others = (
+        [cache / history.bucket / "words" / one.path for one in shards if one.path] for shards in (old, new)
+    )
+    with files.homes("words", old):
+        with files.homes("words", new, {SQLITE_FILE}):
+            assert all((folder / SQLITE_FILE).is_file() for folder in (*held, *others))
+        with files.homes("lines", history.manifest(history.versions["lines"][0]).shards):
+            assert [folder.exists() for folder in held] == [True]
+            assert not any(folder.exists() for folder in others if folder not in held)
+    with files.homes("lines", history.manifest(history.versions["lines"][2]).shards):
+        assert not any(folder.exists() for folder in held)
     assert not abandoned.exists()
     assert fresh.exists()
 
 
-def test_a_shard_that_leaves_the_cache_while_it_is_wanted_is_brought_again(history: History) -> None:
+@pytest.mark.parametrize("which", ["history", "segmented"])
+def test_a_shard_that_leaves_the_cache_while_it_is_wanted_is_brought_again(
+    request: pytest.FixtureRequest, which: str
+) -> None:
     """Threads that each bring and sweep: whoever has a folder has all its files."""
+    history = request.getfixturevalue(which)
     files = ShardFiles(Stack(history.connection(local=False)), history.folder / "busy", cache_bytes=0)
-    manifests = [history.manifest(pointer) for pointer in history.versions["words"][:3]]
+    manifests = [history.manifest(pointer) for pointer in history.versions["words"][:5]]
     together = threading.Barrier(6)
 
     def use(number: int) -> None:
         together.wait()
         for turn in range(8):
             manifest = manifests[(number + turn) % len(manifests)]
-            with files.folders("words", manifest.shards) as folders:
+            with files.homes("words", manifest.shards) as homes:
                 for shard in manifest.shards:
-                    for entry in shard.files:
-                        assert (folders[shard.shard] / entry.name).stat().st_size == entry.size
+                    for path, entry in shard_files(shard):
+                        assert (homes[shard.shard] / path).stat().st_size == entry.size
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(use, range(6)))

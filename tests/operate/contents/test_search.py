@@ -40,6 +40,30 @@ def check(history: History, pointer: Pointer, answer: Answer, embedding: np.ndar
 
 
 @pytest.mark.parametrize("local", [True, False], ids=["EFS", "S3"])
+@pytest.mark.parametrize("which", ["segmented", "mixed"])
+def test_versions_with_segments_answer_as_if_they_were_folded(
+    request: pytest.FixtureRequest, which: str, local: bool
+) -> None:
+    history = request.getfixturevalue(which)
+    embedding = vector(3)
+    with contents_of(history, local=local) as contents:
+        for pointer in history.versions["words"][:6]:
+            answer = contents.search("words", pointer.snapshot_id, vector=json.dumps(embedding.tolist()), n=8)
+            check(history, pointer, answer, embedding)
+            assert len(answer.hits) == min(8, len(history.content("words", pointer)))
+            for merchant in ("Sprouts", "Costco"):
+                hits = contents.search(
+                    "words", pointer.snapshot_id, vector="[1, 0, 0, 0]", n=99, where={"merchant_name": merchant}
+                ).hits
+                expected = {
+                    one
+                    for one, (_, metadata, _) in history.content("words", pointer).items()
+                    if metadata.get("merchant_name") == merchant
+                }
+                assert {hit.id for hit in hits} == expected
+
+
+@pytest.mark.parametrize("local", [True, False], ids=["EFS", "S3"])
 def test_every_version_answers_with_its_own_records_and_their_shards(history: History, local: bool) -> None:
     embedding = vector(3)
     with contents_of(history, local=local) as contents:
