@@ -70,12 +70,14 @@ class _Merged:
         key = receipt.facts.receipt.key
         existing = published.records(key) if receipt.wanted.needs_existing else {}
         wanted = receipt.wanted.resolve(existing)
-        before, now = published.content(key), content_of(key, wanted.values())
-        counts = MergeCounts(unchanged=len(wanted))
-        if before != now:
-            counts = difference(published.records(key), wanted).counts
-            self.changed[key] = list(wanted.values())
-            self.before.append(before)
+        now, counts = content_of(key, wanted.values()), MergeCounts(unchanged=len(wanted))
+        if published.content(key) != now:
+            existing = existing or published.records(key)
+            before = published.content(key)  # asked again: by its records the index's line is proved, or put right
+            if before != now:
+                counts = difference(existing, wanted).counts
+                self.changed[key] = list(wanted.values())
+                self.before.append(before)
         self.counts += counts
         self.receipts.append(ReceiptReport(receipt.facts.receipt, receipt.runs, counts))
         self.refusals += receipt.refusals

@@ -437,3 +437,34 @@ def test_every_receipt_of_a_round_is_in_one_segment(world: World) -> None:
     (report,) = world.publish(labelled(1, "TOTAL"), of, replace(receipt_facts(2), exists=False))
     assert [one.records for one in staged(report).receipts] == [4, 0, 4]
     assert len(world.records()) == 12
+
+
+def without_line(content: bytes, key: str) -> bytes:
+    lines = [line.removesuffix(b",") for line in content.split(b"\n")[1:-2] if key.encode() not in line]
+    return b"[\n" + b",\n".join(lines) + b"\n]\n"
+
+
+def other_count(content: bytes, key: str) -> bytes:
+    return content.replace(f'"{key}", 0, 4'.encode(), f'"{key}", 0, 3'.encode())
+
+
+def other_place(content: bytes, key: str) -> bytes:
+    return content.replace(f'"{key}", 0, 4'.encode(), f'"{key}", 4, 4'.encode())
+
+
+@pytest.mark.parametrize("damage", [without_line, other_count, other_place])
+def test_a_wrong_line_of_a_base_s_index_is_fetched_again_by_merge_and_by_validation(
+    world: World, damage: Callable[[bytes, str], bytes]
+) -> None:
+    key = receipt(1).key
+    (path,) = (world.folder / "shards").rglob("receipts.json")
+    good = path.read_bytes()
+    wrong = damage(good, key)
+    assert wrong != good
+    path.write_bytes(wrong)
+    plan = world.plan(labelled(1, "TOTAL"))
+    report = world.merge(plan)
+    assert (report.counts, path.read_bytes()) == (MergeCounts(updated=1, unchanged=3), good)
+    path.write_bytes(wrong)
+    world.validate(plan, report)
+    assert path.read_bytes() == good

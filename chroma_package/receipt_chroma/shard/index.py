@@ -9,8 +9,9 @@ A line is found by bisection, so that what a publication reads does not grow wit
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
+from os import fstat
+from os import pread as _pread
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
@@ -75,7 +76,7 @@ def find_receipt(folder: Path, key: str) -> IndexedReceipt | None:
     Raises ShardInvalid("receipts") for lines that cannot be read, OSError.
     """
     with (folder / INDEX_FILE).open("rb", buffering=0) as file:
-        low, high = len(_HEAD), os.fstat(file.fileno()).st_size - len(_TAIL)
+        low, high = len(_HEAD), fstat(file.fileno()).st_size - len(_TAIL)
         while high - low > _SMALL:
             middle = (low + high) // 2
             start, line = _line_after(file, middle)
@@ -121,4 +122,4 @@ def _parse(line: bytes) -> IndexedReceipt:
 
 
 def _read(file: IO[bytes], place: int, count: int) -> bytes:
-    return os.pread(file.fileno(), max(0, count), place)
+    return _pread(file.fileno(), max(0, count), place)
