@@ -19,19 +19,24 @@ class ExecutionInput(TypedDict):
     trigger: NotRequired[str]
     snapshot_id: NotRequired[str]
     apply: NotRequired[bool]
+    all: NotRequired[bool]
 
 
 class InspectHolderInput(TypedDict):
+    """waits: how often the execution has found the lease held."""
+
     collection: str
+    waits: NotRequired[int]
 
 
 class InspectHolderOutput(TypedDict):
-    """holder is "" where the lease is not held."""
+    """holder is "" where the lease is not held. wait_seconds: until whoever waits looks again."""
 
     held: bool
     holder: str
     fence: int
     running: bool
+    wait_seconds: int
 
 
 class PlanCompactionInput(TypedDict):
@@ -119,9 +124,11 @@ class WriteManifestInput(TypedDict):
 
 
 class WriteManifestOutput(PointerFields):
-    """What may be committed."""
+    """What may be committed, and over which version. fold_due: how many of its shards are past the fold bound."""
 
+    base_version: int
     records: int
+    fold_due: int
 
 
 class PrepareRollbackInput(TypedDict):
@@ -140,6 +147,7 @@ class PrepareRollbackOutput(PointerFields):
     """What may be committed; `rollback` is the snapshot id that is published again."""
 
     records: int
+    fold_due: int
     rollback: str
 
 
@@ -200,6 +208,8 @@ class ExpireSnapshotsOutput(TypedDict):
 
 
 class VerifySnapshotInput(TypedDict):
+    """snapshot_id "" is the current version's."""
+
     collection: str
     snapshot_id: str
 
@@ -212,6 +222,83 @@ class VerifySnapshotOutput(TypedDict):
     records: int
     shards: int
     checks: list[str]
+
+
+class PlanFoldInput(TypedDict):
+    """all: every shard that has a segment."""
+
+    collection: str
+    all: bool
+    execution_name: str
+
+
+class PlanFoldOutput(TypedDict):
+    """base is the version whose shards are folded; None before the first one, and of a paused collection."""
+
+    paused: bool
+    planned_at: str
+    base: PointerFields | None
+    shards: list[PlannedShard]
+
+
+class FoldShardInput(TypedDict):
+    collection: str
+    base: PointerFields
+    shard: int
+    execution_name: str
+
+
+class FoldShardOutput(TypedDict):
+    shard: int
+    report_key: str
+    records: int
+
+
+class ValidateFoldInput(TypedDict):
+    collection: str
+    report_key: str
+    execution_name: str
+
+
+class ValidateFoldOutput(TypedDict):
+    """checks: the names of those that held."""
+
+    records: int
+    checks: list[str]
+
+
+class WriteFoldInput(TypedDict):
+    """planned_at is when the plan was made, acquired_at when the lease was."""
+
+    collection: str
+    report_keys: list[str]
+    planned_at: str
+    trigger: str
+    execution: str
+    execution_name: str
+    fence: int
+    acquired_at: str
+
+
+class WriteFoldOutput(WriteManifestOutput):
+    """fits is false when the fold has lost, to other bases of all its shards or to time; the rest is then of the
+    current version. folded: how many shards have a new base."""
+
+    fits: bool
+    folded: int
+
+
+class StartFoldInput(TypedDict):
+    """execution is the ARN of the one that asks."""
+
+    collection: str
+    trigger: str
+    execution: str
+    execution_name: str
+
+
+class StartFoldOutput(TypedDict):
+    started: bool
 
 
 class StreamHandlerInput(TypedDict):

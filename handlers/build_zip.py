@@ -16,7 +16,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "dist/stream.zip"
-ENTRY_POINTS = ("stream_handler", "inspect_holder", "plan_compaction", "settle_changes", "record_execution")
+ENTRY_POINTS = (
+    "stream_handler",
+    "inspect_holder",
+    "plan_compaction",
+    "settle_changes",
+    "record_execution",
+    "start_fold",
+)
 DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing-extensions")
 LIMIT_BYTES = 5_000_000
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows

@@ -14,15 +14,20 @@ from .step import LambdaContext, step
 # Step Functions may not know an execution yet that has just started, and never again one of a deleted state machine.
 UNKNOWN_COUNTS_AS_RUNNING = timedelta(minutes=5)
 
+BRIEF_WAITS, BRIEF_SECONDS, SECONDS = 30, 1, 5
+"""Whoever waits gets the lease after the holder's round: it asks often at first, since most rounds are short."""
+
 
 @step
 def inspect_holder(event: InspectHolderInput, _context: LambdaContext) -> InspectHolderOutput:
     """Promptness rests on the answer, safety never."""
     head = control_table().head(event["collection"]).read()
+    wait = SECONDS if event.get("waits", 0) >= BRIEF_WAITS else BRIEF_SECONDS
     if head is None or head.holder is None:
-        return {"held": False, "holder": "", "fence": head.fence if head else 0, "running": False}
+        fence = head.fence if head else 0
+        return {"held": False, "holder": "", "fence": fence, "running": False, "wait_seconds": wait}
     running = is_running(head, client("stepfunctions"), datetime.now(UTC))
-    return {"held": True, "holder": head.holder, "fence": head.fence, "running": running}
+    return {"held": True, "holder": head.holder, "fence": head.fence, "running": running, "wait_seconds": wait}
 
 
 def is_running(head: Head, sfn: Any, now: datetime) -> bool:

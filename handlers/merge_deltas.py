@@ -6,12 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from receipt_chroma import merge
+from receipt_chroma.folding import FoldBound
 from receipt_chroma.stage import Attempt
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import save_report
 
 from .border import MergeDeltasInput, MergeDeltasOutput
 from .clients import bucket
+from .measures import measure_merge
 from .settings import settings
 from .step import LambdaContext, step
 
@@ -28,8 +30,10 @@ def merge_deltas(event: MergeDeltasInput, context: LambdaContext) -> MergeDeltas
             bucket=bucket(),
             efs_root=settings().efs,
             workdir=Path(workdir),
+            bound=FoldBound(**settings().fold_bound),
         )
     report_key = save_report(bucket(), report)
+    measure_merge(report)
     return {
         "shard": report.shard,
         "report_key": report_key,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from receipt_chroma import rollback
+from receipt_chroma.folding import FoldBound, shards_to_fold
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
@@ -50,4 +51,9 @@ def prepare_rollback(event: PrepareRollbackInput, _context: LambdaContext) -> Pr
         rollback=event["snapshot_id"],
     )
     control.versions(collection).put_candidate(row)
-    return {**pointer.to_json(), "records": manifest.records, "rollback": event["snapshot_id"]}
+    return {
+        **pointer.to_json(),
+        "records": manifest.records,
+        "fold_due": len(shards_to_fold(manifest, FoldBound(**settings().fold_bound))),
+        "rollback": event["snapshot_id"],
+    }

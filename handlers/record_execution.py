@@ -27,9 +27,18 @@ def record_execution(event: RecordExecutionInput, _context: LambdaContext) -> Re
     row = row_of(event["detail"])
     recorded = control_table().history(row.collection).put(row)
     if recorded and row.status in ("FAILED", "TIMED_OUT"):
-        metrics().add_dimension(name="collection", value=row.collection)
-        measure("ExecutionsFenced" if row.error == FENCED else "ExecutionsFailed", 1)
+        measure_failure(row)
     return {"recorded": recorded}
+
+
+def measure_failure(row: ExecutionRow) -> None:
+    """Count it under the alarm whose advice fits. Nothing heals what a scrub found (a verification that names no
+    version), while the next execution does what a failed compaction left undone."""
+    metrics().add_dimension(name="collection", value=row.collection)
+    if row.mode == "verify" and row.snapshot_id is None:
+        measure("ScrubFailures", 1)
+    else:
+        measure("ExecutionsFenced" if row.error == FENCED else "ExecutionsFailed", 1)
 
 
 def row_of(detail: Mapping[str, Any]) -> ExecutionRow:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from receipt_dynamo_stream.errors import CompactionError
 
@@ -20,7 +22,8 @@ class Settings:
     """What a function may know of where it runs. Every field is the environment variable of its name in capitals.
 
     Durations are in seconds. A field without a default must be set wherever its function uses it; the empty string
-    stands for "not deployed here" (a zip function has no EFS, a container function starts no execution).
+    stands for "not deployed here" (a zip function has no EFS, a container function starts no execution). fold_…: the
+    parts of the fold bound; None is FoldBound's own.
     """
 
     control_table: str
@@ -39,6 +42,10 @@ class Settings:
     keep_snapshots: int = 10
     expire_grace_seconds: int = 3600
     validate_all_up_to_records: int = 100_000
+    fold_least: int | None = None
+    fold_most: int | None = 0  # every change writes a base, until readers know segments; then None
+    fold_share: float | None = None
+    fold_segments: int | None = None
 
     @property
     def efs(self) -> Path:
@@ -47,10 +54,21 @@ class Settings:
             raise SettingsError("EFS_ROOT is not set: this function works on snapshots and needs EFS mounted")
         return Path(self.efs_root)
 
+    @property
+    def fold_bound(self) -> dict[str, Any]:
+        """The parts of the fold bound that are not left to it: `FoldBound(**settings().fold_bound)`."""
+        given = {
+            "least": self.fold_least,
+            "most": self.fold_most,
+            "share": self.fold_share,
+            "segments": self.fold_segments,
+        }
+        return {part: value for part, value in given.items() if value is not None}
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read the settings, or raise SettingsError naming every variable that is missing or not a whole number."""
-        values: dict[str, str | int] = {}
+        """Read the settings, or raise SettingsError naming every variable that is missing or not a number."""
+        values: dict[str, str | int | float] = {}
         wrong: list[str] = []
         for field in fields(cls):
             name = field.name.upper()
@@ -58,11 +76,16 @@ class Settings:
             if raw is None:
                 if field.name in _REQUIRED:
                     wrong.append(f"{name} is missing")
-            elif field.type == "int":
+            elif "int" in str(field.type):
                 if raw.isdecimal():
                     values[field.name] = int(raw)
                 else:
                     wrong.append(f"{name}={raw!r} is not a whole number")
+            elif "float" in str(field.type):
+                if re.fullmatch(r"\d+(\.\d+)?", raw, re.ASCII):
+                    values[field.name] = float(raw)
+                else:
+                    wrong.append(f"{name}={raw!r} is not a number")
             else:
                 values[field.name] = raw
         if wrong:

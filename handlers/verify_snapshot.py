@@ -1,4 +1,4 @@
-"""VerifySnapshot: prove a published version again, for an operator who asks."""
+"""VerifySnapshot: prove a published version again, for an operator who asks and for the scrub."""
 
 from __future__ import annotations
 
@@ -18,24 +18,38 @@ from .step import LambdaContext, step
 
 @step
 def verify_snapshot(event: VerifySnapshotInput, _context: LambdaContext) -> VerifySnapshotOutput:
-    """Raises what did not hold."""
+    """Raises what did not hold. A collection without any version is sound."""
     collection, snapshot_id = event["collection"], event["snapshot_id"]
-    row = control_table().versions(collection).read(snapshot_id)
-    if row is None or row.state == EXPIRED:
-        state = row.state if row else "unknown"
-        raise SnapshotUnavailable(f"{snapshot_id} of {collection} is {state}: there is nothing to verify")
+    pointer = pointer_of(collection, snapshot_id) if snapshot_id else current_of(collection)
+    if pointer is None:
+        return {"version": 0, "snapshot_id": "", "records": 0, "shards": 0, "checks": []}
     with TemporaryDirectory(dir=settings().work_root, prefix="verify-") as workdir:
         proof = verify.verify_snapshot(
-            pointer=Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256),
+            pointer=pointer,
             collection=collection,
             bucket=bucket(),
             efs_root=settings().efs,
             workdir=Path(workdir),
         )
     return {
-        "version": row.version,
-        "snapshot_id": row.snapshot_id,
+        "version": pointer.version,
+        "snapshot_id": pointer.snapshot_id,
         "records": proof.records,
         "shards": proof.shards,
         "checks": list(proof.checks),
     }
+
+
+def pointer_of(collection: str, snapshot_id: str) -> Pointer:
+    """The pointer of a version that is not EXPIRED. Raises SnapshotUnavailable."""
+    row = control_table().versions(collection).read(snapshot_id)
+    if row is None or row.state == EXPIRED:
+        state = row.state if row else "unknown"
+        raise SnapshotUnavailable(f"{snapshot_id} of {collection} is {state}: there is nothing to verify")
+    return Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256)
+
+
+def current_of(collection: str) -> Pointer | None:
+    """The pointer of the version that HEAD names."""
+    head = control_table().head(collection).read()
+    return head.pointer if head else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from receipt_chroma import publish
+from receipt_chroma.folding import FoldBound, shards_to_fold
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.round.brought import brought_by
@@ -35,8 +36,13 @@ def write_manifest(event: WriteManifestInput, _context: LambdaContext) -> WriteM
         trigger=plan.trigger,
         created_at=plan.planned_at,
         records=manifest.records,
-        bytes=sum(file.size for shard in manifest.shards for file in shard.files),
+        bytes=manifest.total_bytes,
         **{**asdict(brought), "seconds": {**brought.seconds, **watch.seconds}},
     )
     control_table().versions(plan.collection).put_candidate(row)
-    return {**pointer.to_json(), "records": manifest.records}
+    return {
+        "base_version": plan.base.version if plan.base else 0,
+        **pointer.to_json(),
+        "records": manifest.records,
+        "fold_due": len(shards_to_fold(manifest, FoldBound(**settings().fold_bound))),
+    }

@@ -22,10 +22,15 @@ STEPS = (
     "ExpireSnapshots",
     "PrepareRollback",
     "VerifySnapshot",
+    "PlanFold",
+    "FoldShard",
+    "ValidateFold",
+    "WriteFold",
+    "StartFold",
 )
 """The functions that the state machine calls; a state, its function and its handler share one name."""
 
-SHARD_STEPS = ("MergeDeltas", "ValidateShard")
+SHARD_STEPS = ("MergeDeltas", "ValidateShard", "FoldShard", "ValidateFold")
 """The steps that run once per shard, in parallel."""
 
 _RECORDER_SECONDS = 30.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class StackSettings:
-    """Times are in seconds.
+    """Times are in seconds. `fold_…` None leaves that part of the fold bound to the functions' own default.
 
     `schedule_seconds` None leaves the schedule to `trigger_now`. `environment` is added to every worker's environment
     and wins over what the stack puts there. `batch_size`, `batch_window_seconds`, `retry_attempts` and `bisect` are
@@ -25,6 +25,10 @@ class StackSettings:
     max_receipts_per_round: int = 250
     keep_snapshots: int = 10
     expire_grace_seconds: int = 3600
+    fold_least: int | None = None
+    fold_most: int | None = None
+    fold_share: float | None = None
+    fold_segments: int | None = None
     merge_workers: int = 3
     function_timeout_seconds: float = 300.0
     init_timeout_seconds: float = 60.0

@@ -29,7 +29,8 @@ PARTS = {
     "ValidateInput": "The input and the lease",
     "IsProjected": "Before a round",
     "PlanCompaction": "One round",
-    "MoreToPlan": "The end",
+    "PlanFold": "A fold",
+    "IsFoldDue": "The end",
 }
 """The state that each part of the file begins with, and what the part is called."""
 
@@ -59,7 +60,7 @@ def chart(states: dict[str, Any]) -> Iterator[str]:
     for name, state in states.items():
         if state["Type"] == "Map":
             inner = state["ItemProcessor"]["States"]
-            yield f'  subgraph {name}["{name}: one item a touched shard"]'
+            yield f'  subgraph {name}["{name}: one item a shard"]'
             yield from chart(inner)
             yield "  end"
         else:

@@ -82,7 +82,14 @@ TOP_FOR_ROOMS = {
 }
 """Of a folder's top, what its rooms may know: pure rules and names, and no verb that is made of the rooms."""
 
-ZIP_HANDLERS = {"stream_handler", "inspect_holder", "plan_compaction", "settle_changes", "record_execution"}
+ZIP_HANDLERS = {
+    "stream_handler",
+    "inspect_holder",
+    "plan_compaction",
+    "settle_changes",
+    "record_execution",
+    "start_fold",
+}
 
 
 def imports(file: Path) -> Iterator[str]:

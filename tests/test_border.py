@@ -25,7 +25,9 @@ FOR_PEOPLE = {  # what stands in a step's output for who looks at it, and no sta
     "SettleChangesOutput": {"settled", "kept", "completed_runs", "failed_runs"},
     "SwapPointerOutput": {"version", "moved", "files", "bytes"},
     "ValidateShardOutput": {"records", "checks"},
-    "ExecutionInput": {"trigger", "apply"},  # what has a default stands in the machine itself
+    "StartFoldOutput": {"started"},
+    "ValidateFoldOutput": {"records", "checks"},
+    "ExecutionInput": {"trigger", "apply", "all"},  # what has a default stands in the machine itself
     "Unchanged": {"unchanged"},
 }
 

@@ -123,7 +123,7 @@ def test_every_error_that_is_named_is_awss_or_a_class_of_ours_or_a_fail_state() 
 def test_a_catch_stands_only_where_a_refusal_is_an_answer_or_failure_does_not_matter() -> None:
     caught = {name: {e for c in state.get("Catch", []) for e in c["ErrorEquals"]} for name, state in tasks().items()}
     everything = sorted(name for name, errors in caught.items() if "States.ALL" in errors)
-    assert everything == ["CommitRollback", "CommitSnapshot", "ExpireSnapshots"]
+    assert everything == ["CommitRollback", "CommitSnapshot", "ExpireSnapshots", "StartFold"]
     assert set().union(*caught.values()) == {"States.ALL", "DynamoDB.ConditionalCheckFailedException"}
 
 

@@ -10,7 +10,9 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
@@ -27,6 +29,15 @@ from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.files import storage_errors
 from receipt_chroma.storage.tree import collection_folder
 from receipt_chroma.validate import FULL_READ_RECORDS, ShardValidation, validate_base
+
+SHARE_OF_GRACE: Final = 0.9
+"""The rest of the grace is for clocks that differ."""
+
+
+def fold_attempt(base: Pointer, shard: int, name: str, *, collection: str, execution: str) -> Attempt:
+    """One attempt to fold a shard of a version. The name of what it writes has the next version's number and fence 0,
+    which no lease ever has: so it is not taken for a shard that a merge wrote."""
+    return Attempt(collection, execution, 0, shard, name, snapshot_id_of(base.version + 1, 0, 0))
 
 
 def fold_shard(
@@ -132,6 +143,15 @@ def write_fold(
     )
     put_manifest(bucket, folder, manifest)
     return manifest.pointer, manifest
+
+
+def is_late(planned_at: str, grace: timedelta, now: datetime) -> bool:
+    """Whether what was staged since the plan may be so old that the expiry of another execution takes it.
+
+    A fold stages without the lease: nothing but its age keeps expiry, which spares for `grace` what nobody names, from
+    its files. What is not late was never an orphan before, and what is committed is none any more.
+    """
+    return now - datetime.fromisoformat(planned_at) >= SHARE_OF_GRACE * grace
 
 
 def fits(report: FoldReport, current: Manifest) -> bool:

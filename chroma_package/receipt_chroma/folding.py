@@ -49,3 +49,8 @@ ALWAYS: Final = FoldBound(most=0)
 def shards_to_fold(manifest: Manifest, bound: FoldBound) -> tuple[int, ...]:
     """The shards whose bound is passed."""
     return tuple(shard.shard for shard in manifest.shards if bound.passed(shard))
+
+
+def plan_fold(manifest: Manifest, bound: FoldBound, *, all: bool) -> tuple[int, ...]:
+    """PlanFold: the shards to fold now, those past the bound, or with `all` every one that has a segment."""
+    return tuple(shard.shard for shard in manifest.shards if shard.segments) if all else shards_to_fold(manifest, bound)

@@ -79,10 +79,21 @@ def handler_environment(
         "MAX_RECEIPTS_PER_ROUND": str(settings.max_receipts_per_round),
         "KEEP_SNAPSHOTS": str(settings.keep_snapshots),
         "EXPIRE_GRACE_SECONDS": str(settings.expire_grace_seconds),
+        **_fold_bound(settings),
         "POWERTOOLS_METRICS_NAMESPACE": "Compaction",  # Powertools refuses to work without it
         "POWERTOOLS_LOG_LEVEL": "INFO",
         **settings.environment,
     }
+
+
+def _fold_bound(settings: StackSettings) -> dict[str, str]:
+    given = {
+        "FOLD_LEAST": settings.fold_least,
+        "FOLD_MOST": settings.fold_most,
+        "FOLD_SHARE": settings.fold_share,
+        "FOLD_SEGMENTS": settings.fold_segments,
+    }
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def worker_environment(application: Application, function: Function, handlers: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Literal, Protocol
 
-Unit = Literal["Count", "Seconds"]
+Unit = Literal["Count", "Seconds", "Bytes"]
 
 
 class Measure(Protocol):

@@ -1,6 +1,7 @@
 """The environment, read into one typed object."""
 
 import pytest
+from receipt_chroma.folding import FoldBound
 
 from handlers.settings import Settings, SettingsError
 
@@ -21,3 +22,17 @@ def test_every_missing_or_malformed_variable_is_named_at_once() -> None:
 def test_a_function_without_the_file_system_says_so_when_it_needs_it() -> None:
     with pytest.raises(SettingsError, match="EFS_ROOT"):
         _ = Settings.from_environment(LEAST).efs
+
+
+def test_the_fold_bound_is_the_librarys_own_but_for_what_the_environment_says() -> None:
+    def bound(**given: str) -> FoldBound:
+        return FoldBound(**Settings.from_environment({**LEAST, **given}).fold_bound)
+
+    given = {"FOLD_LEAST": "5", "FOLD_MOST": "70", "FOLD_SHARE": "0.5", "FOLD_SEGMENTS": "3"}
+    assert bound(**given) == FoldBound(5, 70, 0.5, 3)
+    assert bound(FOLD_MOST="20000") == FoldBound(most=20_000)
+
+
+def test_a_part_of_the_fold_bound_that_is_no_number_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"FOLD_SHARE='a fifth' is not a number"):
+        Settings.from_environment({**LEAST, "FOLD_SHARE": "a fifth"})

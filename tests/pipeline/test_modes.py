@@ -133,6 +133,14 @@ def test_a_published_version_is_verified_and_a_damaged_one_is_named(world: World
     assert world.head().holder is None
 
 
+def test_a_scrub_proves_the_current_version_and_a_collection_without_one_is_sound(world: World) -> None:
+    nothing = world.run(mode="verify")
+    assert ((nothing.output or {})["result"]["outcome"], (nothing.output or {})["result"]["version"]) == ("verified", 0)
+    _, new = two_versions(world)
+    proved = (world.run(mode="verify").output or {})["result"]
+    assert (proved["outcome"], proved["snapshot_id"], proved["records"]) == ("verified", new, 6)
+
+
 def test_expiry_by_hand_only_says_what_it_would_do_unless_told_to_apply(world: World) -> None:
     two_versions(world)
     ended = world.run(mode="expire")
@@ -144,4 +152,4 @@ def test_expiry_by_hand_only_says_what_it_would_do_unless_told_to_apply(world: W
 
 def test_a_mode_that_needs_a_version_is_refused_without_one(world: World) -> None:
     assert world.run(mode="rollback").error == "InvalidInput"
-    assert world.run(mode="verify").error == "InvalidInput"
+    assert world.run(mode="verify", snapshot_id=None).error == "InvalidInput"

@@ -130,13 +130,13 @@ class World:
         return self.stack.wait_for_execution(arn, timeout=60)
 
     @contextmanager
-    def frozen(self, function: str, *, start: Callable[[], Any]) -> Iterator[str]:
+    def frozen(self, function: str, *, start: Callable[[], Any] = lambda: None, **asked: Any) -> Iterator[str]:
         """An execution of `words` whose worker in `function` is stopped by a signal while the block runs.
 
         A worker is quick, so it is caught by stopping every process of the function as soon as one is at work.
         """
         start()
-        arn = self.start()
+        arn = self.start(**asked)
         caught = self.until(lambda: self.stack.workers.in_flight(function), f"a worker in {function}")
         for worker in caught:
             os.kill(worker.pid, signal.SIGSTOP)

@@ -1,7 +1,7 @@
 """HEAD of a collection in the control table: the lease and the pointer.
 
-The lease and the commit are written by native states of the state machine; this module reads HEAD and raises the one
-number that a function owns, `projected_version` (the version that EFS shows).
+The lease and the commit are written by native states of the state machine; this module reads HEAD and writes what
+functions own: `projected_version` (the version that EFS shows) and `fold` (the execution that folds).
 """
 
 from collections.abc import Iterable, Mapping
@@ -49,7 +49,11 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """HEAD as it was read. `rerun` and `paused` are set by being there; their text says when and why."""
+    """HEAD as it was read. `rerun` and `paused` are set by being there; their text says when and why.
+
+    waiting: the execution that gets the lease after the holder's round. fold_due: how many shards of the current
+    version are past the fold bound; fold: the execution that was last started to fold them.
+    """
 
     collection: str
     holder: str | None = None
@@ -63,6 +67,9 @@ class Head:
     shards: int = 1
     committed_at: str | None = None
     execution: str | None = None
+    waiting: str | None = None
+    fold_due: int = 0
+    fold: str | None = None
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -116,6 +123,9 @@ def parse_head(collection: str, item: Item) -> Head:
         shards=max(1, int_of(item, "shards", 1)),
         committed_at=text_of(item, "committed_at"),
         execution=text_of(item, "execution"),
+        waiting=text_of(item, "waiting"),
+        fold_due=int_of(item, "fold_due"),
+        fold=text_of(item, "fold"),
     )
 
 
@@ -138,6 +148,20 @@ class CollectionHead(Part):
             " AND (attribute_not_exists(projected_version) OR projected_version < :version)",
             UpdateExpression="SET projected_version = :version",
             ExpressionAttributeValues={":version": number(version)},
+        )
+        return applied
+
+    def claim_fold(self, execution: str, *, instead_of: str | None) -> bool:
+        """Name the execution that will fold. False when another one was named meanwhile, or there is no HEAD."""
+        was = "fold = :was" if instead_of else "attribute_not_exists(fold)"
+        values = {":execution": string(execution), **({":was": string(instead_of)} if instead_of else {})}
+        applied, _ = update_if(
+            self.client,
+            table=self.table,
+            key=head_key(self.collection),
+            condition=f"attribute_exists(PK) AND {was}",
+            UpdateExpression="SET fold = :execution",
+            ExpressionAttributeValues=values,
         )
         return applied
 

@@ -20,8 +20,8 @@ ROW_PREFIX: Final = "VERSION#"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """What a version brought, as plan and reports tell it. A rollback brings nothing: 0 and None, as for rows that are
-    older than these attributes.
+    """What a version brought, as plan and reports tell it. Rollbacks and folds bring nothing: 0 and None, as for rows
+    that are older than these attributes.
 
     counts are records by what happened to them; seconds durations by step, as far as the steps told. receipts are those
     of the plan, runs those that it is the first to hold, refused those whose delta was bad, first_changed_at the oldest
@@ -42,7 +42,8 @@ class VersionRow(Brought):
 
     created_at is when its plan was made. committed_at is when readers could see it: it is set after the swap, some
     moments after the commit itself, whose time is HEAD's. expired_at: its files may be gone since then. rollback, of a
-    rollback's row: the snapshot id whose shards it publishes again.
+    rollback's row: the snapshot id whose shards it publishes again. folded, of a fold's row: how many of its shards
+    have a new base; its records are those of its parent.
     """
 
     snapshot_id: str
@@ -60,6 +61,7 @@ class VersionRow(Brought):
     records: int = 0
     bytes: int = 0
     rollback: str | None = None
+    folded: int = 0
 
     @property
     def visible_after_seconds(self) -> float | None:

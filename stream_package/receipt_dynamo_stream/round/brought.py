@@ -1,6 +1,6 @@
 """What a version brought: the part of its VERSION row that plan and reports tell, so that nobody needs to read S3."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.control.version_row import Brought
@@ -27,7 +27,7 @@ def brought_by(plan: Plan, reports: Sequence[ShardReport]) -> Brought:
         runs=sum((receipt, run_id) not in completed for receipt, run_id, _ in merged_runs(reports)),
         refused=sum(len(report.refusals) for report in reports),
         first_changed_at=min((one.first_changed_at for one in plan.receipts if one.first_changed_at), default=None),
-        seconds=_slowest(reports),
+        seconds=slowest([report.seconds for report in reports]),
     )
 
 
@@ -43,10 +43,10 @@ def merged_runs(reports: Sequence[ShardReport]) -> list[tuple[ReceiptId, str, in
     ]
 
 
-def _slowest(reports: Sequence[ShardReport]) -> dict[str, float]:
-    # Shards are merged side by side, so the slowest one is what the step took.
+def slowest(shards: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Durations by step. Shards are merged and folded side by side, so the slowest one is what a step took."""
     seconds: dict[str, float] = {}
-    for report in reports:
-        for step, duration in report.seconds.items():
+    for durations in shards:
+        for step, duration in durations.items():
             seconds[step] = max(duration, seconds.get(step, 0.0))
     return seconds

@@ -60,6 +60,11 @@ class StagedShard:
     digest: str
     dimension: int | None
 
+    @property
+    def size(self) -> int:
+        """Size of its files in bytes."""
+        return sum(file.size for file in self.files)
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiptContent:

@@ -1,0 +1,35 @@
+"""FoldShard: base and segments of one shard become a new base, where no reader looks. Takes no lease."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from receipt_chroma import fold
+from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.round.fold_report import save_fold_report
+
+from .border import FoldShardInput, FoldShardOutput
+from .clients import bucket
+from .measures import measure_fold
+from .settings import settings
+from .step import LambdaContext, step
+
+
+@step
+def fold_shard(event: FoldShardInput, context: LambdaContext) -> FoldShardOutput:
+    """Raises FoldChangedContent when base and segments do not come to what the manifest says."""
+    base, shard = Pointer.from_json(event["base"]), event["shard"]
+    collection, execution = event["collection"], event["execution_name"]
+    with TemporaryDirectory(dir=settings().work_root, prefix="fold-") as workdir:
+        report = fold.fold_shard(
+            base,
+            shard,
+            fold.fold_attempt(base, shard, context.aws_request_id, collection=collection, execution=execution),
+            bucket=bucket(),
+            efs_root=settings().efs,
+            workdir=Path(workdir),
+        )
+    report_key = save_fold_report(bucket(), report)
+    measure_fold(report)
+    return {"shard": shard, "report_key": report_key, "records": report.staged.records}

@@ -1,0 +1,77 @@
+"""WriteFold: under the lease, the manifest of a version with the same records on the folded bases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from receipt_chroma import fold
+from receipt_chroma.folding import FoldBound, shards_to_fold
+from receipt_chroma.snapshot.manifest import Manifest, load_manifest
+from receipt_chroma.stopwatch import Stopwatch
+from receipt_dynamo_stream.control.versions import VersionRow
+from receipt_dynamo_stream.errors import PointerMissing
+from receipt_dynamo_stream.round.brought import slowest
+from receipt_dynamo_stream.round.fold_report import load_fold_report
+from receipt_dynamo_stream.times import normal_time
+
+from .border import WriteFoldInput, WriteFoldOutput
+from .clients import bucket, control_table
+from .settings import settings
+from .step import LambdaContext, step
+
+
+@step
+def write_fold(event: WriteFoldInput, _context: LambdaContext) -> WriteFoldOutput:
+    """The new version has the fence of this lease and grows from the version that HEAD names now: when either is
+    another one later, its commit is refused."""
+    collection, grace = event["collection"], timedelta(seconds=settings().expire_grace_seconds)
+    head = control_table().head(collection).read()
+    if head is None or head.pointer is None:
+        raise PointerMissing(f"HEAD of {collection} names no snapshot: there is nothing to fold into")
+    reports = [load_fold_report(bucket(), key) for key in event["report_keys"]]
+    current = load_manifest(bucket(), head.pointer)
+    written, watch = None, Stopwatch()
+    if not fold.is_late(event["planned_at"], grace, datetime.now(UTC)):
+        with watch.measure("manifest"):
+            written = fold.write_fold(
+                replace(head, fence=event["fence"]),
+                reports,
+                execution=event["execution_name"],
+                trigger=event["trigger"],
+                at=event["acquired_at"],
+                bucket=bucket(),
+                efs_root=settings().efs,
+            )
+    if written is None:
+        return answer_of(head.version, current, folded=0)
+    pointer, manifest = written
+    folded = sum(new != old for new, old in zip(manifest.shards, current.shards, strict=True))
+    row = VersionRow(
+        snapshot_id=pointer.snapshot_id,
+        parent=head.pointer.snapshot_id,
+        manifest_key=pointer.manifest_key,
+        manifest_sha256=pointer.manifest_sha256,
+        plan_key=manifest.plan_key,
+        execution=event["execution"],
+        trigger=event["trigger"],
+        created_at=normal_time(manifest.created_at),
+        records=manifest.records,
+        bytes=manifest.total_bytes,
+        seconds={**slowest([report.seconds for report in reports]), **watch.seconds},
+        folded=folded,
+    )
+    control_table().versions(collection).put_candidate(row)
+    return answer_of(head.version, manifest, folded=folded)
+
+
+def answer_of(base_version: int, manifest: Manifest, *, folded: int) -> WriteFoldOutput:
+    """What the next states read: the version that HEAD named, and what it may name next."""
+    return {
+        "fits": folded > 0,
+        "base_version": base_version,
+        **manifest.pointer.to_json(),
+        "records": manifest.records,
+        "folded": folded,
+        "fold_due": len(shards_to_fold(manifest, FoldBound(**settings().fold_bound))),
+    }
