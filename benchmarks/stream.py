@@ -30,9 +30,10 @@ sys.path.insert(0, {str(ROOT)!r})
 os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x",
     RECEIPTS_TABLE="r", CONTROL_TABLE="c", BUCKET="b", POWERTOOLS_METRICS_NAMESPACE="n", POWERTOOLS_SERVICE_NAME="s")
 from types import SimpleNamespace
-from handlers.stream_handler import client, stream_handler
-for service in ("dynamodb", "stepfunctions", "sqs"):
-    client(service)
+from handlers.clients import dynamodb, sqs, stepfunctions
+from handlers.stream_handler import stream_handler
+for client in (dynamodb, stepfunctions, sqs):
+    client()
 context = SimpleNamespace(function_name="f", memory_limit_in_mb=512, invoked_function_arn="a", aws_request_id="r")
 stream_handler({{"Records": []}}, context)
 """

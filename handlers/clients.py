@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 from receipt_dynamo_stream.bucket import Bucket
@@ -12,18 +12,48 @@ from receipt_dynamo_stream.retry import client_config
 
 from .settings import settings
 
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
 
 @cache
-def client(service: str) -> Any:
-    """The low-level client of one AWS service; a read may take as long as a part of a snapshot needs."""
-    return boto3.client(service, config=client_config(read_timeout=60.0))
+def dynamodb() -> DynamoDBClient:
+    """DynamoDB's client."""
+    return boto3.client("dynamodb", config=_config())
+
+
+@cache
+def s3() -> S3Client:
+    """S3's client."""
+    return boto3.client("s3", config=_config())
+
+
+@cache
+def sqs() -> SQSClient:
+    """SQS's client."""
+    return boto3.client("sqs", config=_config())
+
+
+@cache
+def stepfunctions() -> SFNClient:
+    """Step Functions' client."""
+    return boto3.client("stepfunctions", config=_config())
 
 
 def control_table() -> ControlTable:
     """The stack's control table."""
-    return ControlTable(client("dynamodb"), settings().control_table)
+    return ControlTable(dynamodb(), settings().control_table)
 
 
 def bucket() -> Bucket:
     """The bucket of snapshots, deltas, plans and reports."""
-    return Bucket(client("s3"), settings().bucket)
+    return Bucket(s3(), settings().bucket)
+
+
+def _config() -> Config:
+    # A read may take as long as a part of a snapshot needs.
+    return client_config(read_timeout=60.0)

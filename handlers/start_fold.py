@@ -7,7 +7,7 @@ from uuid import uuid4
 from receipt_dynamo_stream.round import fold_start
 
 from .border import StartFoldInput, StartFoldOutput
-from .clients import client, control_table
+from .clients import control_table
 from .settings import settings
 from .step import LambdaContext, step
 
@@ -17,7 +17,7 @@ def start_fold(event: StartFoldInput, _context: LambdaContext) -> StartFoldOutpu
     """Two folds at once are safe, and pointless."""
     started = fold_start.start_fold(
         control_table().head(event["collection"]),
-        client("stepfunctions"),
+        stepfunctions(),
         settings().state_machine_arn,
         trigger=event["trigger"],
         asked_by=event["execution"],

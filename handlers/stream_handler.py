@@ -11,7 +11,7 @@ from receipt_dynamo_stream import stream_batch
 from receipt_dynamo_stream.errors import TransientServiceError
 
 from .border import StreamHandlerInput, StreamHandlerOutput
-from .clients import client, control_table
+from .clients import control_table, sqs, stepfunctions
 from .settings import settings
 from .step import LambdaContext, measure, step
 
@@ -29,10 +29,10 @@ def stream_handler(event: StreamHandlerInput, context: LambdaContext) -> StreamH
     failed = stream_batch.mark_pending(batch, control, now=now, new_token=new_token, measure=measure)
     machine = settings().state_machine_arn
     stream_batch.start_executions(
-        batch.collections, control, client("stepfunctions"), machine, new_token=new_token, measure=measure
+        batch.collections, control, stepfunctions(), machine, new_token=new_token, measure=measure
     )
     if queue_url := settings().messages_queue_url:
-        stream_batch.publish_messages(batch, client("sqs"), queue_url, measure=measure)
+        stream_batch.publish_messages(batch, sqs(), queue_url, measure=measure)
     stream_batch.measure_batch(batch, len(failed), now=now, measure=measure)
     places = {id(raw): place for place, raw in enumerate(records)}
 
@@ -41,7 +41,7 @@ def stream_handler(event: StreamHandlerInput, context: LambdaContext) -> StreamH
         place = places[id(record.raw_event)]
         if place in batch.broken:
             broken = batch.broken[place]
-            stream_batch.set_aside(record.raw_event, broken, client("sqs"), settings().failure_queue_url)
+            stream_batch.set_aside(record.raw_event, broken, sqs(), settings().failure_queue_url)
         elif place in batch.changes:
             _, change = batch.changes[place]
             if error := failed.get(change.receipt):

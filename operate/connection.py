@@ -7,7 +7,7 @@ The one module of the console that makes boto3 clients. `compaction up` writes t
 import http.client
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,10 +65,11 @@ class Connection:
         from botocore.config import Config
 
         config = Config(retries={"mode": "standard", "max_attempts": 5})
+        make: Callable[..., Any] = boto3.client  # the types know each service by its own name
         with _ONE_AT_A_TIME:
             if self.endpoint_url is None:
-                return boto3.client(service, region_name=self.region, config=config)
-            return boto3.client(
+                return make(service, region_name=self.region, config=config)
+            return make(
                 service,
                 region_name=self.region,
                 endpoint_url=self.endpoint_url,

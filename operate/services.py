@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.table import ControlTable
 
 from operate.connection import Connection
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 
 def utc_now() -> datetime:
@@ -32,12 +36,14 @@ class Services:
     sleep: Callable[[float], None] = time.sleep
 
     @cached_property
-    def stepfunctions(self) -> Any:
-        return self.connection.client("stepfunctions")
+    def stepfunctions(self) -> "SFNClient":
+        client: SFNClient = self.connection.client("stepfunctions")
+        return client
 
     @cached_property
-    def dynamodb(self) -> Any:
-        return self.connection.client("dynamodb")
+    def dynamodb(self) -> "DynamoDBClient":
+        client: DynamoDBClient = self.connection.client("dynamodb")
+        return client
 
     @cached_property
     def control(self) -> ControlTable:

@@ -29,7 +29,7 @@ class StateMachine:
         """The answer of DescribeExecution. Raises ExecutionNotFound: there never was one, or it is forgotten."""
         client = self._services.stepfunctions
         try:
-            answer: dict[str, Any] = client.describe_execution(executionArn=self.arn_of(execution))
+            answer: dict[str, Any] = dict(client.describe_execution(executionArn=self.arn_of(execution)))
         except (client.exceptions.ExecutionDoesNotExist, client.exceptions.InvalidArn) as error:
             raise ExecutionNotFound(f"no execution {execution}: `compaction history` lists them") from error
         return answer

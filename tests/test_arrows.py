@@ -36,6 +36,9 @@ ALLOWED = {
 }
 """Each folder, and the folders and libraries that it may know."""
 
+TYPES_ALONE = "mypy_boto3_"
+"""How distributions begin that hold the types of AWS's clients and nothing that runs."""
+
 ROOMS = {
     "receipt_dynamo_stream": {
         "": {"control"},
@@ -131,9 +134,27 @@ def test_a_folder_imports_only_what_its_arrow_allows(package: str) -> None:
         f"{file.relative_to(ROOT)}: {name}"
         for file in sources(package)
         for name in imports(file)
-        if name.split(".")[0] not in STDLIB | ALLOWED[package] | {package}
+        if name.split(".")[0] not in STDLIB | ALLOWED[package] | {package} and not name.startswith(TYPES_ALONE)
     }
     assert not strangers
+
+
+def test_the_types_of_clients_are_for_the_checker_alone() -> None:
+    """They are no dependency of anything that runs: who installs a package has boto3 without them."""
+    checked = 0
+    for file in (file for package in FOLDERS for file in sources(package)):
+        tree = ast.parse(file.read_text())
+        guarded = {
+            id(node)
+            for test in ast.walk(tree)
+            if isinstance(test, ast.If) and ast.unparse(test.test) == "TYPE_CHECKING"
+            for node in ast.walk(test)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(TYPES_ALONE):
+                assert id(node) in guarded, f"{file.relative_to(ROOT)}:{node.lineno}"
+                checked += 1
+    assert checked > 20
 
 
 def test_no_arrow_between_folders_runs_up() -> None:

@@ -3,7 +3,7 @@
 import argparse
 import platform
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from console.cli.command_table import COMMANDS, Command
 
@@ -99,7 +99,7 @@ def versions() -> str:
 class _Version(argparse.Action):
     """Only asks when it is asked: reading metadata takes time that no other command has to spend."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *_given: Any) -> None:
+    def __call__(self, parser: argparse.ArgumentParser, *_given: object) -> None:
         print(versions())
         parser.exit()
 

@@ -54,16 +54,16 @@ def parsed(text: str | None) -> Any:
         return text
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """One line of JSON to read. Jinja's own `tojson` is made to stand in a script: it writes < and & as numbers."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def is_mapping(value: Any) -> bool:
+def is_mapping(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def is_list(value: Any) -> bool:
+def is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 

@@ -8,6 +8,7 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -105,7 +106,8 @@ class Cloud:
         import boto3
         from botocore.config import Config
 
-        return boto3.client(service, region_name=names.REGION, config=Config(retries={"total_max_attempts": 1}))
+        make: Callable[..., Any] = boto3.client  # the types know each service by its own name
+        return make(service, region_name=names.REGION, config=Config(retries={"total_max_attempts": 1}))
 
 
 def join_interpreter(seconds: float) -> bool:

@@ -3,13 +3,17 @@
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from local import names
 from local.errors import StillRunning
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 T = TypeVar("T")
 
@@ -40,11 +44,11 @@ class Execution:
 class Executions:
     """Of one state machine."""
 
-    def __init__(self, stepfunctions: Any) -> None:
+    def __init__(self, stepfunctions: "SFNClient") -> None:
         self._client = stepfunctions
         self._ended: dict[str, Execution] = {}  # what has ended stays as it is and need not be asked for again
 
-    def start(self, collection: str, *, mode: str = "compact", trigger: str = "operator", **more: Any) -> str:
+    def start(self, collection: str, *, mode: str = "compact", trigger: str = "operator", **more: object) -> str:
         """Start an execution under a fresh name; its ARN."""
         return self.start_with({"collection": collection, "mode": mode, "trigger": trigger, **more})
 
@@ -62,7 +66,10 @@ class Executions:
 
     def find(self, collection: str | None = None, *, status: str | None = None) -> list[Execution]:
         """All executions, oldest first; of one collection, in one status, if asked."""
-        query = {"stateMachineArn": names.STATE_MACHINE_ARN, **({"statusFilter": status} if status else {})}
+        query: dict[str, Any] = {
+            "stateMachineArn": names.STATE_MACHINE_ARN,
+            **({"statusFilter": status} if status else {}),
+        }
         pages = self._client.get_paginator("list_executions").paginate(**query)
         arns = [item["executionArn"] for page in pages for item in page["executions"]]
         found = [self._ended.get(arn) or self.get(arn) for arn in reversed(arns)]
@@ -73,10 +80,9 @@ class Executions:
         """Forget what has ended: there is nothing of it any more."""
         self._ended.clear()
 
-    def history(self, arn: str) -> list[dict[str, Any]]:
+    def history(self, arn: str) -> "list[HistoryEventTypeDef]":
         """Every event of an execution, oldest first."""
-        events: list[dict[str, Any]] = self._client.get_execution_history(executionArn=arn)["events"]
-        return events
+        return self._client.get_execution_history(executionArn=arn)["events"]
 
     def states_entered(self, arn: str) -> list[str]:
         """The names of the states that were entered, in order, as often as they were."""
@@ -115,7 +121,7 @@ def _ended(execution: Execution) -> Execution | None:
     return None if execution.status == "RUNNING" else execution
 
 
-def _execution(described: dict[str, Any]) -> Execution:
+def _execution(described: Mapping[str, Any]) -> Execution:
     output = described.get("output")
     return Execution(
         arn=described["executionArn"],

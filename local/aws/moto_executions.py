@@ -7,9 +7,18 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from local.aws.status_events import StatusChange
+
+if TYPE_CHECKING:
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+    from moto.stepfunctions.responses import StepFunctionResponse
+
+P = ParamSpec("P")
+Original = Callable[..., Any]
+"""What a patch stands in front of."""
 
 KEPT_EXECUTIONS = 2000
 _STARTING_SECONDS = 2.0
@@ -24,23 +33,23 @@ def tell_nobody(_change: StatusChange) -> None:
     """For those who only want the other patches."""
 
 
-def tell_of_start(original: Any, *, tell: Tell) -> Any:
+def tell_of_start(original: Original, *, tell: Tell) -> Any:
     """moto sends no event when an execution starts or ends. Told before its thread can come to an end."""
 
-    def start(self: Any) -> None:
+    def start(self: "Execution") -> None:
         tell(_change_of(self, "RUNNING"))
         original(self)
 
     return start
 
 
-def end_at_once(original: Any, *, tell: Tell) -> Any:
+def end_at_once(original: Original, *, tell: Tell) -> Any:
     """StopExecution makes an execution ABORTED there and then, as on AWS, whatever its Lambdas still do.
 
     moto leaves it RUNNING until the Lambda returns; nobody could take over from an execution whose worker is frozen.
     """
 
-    def stop(self: Any, stop_date: Any, error: str | None, cause: str | None) -> None:
+    def stop(self: "Execution", stop_date: object, error: str | None, cause: str | None) -> None:
         _wait_until_started(self)
         with _ending:
             if self.exec_status.value in FINAL:
@@ -54,10 +63,10 @@ def end_at_once(original: Any, *, tell: Tell) -> Any:
     return stop
 
 
-def pass_reason_on(original: Any) -> Any:
+def pass_reason_on(original: Original) -> Any:
     """moto forgets the error and the cause that StopExecution is given: nobody could read why it was stopped."""
 
-    def stop_execution(self: Any) -> Any:
+    def stop_execution(self: "StepFunctionResponse") -> Any:
         given = _reason.set((self._get_param("error") or "", self._get_param("cause") or ""))
         try:
             return original(self)
@@ -67,10 +76,10 @@ def pass_reason_on(original: Any) -> Any:
     return stop_execution
 
 
-def keep_first_ending(original: Any, *, tell: Tell) -> Any:
+def keep_first_ending(original: Original, *, tell: Tell) -> Any:
     """What an execution ended as stays, also when its threads come to another end later (in a Map they do: FAILED)."""
 
-    def terminated(self: Any) -> None:
+    def terminated(self: "BaseExecutionWorkerCommunication") -> None:
         with _ending:
             if self.execution.exec_status.value not in FINAL:
                 original(self)
@@ -79,7 +88,7 @@ def keep_first_ending(original: Any, *, tell: Tell) -> Any:
     return terminated
 
 
-def _change_of(execution: Any, status: str) -> StatusChange:
+def _change_of(execution: "Execution", status: str) -> StatusChange:
     from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
     return StatusChange(
@@ -96,10 +105,10 @@ def _change_of(execution: Any, status: str) -> StatusChange:
     )
 
 
-def keep_request_id(original: Any) -> Any:
+def keep_request_id(original: Callable[Concatenate[object, dict[str, Any], P], Any]) -> Any:
     """The output of a Lambda task says which request it was, as on AWS: it leads to the log. moto leaves it out."""
 
-    def select_from_typed_dict(typed_dict: Any, obj: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def select_from_typed_dict(typed_dict: object, obj: dict[str, Any], *args: P.args, **kwargs: P.kwargs) -> Any:
         selected = original(typed_dict, obj, *args, **kwargs)
         if request_id := obj.get("ResponseMetadata", {}).get("RequestId"):
             selected["SdkResponseMetadata"] = {"RequestId": request_id}
@@ -108,11 +117,13 @@ def keep_request_id(original: Any) -> Any:
     return select_from_typed_dict
 
 
-def forget_old_executions(original: Any) -> Any:
+def forget_old_executions(original: "Callable[Concatenate[StepFunctionsParserBackend, str, P], Execution]") -> Any:
     """Every execution keeps its history and its threads' objects for ever, and the schedule starts one after the other.
     Keep the newest that have ended, and all that run."""
 
-    def start_execution(self: Any, state_machine_arn: str, *args: Any, **kwargs: Any) -> Any:
+    def start_execution(
+        self: "StepFunctionsParserBackend", state_machine_arn: str, *args: P.args, **kwargs: P.kwargs
+    ) -> "Execution":
         execution = original(self, state_machine_arn, *args, **kwargs)
         with _ending:
             executions = self.describe_state_machine(state_machine_arn).executions
@@ -124,7 +135,7 @@ def forget_old_executions(original: Any) -> Any:
     return start_execution
 
 
-def parse_once(original: Any) -> Any:
+def parse_once(original: Original) -> Any:
     """moto parses the state machine anew for every execution, 0.2 to 0.4 s of computing time for ours; a copy of the
     parsed one takes 10 ms. A copy, so that an execution shares with no other what may hold state while it runs."""
 
@@ -151,7 +162,7 @@ _ending = threading.Lock()
 _reason: ContextVar[tuple[str, str] | None] = ContextVar("error and cause of the StopExecution at hand", default=None)
 
 
-def _wait_until_started(execution: Any) -> None:
+def _wait_until_started(execution: "Execution") -> None:
     """An execution is RUNNING some milliseconds before its interpreter can be told to stop."""
     deadline = time.monotonic() + _STARTING_SECONDS
     while time.monotonic() < deadline:

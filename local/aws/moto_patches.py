@@ -8,10 +8,11 @@ import copy
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from unittest.mock import patch
 
 from local.aws.moto_executions import (
+    Original,
     Tell,
     end_at_once,
     forget_old_executions,
@@ -23,6 +24,17 @@ from local.aws.moto_executions import (
     tell_of_start,
 )
 from local.errors import UnsupportedMoto
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
+    from moto.core.serialize import BaseJSONSerializer
+    from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item
+    from moto.dynamodb.models.table import Table
+    from moto.dynamodbstreams.models import DynamoDBStreamsBackend
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 TESTED_VERSION = "5.2.5"
 KEPT_ITERATORS = 1000
@@ -88,13 +100,13 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
     ]
 
 
-def narrow_to_partition(original: Any) -> Any:
+def narrow_to_partition(original: Original) -> Any:
     """`Table.query` sorts and filters the whole table; a query without index needs its own partition only.
 
     A receipt's 127 items took 133 ms alone and 790 ms among 25,000 others.
     """
 
-    def query(self: Any, hash_key: Any, *args: Any, **kwargs: Any) -> Any:
+    def query(self: "Table", hash_key: "DynamoType | None", *args: Any, **kwargs: Any) -> Any:
         if hash_key is None or _index_name(args, kwargs) is not None or not self.has_range_key:
             return original(self, hash_key, *args, **kwargs)
         partition = _view_of(self, hash_key)
@@ -108,18 +120,18 @@ def _index_name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return kwargs.get("index_name", args[position] if len(args) > position else None)
 
 
-def _view_of(table: Any, hash_key: Any) -> Any:
+def _view_of(table: "Table", hash_key: "DynamoType") -> "Table":
     """The table with nothing but one partition in it. `items` maps partition key -> sort key -> item."""
     view = object.__new__(type(table))
     view.__dict__ = {**table.__dict__, "items": {hash_key: table.items.get(hash_key, {})}}
     return view
 
 
-def project_by_name(original: Any) -> Any:
+def project_by_name(original: Original) -> Any:
     """moto turns a whole item into plain Python once for each attribute of a projection, and back: 18 times for the
     facts of a plan, a third of its time. A projection of whole attributes needs no turning."""
 
-    def project(self: Any, expressions: list[list[str]]) -> Any:
+    def project(self: "Item", expressions: list[list[str]]) -> Any:
         if any(len(path) != 1 or "[" in path[0] for path in expressions):
             return original(self, expressions)
         view = object.__new__(type(self))
@@ -132,24 +144,26 @@ def project_by_name(original: Any) -> Any:
     return project
 
 
-def one_at_a_time(original: Any) -> Any:
+def one_at_a_time(original: Callable[P, T]) -> Callable[P, T]:
     """Requests to DynamoDB's tables, one after another. moto checks a condition and then writes, with nothing to keep
     another thread from coming in between; a query can meet a table that changes while it looks.
 
     The lock is the backend's and not the request's, so that what a test puts in front of it may make requests itself.
     """
 
-    def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def request(*args: P.args, **kwargs: P.kwargs) -> T:
         with _requests:
-            return original(self, *args, **kwargs)
+            return original(*args, **kwargs)
 
     return request
 
 
-def update_a_copy(original: Any) -> Any:
+def update_a_copy(original: "Callable[Concatenate[DynamoDBBackend, str, dict[str, Any], P], T]") -> Any:
     """moto updates an item in place, under the eyes of those who have just read it and are writing their answer."""
 
-    def update_item(self: Any, table_name: str, key: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def update_item(
+        self: "DynamoDBBackend", table_name: str, key: dict[str, Any], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         with _requests:
             _renew(self.get_table(table_name), key)
             return original(self, table_name, key, *args, **kwargs)
@@ -157,7 +171,7 @@ def update_a_copy(original: Any) -> Any:
     return update_item
 
 
-def _renew(table: Any, key: dict[str, Any]) -> None:
+def _renew(table: "Table", key: dict[str, Any]) -> None:
     """Put a copy of the item in its place, if it is there and its key is whole."""
     from moto.dynamodb.models.dynamo_type import DynamoType
 
@@ -172,10 +186,10 @@ def _renew(table: Any, key: dict[str, Any]) -> None:
     place[values[-1]] = copy.deepcopy(item)
 
 
-def forget_old_iterators(original: Any) -> Any:
+def forget_old_iterators(original: "Callable[Concatenate[DynamoDBStreamsBackend, P], T]") -> Any:
     """Every GetRecords leaves a shard iterator behind, and a poller asks four times a second: keep the newest."""
 
-    def get_records(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def get_records(self: "DynamoDBStreamsBackend", *args: P.args, **kwargs: P.kwargs) -> T:
         result = original(self, *args, **kwargs)
         iterators = self.shard_iterators
         for old in list(iterators)[:-KEPT_ITERATORS]:
@@ -185,11 +199,13 @@ def forget_old_iterators(original: Any) -> Any:
     return get_records
 
 
-def copy_scalars(original: Any) -> Any:
+def copy_scalars(original: Original) -> Any:
     """moto looks for each of the ten types of an attribute value under several spellings. A scalar has one, and it is
     there in the form that is sent: copying it takes a quarter off what this process computes in a burst of writes."""
 
-    def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    def serialize(
+        self: "BaseJSONSerializer", serialized: dict[str, Any], value: object, shape: "Shape", key: str
+    ) -> None:
         if shape.name == "AttributeValue" and key and isinstance(value, dict) and value.keys() <= _SCALARS:
             serialized[self.get_serialized_name(shape, key)] = dict(value)
         else:

@@ -1,16 +1,22 @@
 """The stack's own tables, bucket, queue and state machine: what a deployment makes, in moto."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local import names
 from local.application import Application
 from local.definition import substitute
 from local.names import function_arn
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
 _ROLE = f"arn:aws:iam::{names.ACCOUNT}:role/local"
 
 
-def create_tables(dynamodb: Any) -> None:
+def create_tables(dynamodb: "DynamoDBClient") -> None:
     """The receipts table with its stream, and the control table. Both have string keys PK and SK."""
     _create_table(
         dynamodb,
@@ -20,18 +26,18 @@ def create_tables(dynamodb: Any) -> None:
     _create_table(dynamodb, names.CONTROL_TABLE)
 
 
-def stream_arn(dynamodb: Any) -> str:
+def stream_arn(dynamodb: "DynamoDBClient") -> str:
     """The ARN of the receipts table's stream."""
     arn: str = dynamodb.describe_table(TableName=names.RECEIPTS_TABLE)["Table"]["LatestStreamArn"]
     return arn
 
 
-def create_bucket(s3: Any) -> None:
+def create_bucket(s3: "S3Client") -> None:
     """The one bucket, for deltas, plans, reports and snapshots."""
     s3.create_bucket(Bucket=names.BUCKET)
 
 
-def create_failure_queue(sqs: Any) -> str:
+def create_failure_queue(sqs: "SQSClient") -> str:
     """The queue for what the stream could not deliver; its URL."""
     url: str = sqs.create_queue(QueueName=names.FAILURE_QUEUE)["QueueUrl"]
     return url
@@ -44,14 +50,14 @@ def definition(application: Application, shards: int) -> str:
     return substitute(application.definition.read_text(encoding="utf-8"), values)
 
 
-def create_state_machine(stepfunctions: Any, text: str) -> None:
+def create_state_machine(stepfunctions: "SFNClient", text: str) -> None:
     """The state machine, with logging off: moto would otherwise write each event to a mocked log group."""
     stepfunctions.create_state_machine(
         name=names.STATE_MACHINE, definition=text, roleArn=_ROLE, loggingConfiguration={"level": "OFF"}
     )
 
 
-def _create_table(dynamodb: Any, name: str, **stream: Any) -> None:
+def _create_table(dynamodb: "DynamoDBClient", name: str, **stream: Any) -> None:
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",

@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 from local.names import HOST
 
@@ -46,11 +45,11 @@ class LoopbackHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def answer_json(self, status: int, content: Any, headers: Mapping[str, str] | None = None) -> None:
+    def answer_json(self, status: int, content: object, headers: Mapping[str, str] | None = None) -> None:
         """`answer` with the content as JSON."""
         self.answer(status, json.dumps(content).encode(), headers)
 
-    def log_message(self, format: str, *args: Any) -> None:  # the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:  # the name is the base class's
         """Requests are not worth a line each."""
 
 
@@ -88,7 +87,7 @@ class LoopbackServer(ThreadingHTTPServer):
             self._thread.join()
         self.server_close()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 (the base class's)
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 (the base class's)
         """A peer that went away is no error; anything else goes to the log with its traceback."""
         if not isinstance(sys.exception(), ConnectionError):
             log.exception("request from %s failed", client_address)

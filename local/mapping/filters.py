@@ -47,17 +47,17 @@ def matches(record: Mapping[str, Any], patterns: Sequence[Pattern]) -> bool:
     return not patterns or any(_matches(record, pattern) for pattern in patterns)
 
 
-def _check_rule(name: str, rule: Any) -> None:
+def _check_rule(name: str, rule: object) -> None:
     match rule:
-        case {"exists": bool()} if len(rule) == 1:
+        case {"exists": bool(), **more} if not more:
             return
-        case {"prefix": str()} if len(rule) == 1:
+        case {"prefix": str(), **more} if not more:
             return
         case Mapping() | list():
             raise FilterError(f"{name}: the local poller knows exact values, exists and prefix, not {rule!r}")
 
 
-def _matches(value: Any, pattern: Pattern) -> bool:
+def _matches(value: object, pattern: Pattern) -> bool:
     content = value if isinstance(value, Mapping) else {}
     return all(
         _matches(content.get(name), expected)
@@ -67,7 +67,7 @@ def _matches(value: Any, pattern: Pattern) -> bool:
     )
 
 
-def _satisfies(content: Mapping[str, Any], name: str, rule: Any) -> bool:
+def _satisfies(content: Mapping[str, Any], name: str, rule: object) -> bool:
     match rule:
         case {"exists": bool(expected)}:
             # As documented, `exists` looks at leaves only.

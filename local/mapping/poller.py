@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -21,6 +21,9 @@ from local.lambdas.invocation import InvocationResult
 from local.mapping.delivery import Batch, Record, failure_message, judge
 from local.mapping.filters import Pattern, check_pattern, matches
 from local.mapping.stream_records import changes_something, lambda_record
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +52,7 @@ class Poller:
         self,
         mapping: Mapping,
         *,
-        streams: Any,
+        streams: "DynamoDBStreamsClient",
         invoke: Callable[[bytes], InvocationResult],
         discard: Callable[[str], None],
     ) -> None:
@@ -103,7 +106,7 @@ class ShardPoller:
         self,
         mapping: Mapping,
         shard_id: str,
-        streams: Any,
+        streams: "DynamoDBStreamsClient",
         invoke: Callable[[bytes], InvocationResult],
         discard: Callable[[str], None],
     ) -> None:
@@ -211,15 +214,15 @@ class ShardPoller:
 
     def _read(self) -> list[Record]:
         if self._iterator is None:
-            position = (
+            position: dict[str, Any] = (
                 {"ShardIteratorType": "TRIM_HORIZON"}
                 if self._last_read is None
                 else {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._last_read}
             )
-            answer = self._streams.get_shard_iterator(
+            begun = self._streams.get_shard_iterator(
                 StreamArn=self._mapping.stream_arn, ShardId=self._shard_id, **position
             )
-            self._iterator = answer["ShardIterator"]
+            self._iterator = begun["ShardIterator"]
         answer = self._streams.get_records(ShardIterator=self._iterator, Limit=1000)
         self._iterator = answer.get("NextShardIterator")
         if answer["Records"]:

@@ -36,7 +36,7 @@ def sequence_number(record: Mapping[str, Any]) -> str:
     return number
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, datetime):
         return int(value.timestamp())  # the service rounds down to the second
     if isinstance(value, bytes | bytearray):

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from receipt_dynamo_stream.errors import ObjectMissing, TransientServiceError
 from receipt_dynamo_stream.retry import transient_errors
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ErrorTypeDef, ObjectIdentifierTypeDef
 
 SINGLE_PUT_BYTES: Final = 100 << 20
 """Larger files are uploaded in parts."""
@@ -38,7 +43,7 @@ class ListedObject:
 class Bucket:
     """A bucket by its name, and the S3 client to reach it with. Making one asks AWS nothing."""
 
-    s3: Any
+    s3: "S3Client"
     name: str
 
     def find(self, key: str) -> bytes | None:
@@ -109,11 +114,11 @@ class Bucket:
         logger.info("an object was written before", extra={"key": key})
         return True
 
-    def delete_all(self, keys: Sequence[str]) -> list[dict[str, str]]:
+    def delete_all(self, keys: Sequence[str]) -> "list[ErrorTypeDef]":
         """Delete objects, those that are gone already too; returns what S3 says of each that it did not delete."""
-        problems: list[dict[str, str]] = []
+        problems: list[ErrorTypeDef] = []
         for start in range(0, len(keys), _DELETE_BATCH):
-            batch = [{"Key": key} for key in keys[start : start + _DELETE_BATCH]]
+            batch: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + _DELETE_BATCH]]
             with transient_errors():
                 answer = self.s3.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
             problems += answer.get("Errors", ())
@@ -126,7 +131,7 @@ class Bucket:
                 for found in page.get("Contents", ()):
                     yield ListedObject(found["Key"], found["Size"], found["LastModified"])
 
-    def _body(self, key: str) -> Any:
+    def _body(self, key: str) -> "StreamingBody | None":
         from botocore.exceptions import ClientError
 
         try:

@@ -1,11 +1,18 @@
 """Conditional writes of single items: one way to ask "did it apply, and if not, what is there"."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream.attributes import Item
 
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_dynamodb import DynamoDBClient
 
-def update_if(client: Any, *, table: str, key: Item, condition: str, **request: Any) -> tuple[bool, Item | None]:
+
+def update_if(
+    client: "DynamoDBClient", *, table: str, key: Item, condition: str, **request: Any
+) -> tuple[bool, Item | None]:
     """UpdateItem under a condition, as (applied, item).
 
     Applied: the item is None unless `ReturnValues` asked for it. Refused: the item as it is, None when there is none.
@@ -25,15 +32,16 @@ def update_if(client: Any, *, table: str, key: Item, condition: str, **request: 
     return True, answer.get("Attributes")
 
 
-def refused_item(error: Any) -> Item | None:
+def refused_item(error: "ClientError") -> Item | None:
     """The item that refused a condition (None: there is none). Raises every other error as it is."""
     if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
         raise error
-    item: Item | None = error.response.get("Item")
+    answer: Mapping[str, Any] = error.response  # with the item, which the types of errors do not know
+    item: Item | None = answer.get("Item")
     return item or None
 
 
-def query_all(client: Any, **request: Any) -> list[Item]:
+def query_all(client: "DynamoDBClient", **request: Any) -> list[Item]:
     """Every item of a consistent Query, all pages."""
     items: list[Item] = []
     while True:

@@ -1,15 +1,18 @@
 """The recorded history under the name that the changelog promises; it lives in `control.history`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from receipt_dynamo_stream.control.history import ExecutionRow, Page
 from receipt_dynamo_stream.control.table import ControlTable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 __all__ = ["ExecutionRow", "Page", "list_executions"]
 
 
 def list_executions(
-    client: Any,
+    client: "DynamoDBClient",
     table: str,
     collection: str,
     *,

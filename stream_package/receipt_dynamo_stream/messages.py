@@ -138,7 +138,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _json(value: Any) -> Any:
+def _json(value: object) -> object:
     if isinstance(value, tuple):
         return [_json(one) for one in value]
     if isinstance(value, Decimal):

@@ -4,11 +4,15 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from receipt_dynamo_stream.errors import PublishFailed
 from receipt_dynamo_stream.messages import StreamMessage
 from receipt_dynamo_stream.retry import is_transient
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 MAX_ENTRIES: Final = 10
 """Entries that SendMessageBatch takes."""
@@ -37,7 +41,7 @@ class SqsPublisher:
 
     def __init__(
         self,
-        client: Any,
+        client: "SQSClient",
         queue_url: str,
         *,
         attempts: int = 4,
@@ -108,9 +112,9 @@ class SqsPublisher:
             (final if failure.get("SenderFault") else again)[one.message_id] = problem
         return [one for one in left if one.message_id in again], again, final
 
-    def _wire(self, place: int, entry: _Entry) -> dict[str, str]:
+    def _wire(self, place: int, entry: _Entry) -> "SendMessageBatchRequestEntryTypeDef":
         # The batch's own ids allow 80 letters of a small alphabet; a record id need not fit them, its place does.
-        wire = {"Id": str(place), "MessageBody": entry.body}
+        wire: SendMessageBatchRequestEntryTypeDef = {"Id": str(place), "MessageBody": entry.body}
         if self._fifo:
             wire |= {"MessageGroupId": entry.group, "MessageDeduplicationId": entry.message_id[:128]}
         return wire

@@ -6,7 +6,7 @@ Two reads per receipt: its RECEIPT item, and everything whose sort key begins wi
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import AttributeProblem, Item, decode, float_of, string, text_of
@@ -23,6 +23,9 @@ from receipt_dynamo_stream.keys import ItemKey, ReceiptId, parse_item_key
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.times import normal_time
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 _COMMON_ATTRIBUTES = (
     "PK",
     "SK",
@@ -36,10 +39,10 @@ _COMMON_ATTRIBUTES = (
 )
 
 
-def read_facts(client: Any, receipts_table: str, receipt: ReceiptId, collection: str) -> ReceiptFacts:
+def read_facts(client: "DynamoDBClient", receipts_table: str, receipt: ReceiptId, collection: str) -> ReceiptFacts:
     """The facts of one receipt, existing or not. Raises TransientServiceError, and other errors of AWS as they are."""
     attributes = {f"#{place}": name for place, name in enumerate(_attributes_of(collection))}
-    projection = {"ProjectionExpression": ", ".join(attributes), "ExpressionAttributeNames": attributes}
+    projection: dict[str, Any] = {"ProjectionExpression": ", ".join(attributes), "ExpressionAttributeNames": attributes}
     with transient_errors():
         head = client.get_item(
             TableName=receipts_table,
@@ -59,7 +62,7 @@ def read_facts(client: Any, receipts_table: str, receipt: ReceiptId, collection:
 
 
 def read_many_facts(
-    client: Any, receipts_table: str, receipts: Iterable[ReceiptId], collection: str, *, workers: int = 16
+    client: "DynamoDBClient", receipts_table: str, receipts: Iterable[ReceiptId], collection: str, *, workers: int = 16
 ) -> dict[ReceiptId, ReceiptFacts]:
     """The facts of many receipts, read in parallel; the first error of any read is raised."""
     wanted = sorted(set(receipts))

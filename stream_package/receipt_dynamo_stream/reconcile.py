@@ -5,13 +5,16 @@ The answer to a lost stream record, a restore, a first deployment. Harmless: mer
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import string, text_of
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId, parse_item_key
 from receipt_dynamo_stream.retry import transient_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 RECONCILE_REASON = "RECONCILE"
 _MARKED_TOGETHER = 200
@@ -52,7 +55,9 @@ def reconcile(
     return marked
 
 
-def _unique(client: Any, table: str, image_id: str | None, others: Iterable[ReceiptId]) -> Iterator[ReceiptId]:
+def _unique(
+    client: "DynamoDBClient", table: str, image_id: str | None, others: Iterable[ReceiptId]
+) -> Iterator[ReceiptId]:
     seen: set[ReceiptId] = set()
     for receipts in (_receipts(client, table, image_id), others):
         for receipt in receipts:
@@ -61,9 +66,9 @@ def _unique(client: Any, table: str, image_id: str | None, others: Iterable[Rece
                 yield receipt
 
 
-def _receipts(client: Any, table: str, image_id: str | None) -> Iterator[ReceiptId]:
+def _receipts(client: "DynamoDBClient", table: str, image_id: str | None) -> Iterator[ReceiptId]:
     request: dict[str, Any] = {"TableName": table, "ProjectionExpression": "PK, SK", "ConsistentRead": True}
-    read = client.scan
+    read: Callable[..., Any] = client.scan
     if image_id is not None:
         read = client.query
         request["KeyConditionExpression"] = "PK = :pk AND begins_with(SK, :prefix)"

@@ -9,13 +9,16 @@ it. A newer refusal turns a completed run into FAILED; an older one, whenever it
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import update_if
 from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.keys import ItemKey, ReceiptId, parse_item_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 MESSAGE_LENGTH = 1_000
 """Characters of an error message that are kept in the table."""
@@ -112,7 +115,7 @@ class RunStates:
     written to a run that is gone, or a deleted one comes back as a ghost.
     """
 
-    client: Any
+    client: "DynamoDBClient"
     receipts_table: str
     collection: str
 

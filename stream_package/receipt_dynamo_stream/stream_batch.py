@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream.changes import Change, detect_change
 from receipt_dynamo_stream.control.table import ControlTable
@@ -19,6 +19,10 @@ from receipt_dynamo_stream.measuring import Measure
 from receipt_dynamo_stream.messages import build_message
 from receipt_dynamo_stream.retry import is_transient
 from receipt_dynamo_stream.stream_record import StreamRecord, parse_stream_record
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +90,7 @@ def mark_pending(
 def start_executions(
     collections: Iterable[str],
     control: ControlTable,
-    sfn: Any,
+    sfn: "SFNClient",
     machine_arn: str,
     *,
     new_token: Callable[[], str],
@@ -115,7 +119,7 @@ def start_executions(
             measure("ExecutionsStarted", 1)
 
 
-def publish_messages(batch: StreamBatch, sqs: Any, queue_url: str, *, measure: Measure) -> None:
+def publish_messages(batch: StreamBatch, sqs: "SQSClient", queue_url: str, *, measure: Measure) -> None:
     """Tell other services of every change. They get no say in the marks: a failure is logged and counted."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -131,7 +135,7 @@ def publish_messages(batch: StreamBatch, sqs: Any, queue_url: str, *, measure: M
         measure("MessagesPublished", sent)
 
 
-def set_aside(raw: Raw, error: StreamRecordError, sqs: Any, queue_url: str) -> None:
+def set_aside(raw: Raw, error: StreamRecordError, sqs: "SQSClient", queue_url: str) -> None:
     """Keep a record that cannot be parsed, as it came, beside what is wrong with it."""
     log.error("record set aside: %s", error)
     body = json.dumps({"error": type(error).__name__, "message": str(error), "record": raw}, default=str)

@@ -78,7 +78,15 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             "STATE_MACHINE_ARN": arn,
         }.items():
             monkeypatch.setenv(name, value)
-        caches = (clients.client, settings.settings, step.logger, step.metrics)
+        caches = (
+            clients.dynamodb,
+            clients.s3,
+            clients.sqs,
+            clients.stepfunctions,
+            settings.settings,
+            step.logger,
+            step.metrics,
+        )
         for cached in caches:
             cached.cache_clear()
         yield Aws(dynamodb, s3, sqs, sfn, queue_url, arn)

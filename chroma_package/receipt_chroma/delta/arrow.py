@@ -13,12 +13,15 @@ pyarrow is imported here only, inside functions.
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from receipt_chroma.errors import DeltaCorrupt
 from receipt_chroma.records import Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 UPSERT: Final = "upsert"
 COLUMNS: Final = ("id", "embedding", "document", "metadata", "op")
@@ -68,7 +71,7 @@ def read_arrow_delta(content: bytes) -> list[Record]:
     return records
 
 
-def _check_schema(table: Any) -> None:
+def _check_schema(table: "pa.Table") -> None:
     import pyarrow as pa
 
     names = table.schema.names
@@ -85,7 +88,7 @@ def _check_schema(table: Any) -> None:
             raise DeltaCorrupt(f"delta.arrow: {name} is null in {table.column(name).null_count} rows")
 
 
-def _vectors(table: Any) -> list[Any]:
+def _vectors(table: "pa.Table") -> list[Any]:
     rows: list[Any] = []
     for chunk in table.column("embedding").chunks:
         values = chunk.flatten()

@@ -1,7 +1,6 @@
 """What makes a delta acceptable as a whole."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed
@@ -9,7 +8,7 @@ from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 
 from receipt_chroma.derived import DERIVED_KEYS, ROW_LINE_IDS, row_members
 from receipt_chroma.errors import DuplicateRecord, ForeignRecord, InvalidVector, WrongDimension
-from receipt_chroma.records import Metadata, Record, check_text, normal_metadata
+from receipt_chroma.records import Metadata, Record, Vector, check_text, normal_metadata
 
 
 def checked_records(
@@ -34,7 +33,7 @@ def checked_records(
     return list(checked.values())
 
 
-def check_vector(record_id: str, vector: Any, dimension: int) -> None:
+def check_vector(record_id: str, vector: Vector, dimension: int) -> None:
     """Raise WrongDimension or InvalidVector unless the vector has this length, is finite and not all zeros."""
     if vector.shape != (dimension,) or dimension == 0:
         raise WrongDimension(f"{record_id} has {vector.size} dimensions, the collection has {dimension}")

@@ -25,7 +25,7 @@ functions.
 import json
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from receipt_dynamo_stream.round.report import ReceiptContent
@@ -33,6 +33,9 @@ from receipt_dynamo_stream.round.report import ReceiptContent
 from receipt_chroma.errors import SegmentInvalid
 from receipt_chroma.records import Metadata, metadata_bytes
 from receipt_chroma.segment.content import Segment, Vectors, with_vectors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMAT: Final = b"segment 1"
 """Under the key `format` of the schema's metadata. A reader refuses a file that says something else."""
@@ -129,7 +132,7 @@ def _schema(dimension: int) -> Any:
     )
 
 
-def _check_schema(batch: Any) -> None:
+def _check_schema(batch: "pa.RecordBatch") -> None:
     """Raise SegmentInvalid unless the columns are those of this format, whatever the dimension, with nulls nowhere."""
     import pyarrow as pa
 
@@ -149,7 +152,7 @@ def _check_schema(batch: Any) -> None:
             raise SegmentInvalid("schema", f"{name} is null {column.null_count} times")
 
 
-def _vectors(rows: Any) -> Vectors:
+def _vectors(rows: "pa.StructArray") -> Vectors:
     embedding = rows.field("embedding")
     dimension = embedding.type.list_size if len(rows) else 0
     flat = embedding.values.slice(0, len(rows) * dimension).to_numpy(zero_copy_only=True)

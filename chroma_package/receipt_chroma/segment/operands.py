@@ -12,7 +12,7 @@
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 Operand = str | bool | int | float
 
@@ -103,7 +103,7 @@ def operands_of(values: Sequence[object]) -> list[Operand]:
     return operands
 
 
-def _as_float(value: Any) -> float:
+def _as_float(value: object) -> float:
     if isinstance(value, int) and not isinstance(value, bool) and _SMALLEST <= value < _BEYOND_UNSIGNED:
         return float(value)
     operand = operand_of(value)

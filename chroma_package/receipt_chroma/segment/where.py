@@ -163,7 +163,7 @@ def _negation(predicate: Predicate) -> Predicate:
     return lambda document, metadata: not predicate(document, metadata)
 
 
-def _metadata(key: str, comparison: str, operand: Any) -> Predicate:
+def _metadata(key: str, comparison: str, operand: object) -> Predicate:
     if comparison == "$eq":
         return _equal(key, operand_of(operand))
     if comparison == "$in" and isinstance(operand, list):
@@ -174,6 +174,7 @@ def _metadata(key: str, comparison: str, operand: Any) -> Predicate:
         return _list_contains(key, operand_of(operand))
     if comparison in _COMPARISONS and isinstance(operand, (int, float)) and not isinstance(operand, bool):
         number = operand_of(operand)
+        assert not isinstance(number, str)
         return _compared(key, _COMPARISONS[comparison], number)
     raise ValueError(f"where {key}: there is no operator {comparison}, or it does not take {operand!r}")
 
@@ -186,7 +187,7 @@ def _equal(key: str, operand: Operand) -> Predicate:
     return _compared(key, operator.eq, operand)
 
 
-def _compared(key: str, compare: Callable[[Any, Any], bool], operand: Any) -> Predicate:
+def _compared(key: str, compare: Callable[[Any, Any], bool], operand: int | float) -> Predicate:
     integer, floating = as_integer(operand), float(operand)
 
     def compared(_: str | None, metadata: Metadata) -> bool:

@@ -7,7 +7,7 @@ own that is never renamed. NFS locks can be lost; then two writers could cross, 
 import fcntl
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ class Current:
         return cls(pointer.version, pointer.snapshot_id, pointer.manifest_sha256, fence, earlier)
 
     @classmethod
-    def from_json(cls, value: Any) -> Self:
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Decode; raises ValueError, KeyError or TypeError for anything else."""
         earlier = value.get("before")
         return cls(

@@ -8,13 +8,16 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 
 from local.demo.naive.published import NaiveRecord, read_chroma
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 Records = dict[str, NaiveRecord]
 
@@ -23,7 +26,7 @@ class Refused(Exception):
     """The delta must not be merged; the message says why."""
 
 
-def read_run(s3: Any, bucket: str, prefix: str | None, collection: str, owner: str, dimension: int) -> Records:
+def read_run(s3: S3Client, bucket: str, prefix: str | None, collection: str, owner: str, dimension: int) -> Records:
     """The records of one run's delta. `owner`: what every id must begin with. Raises Refused."""
     if not prefix:
         raise Refused("the run names no delta")
@@ -39,7 +42,7 @@ def read_run(s3: Any, bucket: str, prefix: str | None, collection: str, owner: s
     return records
 
 
-def _download(s3: Any, bucket: str, prefix: str) -> dict[str, bytes]:
+def _download(s3: S3Client, bucket: str, prefix: str) -> dict[str, bytes]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
     return {key.removeprefix(prefix): s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}

@@ -10,12 +10,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.demo.naive.deltas import Records, Refused, read_run
 from local.demo.naive.metadata import line_metadata, word_metadata
 from local.demo.naive.published import NaiveRecord, read_published
 from local.demo.naive.table import Fields, TableReceipt
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Verdict:
 
 
 def check_collection(
-    receipts: Iterable[TableReceipt], s3: Any, *, bucket: str, efs: Path, collection: str, dimension: int
+    receipts: Iterable[TableReceipt], s3: S3Client, *, bucket: str, efs: Path, collection: str, dimension: int
 ) -> Verdict:
     """Compare what `efs` publishes of a collection with what the table and the deltas say it must be.
 
@@ -66,7 +69,7 @@ def check_collection(
     )
 
 
-def expect(receipts: Iterable[TableReceipt], s3: Any, *, bucket: str, collection: str, dimension: int) -> Expected:
+def expect(receipts: Iterable[TableReceipt], s3: S3Client, *, bucket: str, collection: str, dimension: int) -> Expected:
     """Every record that a collection must hold, derived from nothing."""
     expected = Expected()
     for receipt in receipts:
@@ -75,7 +78,7 @@ def expect(receipts: Iterable[TableReceipt], s3: Any, *, bucket: str, collection
 
 
 def _expect_receipt(
-    expected: Expected, receipt: TableReceipt, s3: Any, bucket: str, collection: str, dimension: int
+    expected: Expected, receipt: TableReceipt, s3: S3Client, bucket: str, collection: str, dimension: int
 ) -> None:
     if receipt.fields is None:
         return
@@ -141,10 +144,12 @@ def _differences(expected: NaiveRecord, published: NaiveRecord) -> list[str]:
     return found
 
 
-def _same(wanted: Any, seen: Any) -> bool:
+def _same(wanted: object, seen: object) -> bool:
     """Equal in type and value. Chroma gives one double in three back a last place off: 15 digits of a float count."""
     if type(wanted) is not type(seen):
         return False
-    if isinstance(wanted, list):
+    if isinstance(wanted, list) and isinstance(seen, list):
         return len(wanted) == len(seen) and all(map(_same, wanted, seen))
-    return math.isclose(wanted, seen, rel_tol=1e-14) if isinstance(wanted, float) else bool(wanted == seen)
+    if isinstance(wanted, float) and isinstance(seen, float):
+        return math.isclose(wanted, seen, rel_tol=1e-14)
+    return bool(wanted == seen)

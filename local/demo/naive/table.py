@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 Fields = dict[str, Any]
 
@@ -41,7 +44,7 @@ class TableReceipt:
         return f"IMAGE#{self.image_id}#RECEIPT#{self.receipt_id:05d}#"
 
 
-def scan_receipts(dynamodb: Any, table: str) -> list[TableReceipt]:
+def scan_receipts(dynamodb: DynamoDBClient, table: str) -> list[TableReceipt]:
     """Every receipt of which the table has any item at all."""
     receipts: dict[tuple[str, int], TableReceipt] = {}
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)

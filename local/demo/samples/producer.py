@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.demo.samples.attributes import Item
 from local.demo.samples.catalog import Merchant
@@ -17,6 +17,10 @@ from local.demo.samples.entities import label_item, metadata_item, place_item, r
 from local.demo.samples.model import Label, Receipt
 from local.demo.samples.receipts import draw_uuid, metadata_attributes, place_attributes
 from local.demo.samples.table_writes import delete_keys, keys_of_receipt, write_batches
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 COLLECTIONS = ("lines", "words")
 
@@ -51,8 +55,8 @@ class Upload:
 class Producer:
     """Writes to the receipts table and to the bucket of deltas; safe to use from several threads but for `rng`."""
 
-    dynamodb: Any
-    s3: Any
+    dynamodb: DynamoDBClient
+    s3: S3Client
     table: str
     bucket: str
     dimension: int

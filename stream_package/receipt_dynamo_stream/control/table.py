@@ -1,7 +1,7 @@
 """The control table: what is published, what waits, what ran. One object for each kind of item and collection."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from receipt_dynamo_stream.control.head import CollectionHead
 from receipt_dynamo_stream.control.history import History
@@ -9,12 +9,15 @@ from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.control.quarantine import Quarantine
 from receipt_dynamo_stream.control.versions import Versions
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 
 @dataclass(frozen=True)
 class ControlTable:
     """A control table by its name, and the DynamoDB client to reach it with. Making one asks AWS nothing."""
 
-    client: Any
+    client: "DynamoDBClient"
     name: str
 
     def head(self, collection: str) -> CollectionHead:

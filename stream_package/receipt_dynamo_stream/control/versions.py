@@ -4,7 +4,7 @@ A row goes candidate → committed → EXPIRED and never back. The parent chain 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream.attributes import Item, number, string
 from receipt_dynamo_stream.conditions import query_all, refused_item, update_if
@@ -22,6 +22,9 @@ from receipt_dynamo_stream.control.version_row import (
     parse_version,
     row_key,
 )
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import ConditionCheckTypeDef, UpdateTypeDef
 
 __all__ = ["CANDIDATE", "COMMITTED", "EXPIRED", "Brought", "VersionRow", "Versions", "row_key"]
 
@@ -104,7 +107,7 @@ class Versions(Part):
         if now is not None:
             sets += ", expired_at = :now"
             values[":now"] = string(now)
-        update = {
+        update: UpdateTypeDef = {
             "TableName": self.table,
             "Key": self._key(snapshot_id),
             "UpdateExpression": sets,
@@ -119,7 +122,7 @@ class Versions(Part):
                 refused_item(error)
                 return False
             return True
-        check = {
+        check: ConditionCheckTypeDef = {
             "TableName": self.table,
             "Key": head_key(self.collection),
             "ConditionExpression": "fence = :fence",
