@@ -7,7 +7,7 @@ from uuid import uuid4
 from receipt_dynamo_stream.round import fold_start
 
 from .border import StartFoldInput, StartFoldOutput
-from .clients import control_table
+from .clients import control_table, stepfunctions
 from .settings import settings
 from .step import LambdaContext, step
 
