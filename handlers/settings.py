@@ -43,7 +43,7 @@ class Settings:
     expire_grace_seconds: int = 3600
     validate_all_up_to_records: int = 100_000
     fold_least: int | None = None
-    fold_most: int | None = 0  # every change writes a base, until readers know segments; then None
+    fold_most: int | None = None
     fold_share: float | None = None
     fold_segments: int | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from local.demo.exporting import export_current
 from local.demo.naive.model import Verdict, check_collection
 from local.demo.naive.table import scan_receipts
 from local.demo.result import CollectionResult, DemoResult
@@ -38,6 +39,9 @@ def judge(stage: Stage) -> DemoResult:
     """Compare everything published with the independent model, and count how it came about."""
     with stage.quiet(), stage.progress.waiting("deriving every record anew, and comparing"):
         receipts = scan_receipts(stage.stack.client("dynamodb"), stage.stack.connection.receipts_table)
+        exports = stage.stack.folder / "export"
+        for collection in COLLECTIONS:
+            export_current(stage.efs, collection, exports / collection)
         verdicts = {
             collection: check_collection(
                 receipts,
@@ -46,6 +50,7 @@ def judge(stage: Stage) -> DemoResult:
                 efs=stage.efs,
                 collection=collection,
                 dimension=stage.settings.dimension,
+                exported=exports / collection,
             )
             for collection in COLLECTIONS
         }
@@ -55,6 +60,7 @@ def judge(stage: Stage) -> DemoResult:
             steps=_steps(stage),
         )
     _tell(stage, result)
+    stage.progress.say(f"Any program may open {exports}/words with chromadb.PersistentClient: a plain copy of it.")
     return result
 
 

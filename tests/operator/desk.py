@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
@@ -17,6 +18,7 @@ from receipt_dynamo_stream.control.head import Head
 from receipt_dynamo_stream.control.table import ControlTable
 
 from console.cli.main import main
+from local.demo.exporting import export_current
 from local.demo.naive.model import Verdict, check_collection
 from local.demo.naive.table import scan_receipts
 from local.demo.samples.model import Receipt
@@ -51,6 +53,7 @@ class Desk:
         """Without `capsys` no command can be given."""
         self.stack = stack
         self._capsys = capsys
+        self._exports = itertools.count()
         self._names = stack.connection
         self._dynamodb, self._s3 = stack.client("dynamodb"), stack.client("s3")
         rng = random.Random(7)
@@ -113,7 +116,9 @@ class Desk:
             return {record.id: (record.document, dict(record.metadata)) for record in reader.get()}
 
     def verdict(self, collection: str = "words") -> Verdict:
-        """What the independent model says of what is published."""
+        """What the independent model says of what is published, as an export of it has it."""
+        exported = self.efs.parent / f"exports/{collection}-{next(self._exports)}"
+        export_current(self.efs, collection, exported)
         return check_collection(
             scan_receipts(self._dynamodb, self._names.receipts_table),
             self._s3,
@@ -121,6 +126,7 @@ class Desk:
             efs=self.efs,
             collection=collection,
             dimension=DIMENSION,
+            exported=exported,
         )
 
     def versions(self) -> dict[int, dict[str, Any]]:

@@ -22,6 +22,7 @@ from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.round.settle import settle_changes
 from receipt_dynamo_stream.sharding import shard_of
 
+from local.demo.exporting import export_current
 from local.demo.naive.model import check_collection, expect
 from local.demo.naive.table import scan_receipts
 
@@ -221,4 +222,6 @@ class Rounds:
         asked: dict[str, Any] = {"bucket": self.bucket, "collection": collection, "dimension": DIMENSION}
         if collection not in self.pointers:  # nothing was ever published, so nothing may be wanted
             return sorted(expect(receipts, self.s3, **asked).records)
-        return list(check_collection(receipts, self.s3, efs=self.efs, **asked).differences)
+        exported = self.folder / f"export-{next(self._numbers)}"
+        export_current(self.efs, collection, exported)
+        return list(check_collection(receipts, self.s3, efs=self.efs, exported=exported, **asked).differences)

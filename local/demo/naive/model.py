@@ -47,13 +47,21 @@ class Verdict:
 
 
 def check_collection(
-    receipts: Iterable[TableReceipt], s3: S3Client, *, bucket: str, efs: Path, collection: str, dimension: int
+    receipts: Iterable[TableReceipt],
+    s3: S3Client,
+    *,
+    bucket: str,
+    efs: Path,
+    collection: str,
+    dimension: int,
+    exported: Path | None = None,
 ) -> Verdict:
     """Compare what `efs` publishes of a collection with what the table and the deltas say it must be.
 
-    `receipts`: what `scan_receipts` found. Raises PublishedDamaged when the files contradict each other.
+    `receipts`: what `scan_receipts` found. exported: an export of the current version, a plain Chroma directory;
+    without it the shards themselves are read. Raises PublishedDamaged when the files contradict each other.
     """
-    published = read_published(efs, collection)
+    published = read_published(efs, collection, exported)
     expected = expect(receipts, s3, bucket=bucket, collection=collection, dimension=dimension)
     differences = [*expected.problems, *compare(expected.records, published.records)]
     if published.manifest["records"] != len(published.records):

@@ -38,8 +38,12 @@ class Published:
     records: dict[str, NaiveRecord]
 
 
-def read_published(efs: Path, collection: str) -> Published:
-    """Follow CURRENT to the manifest and its shards. Raises PublishedDamaged; FileNotFoundError before version 1."""
+def read_published(efs: Path, collection: str, exported: Path | None = None) -> Published:
+    """Follow CURRENT to the manifest and its shards, or take the records from an export of that version.
+
+    exported: a plain Chroma directory; without it the shards are read, which must be plain ones then. Raises
+    PublishedDamaged; FileNotFoundError before version 1.
+    """
     folder = efs / collection
     current = json.loads((folder / "CURRENT").read_text())
     raw = (folder / "manifests" / f"{current['snapshot_id']}.json").read_bytes()
@@ -51,10 +55,14 @@ def read_published(efs: Path, collection: str) -> Published:
         if shard["path"] is None:
             continue
         _check_files(folder / shard["path"], shard["files"])
+        if exported is not None:
+            continue
         for record_id, record in read_shard(folder / shard["path"], collection):
             if record_id in records:
                 raise PublishedDamaged(f"{collection}: {record_id} is in two shards")
             records[record_id] = record
+    if exported is not None:
+        records = dict(read_shard(exported, collection))
     return Published(current["version"], manifest, records)
 
 
