@@ -45,8 +45,7 @@ def prepare_rollback(event: PrepareRollbackInput, _context: LambdaContext) -> Pr
         execution=event["execution"],
         trigger=event["trigger"],
         created_at=normal_time(manifest.created_at),
-        records=manifest.records,
-        bytes=manifest.total_bytes,
+        **manifest.row_values,
         seconds=watch.seconds,
         rollback=event["snapshot_id"],
     )

@@ -56,8 +56,7 @@ def write_fold(event: WriteFoldInput, _context: LambdaContext) -> WriteFoldOutpu
         execution=event["execution"],
         trigger=event["trigger"],
         created_at=normal_time(manifest.created_at),
-        records=manifest.records,
-        bytes=manifest.total_bytes,
+        **manifest.row_values,
         seconds={**slowest([report.seconds for report in reports]), **watch.seconds},
         folded=folded,
     )

@@ -35,8 +35,7 @@ def write_manifest(event: WriteManifestInput, _context: LambdaContext) -> WriteM
         execution=plan.execution_arn,
         trigger=plan.trigger,
         created_at=plan.planned_at,
-        records=manifest.records,
-        bytes=manifest.total_bytes,
+        **manifest.row_values,
         **{**asdict(brought), "seconds": {**brought.seconds, **watch.seconds}},
     )
     control_table().versions(plan.collection).put_candidate(row)

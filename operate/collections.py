@@ -48,6 +48,8 @@ class Collections:
             projected_version=head.projected_version if head else 0,
             snapshot_id=head.pointer.snapshot_id if head and head.pointer else None,
             records=manifest.records if manifest else None,
+            fresh_records=manifest.fresh_records if manifest else 0,
+            segments=manifest.segment_count if manifest else 0,
             dimension=manifest.dimension if manifest else None,
             shards=head.shards if head else None,
             committed_at=parse_time(head.committed_at) if head else None,

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from receipt_chroma.snapshot.manifest import ROLLBACK
 from receipt_chroma.snapshot.retention import parent_chain
 from receipt_dynamo_stream.control.head import Head, Pointer
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
@@ -21,7 +22,8 @@ class Version:
     """One VERSION row, read by its place: what is on HEAD's chain was `published`, whatever else its row says.
 
     `readers`: the version that the file system shows. `counts` is what the merge did to records, by name; a rollback
-    has none. `bytes` is the size of its files, shared with other versions or not. `execution` is a name.
+    has none. `bytes` is the size of its files, shared with other versions or not. `kind`: merge, fold or rollback, None
+    when its row is too old to say it; `fresh_records` lie in `segments` over the bases. `execution` is a name.
     `manifest_key`, `manifest_sha256` and `plan_key` lead to what it has on S3.
     """
 
@@ -41,6 +43,9 @@ class Version:
     plan_key: str
     manifest_key: str = ""
     manifest_sha256: str = ""
+    kind: str | None = None
+    segments: int = 0
+    fresh_records: int = 0
 
     @property
     def pointer(self) -> Pointer:
@@ -105,4 +110,7 @@ def _version(row: VersionRow, place: int | None, projected: int) -> Version:
         plan_key=row.plan_key,
         manifest_key=row.manifest_key,
         manifest_sha256=row.manifest_sha256,
+        kind=row.kind or (ROLLBACK if row.rollback else None),
+        segments=row.segments,
+        fresh_records=row.fresh_records,
     )

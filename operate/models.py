@@ -178,7 +178,10 @@ def heals(later: Execution, failed: Execution) -> bool:
 
 @dataclass(frozen=True)
 class CollectionStatus:
-    """How one collection is. `behind_seconds` is the age of its oldest change that no snapshot has, 0 without one."""
+    """How one collection is. `behind_seconds` is the age of its oldest change that no snapshot has, 0 without one.
+
+    `fresh_records` of its records lie in `segments`, which no fold has taken up yet.
+    """
 
     collection: str
     state: str
@@ -199,6 +202,8 @@ class CollectionStatus:
     quarantined: int
     last_execution: Execution | None
     problem: str | None
+    fresh_records: int = 0
+    segments: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, times in ISO-8601."""

@@ -18,8 +18,8 @@ from operate.services import Services
 
 @dataclass(frozen=True)
 class Expiry:
-    """What expiry did, or would do. Versions marked EXPIRED; manifests, shards and staging folders deleted, on EFS and
-    S3 together `bytes`. `fenced`: it stopped, because another execution has the lease."""
+    """What expiry did, or would do. Versions marked EXPIRED; manifests, shards (bases), segments and staging folders
+    deleted, on EFS and S3 together `bytes`. `fenced`: it stopped, because another execution has the lease."""
 
     dry_run: bool
     fenced: bool
@@ -28,6 +28,7 @@ class Expiry:
     shards: int
     staging: int
     bytes: int
+    segments: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -108,4 +109,6 @@ class Versions:
     def expiry(self, execution: str) -> Expiry | None:
         """What an ended execution of mode `expire` did or would do; None when it got to no answer."""
         said = self._executions.output(execution).get("expired")
-        return Expiry(**{name: said[name] for name in Expiry.__dataclass_fields__}) if said else None
+        if not said:
+            return None
+        return Expiry(**{name: said[name] for name in Expiry.__dataclass_fields__ if name in said})

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from receipt_chroma.snapshot.manifest import FOLD, ROLLBACK
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from rich.console import RenderableType
 from rich.table import Table
@@ -20,12 +21,16 @@ _SHORT_ID = 8
 def versions_table(
     collection: str, versions: Sequence[Version], now: datetime, *, width: int, ids: bool = False
 ) -> Table:
-    """From HEAD back. A narrow terminal gets either the executions or, with `ids`, the snapshot ids; a wide one all."""
+    """From HEAD back. A narrow terminal gets either the executions or, with `ids`, the snapshot ids; a wide one all.
+
+    How many records are fresh is said when any are: of a version whose shards are bases alone, none.
+    """
     wide = width >= WIDE
     table = new_table(collection)
     table.add_column("Version", justify="right", no_wrap=True)
     table.add_column("State", overflow="fold")
-    for name in ("Records", "Size", "Made"):
+    fresh = any(version.segments for version in versions)
+    for name in ("Records", *(("Fresh",) if fresh else ()), "Size", "Made"):
         table.add_column(name, justify="right", no_wrap=True)
     if wide:
         table.add_column("Changed", overflow="fold")
@@ -35,6 +40,7 @@ def versions_table(
         table.add_column("Snapshot", no_wrap=True)
     for version in versions:
         cells: list[RenderableType] = [str(version.version), _state(version, wide=wide), number(version.records)]
+        cells += [number(version.fresh_records) if version.segments else "-"] if fresh else []
         cells += [size(version.bytes), age(version.made_at, now)]
         cells += [changed(version.counts)] if wide else []
         cells += [Text(short_name(version.execution) or "-")] if wide or not ids else []
@@ -49,6 +55,8 @@ def _state(version: Version, *, wide: bool) -> Text:
         text.append(", not yet with readers")
     if version.state != "current" and version.readers:
         text.append(", readers see it")
+    if version.kind in (FOLD, ROLLBACK):
+        text.append(f", {version.kind}")
     if version.pinned is not None:
         text.append(f", pinned: {version.pinned}" if wide else ", pinned")
     return text
@@ -71,7 +79,8 @@ def expiry_table(collection: str, expiry: Expiry) -> Table:
     facts = [
         (f"Versions {would + 'be ' if would else ''}marked EXPIRED", number(expiry.expired)),
         (f"Manifests {would + 'be ' if would else ''}deleted", number(expiry.manifests)),
-        (f"Shard directories {would + 'be ' if would else ''}deleted", number(expiry.shards)),
+        (f"Bases {would + 'be ' if would else ''}deleted", number(expiry.shards)),
+        (f"Segments {would + 'be ' if would else ''}deleted", number(expiry.segments)),
         (f"Staging folders {would + 'be ' if would else ''}deleted", number(expiry.staging)),
         ("Bytes on EFS and S3", size(expiry.bytes)),
     ]

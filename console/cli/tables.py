@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from operate.models import FENCED, CollectionStatus, Execution, PlanPreview, name_of
-from operate.wording import age, cause_text, duration, number, plain, short_name, short_record
+from operate.wording import age, cause_text, count_of, duration, number, plain, short_name, short_record
 
 if TYPE_CHECKING:
     from operate.contents.query import Answer
@@ -84,6 +84,11 @@ def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
             any(s.projected_version < s.version for s in statuses),
         ),
         ("Records", lambda s: number(s.records), True),
+        (
+            "Fresh records",
+            lambda s: f"{number(s.fresh_records)} in {count_of(s.segments, 'segment')}" if s.fresh_records else "none",
+            any(s.fresh_records for s in statuses),
+        ),
         ("Pending receipts", lambda s: number(s.pending), True),
         ("Behind by", lambda s: duration(s.behind_seconds) if s.pending else "nothing", True),
         ("Quarantined runs", lambda s: number(s.quarantined), True),

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from receipt_chroma.snapshot.manifest import Manifest
-from receipt_chroma.storage.tree import shard_path, shard_version_of
+from receipt_chroma.snapshot.manifest import FOLD, Manifest, ManifestShard
+from receipt_chroma.storage.tree import segment_path, shard_path, shard_version_of
 from receipt_dynamo_stream.bucket import ListedObject
 from receipt_dynamo_stream.errors import SchemaUnsupported, StoredObjectDamaged
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
@@ -40,6 +40,11 @@ def what_came(stack: Stack, collection: str, given: str | None) -> WhatCame:
     merged: MergedRound | None = None
     if planned is None:
         problem = "its row names no plan"
+    elif version.kind == FOLD:
+        problem = (
+            "a fold merges nothing: it has the records of its parent, in a base that it wrote of base and segments"
+        )
+        took_up = version.parent
     elif planned["execution"] != version.execution:
         problem = "a rollback merges nothing: it publishes the records of an older version again"
         by = (version.plan_key, planned["execution"])
@@ -59,9 +64,9 @@ def what_merged(stack: Stack, collection: str, execution: str) -> tuple[MergedRo
 def used_reports(plan_key: str, reports: Iterable[ShardReport], manifest: Manifest | None) -> dict[int, ShardReport]:
     """The report of each shard that a round went on with, of all that attempts of it left, the oldest first.
 
-    The manifest that was made of them tells which: it names the directory that the attempt staged. Where it names none
-    of this round, the shard did not change, and all attempts that found so say the same. Without a manifest the newest
-    counts.
+    The manifest that was made of them tells which: it names the base or the segment that the attempt staged. Where it
+    names none of this round, the shard did not change, and all attempts that found so say the same. Without a manifest
+    the newest counts.
     """
     used: dict[int, ShardReport] = {}
     for report in reports:
@@ -71,10 +76,13 @@ def used_reports(plan_key: str, reports: Iterable[ShardReport], manifest: Manife
 
 
 def _is_of(report: ShardReport, manifest: Manifest) -> bool:
-    path = next((shard.path for shard in manifest.shards if shard.shard == report.shard), None)
+    shard = next((one for one in manifest.shards if one.shard == report.shard), ManifestShard(report.shard))
+    paths = {shard.path, *(segment.path for segment in shard.segments)} - {None}
     if report.staged is not None:
-        return path == shard_path(report.shard, report.staged.shard_version)
-    return path is None or not path.startswith(shard_path(report.shard, shard_version_of(manifest.snapshot_id, "")))
+        return shard_path(report.shard, report.staged.shard_version) in paths
+    if report.segment is not None:
+        return segment_path(report.shard, report.segment.segment_version) in paths
+    return not any(f"/{shard_version_of(manifest.snapshot_id, '')}" in str(path) for path in paths)
 
 
 @dataclass
@@ -192,7 +200,14 @@ def _receipt(planned: PlannedReceipt, said: ReceiptReport | None) -> MergedRecei
 def _shard(shard: int, attempts: int, report: ShardReport | None) -> MergedShard:
     if report is None:
         return MergedShard(shard, attempts, None, {}, {})
-    return MergedShard(shard, attempts, report.changed, report.counts.to_json(), dict(report.seconds))
+    counts, seconds = report.counts.to_json(), dict(report.seconds)
+    return MergedShard(shard, attempts, report.changed, counts, seconds, *_wrote(report))
+
+
+def _wrote(report: ShardReport) -> tuple[str | None, int]:
+    if report.staged is not None:
+        return "base", sum(file.size for file in report.staged.files)
+    return ("segment", report.segment.size) if report.segment is not None else (None, 0)
 
 
 def _slowest(reports: Iterable[ShardReport]) -> dict[str, float]:

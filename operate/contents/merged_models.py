@@ -35,13 +35,18 @@ class RefusedRun:
 
 @dataclass(frozen=True)
 class MergedShard:
-    """What became of one shard. attempts: how many reports there are of it; changed is None when none counts."""
+    """What became of one shard. attempts: how many reports there are of it; changed is None when none counts.
+
+    wrote: `base` or `segment`, of so many bytes; None for a shard that did not change.
+    """
 
     shard: int
     attempts: int
     changed: bool | None
     counts: Mapping[str, int]
     seconds: Mapping[str, float]
+    wrote: str | None = None
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class MergedRound:
 
     version, snapshot_id, state: of the version that was made of it, as in the lineage; a `candidate` was never
     published. None when it made none (yet). base_version: 0 for the first. plans: how many there are of the round.
-    seconds: by step, of the slowest shard, since shards are merged side by side. problems: what could not be read, in
-    sentences; when that is the plan, there are no receipts.
+    bytes: what its shards wrote. seconds: by step, of the slowest shard, since shards are merged side by side.
+    problems: what could not be read, in sentences; when that is the plan, there are no receipts.
     """
 
     collection: str
@@ -72,9 +77,14 @@ class MergedRound:
     seconds: Mapping[str, float]
     problems: tuple[str, ...]
 
+    @property
+    def bytes(self) -> int:
+        """Of the bases and segments that it wrote."""
+        return sum(shard.bytes for shard in self.shards)
+
     def to_json(self) -> dict[str, Any]:
         """As plain values, times in ISO-8601."""
-        value = asdict(self)
+        value = {**asdict(self), "bytes": self.bytes}
         value["planned_at"] = self.planned_at.isoformat() if self.planned_at else None
         for receipt in value["receipts"]:
             first = receipt["first_changed_at"]
@@ -84,8 +94,8 @@ class MergedRound:
 
 @dataclass(frozen=True)
 class WhatCame:
-    """What a version brought. took_up: for a rollback the snapshot id of the version whose records it published again;
-    it merged nothing. merged is None then, and when the plan is gone: `problem` says so.
+    """What a version brought. took_up: for a rollback or a fold the snapshot id of the version whose records it has
+    again; it merged nothing. merged is None then, and when the plan is gone: `problem` says so.
     """
 
     collection: str

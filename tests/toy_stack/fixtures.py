@@ -71,6 +71,7 @@ def new_history(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> NewH
     """Makes empty tables, a bucket and a folder as EFS for collections with some shards; the module keeps them all."""
     _reset(endpoint)
     stack = ToyStack(toy_connection(endpoint))
+    stack.create_machine()
     numbers = itertools.count()
 
     def make(shards: int) -> History:

@@ -22,7 +22,7 @@ from operate.connection import Connection
 REGION = "us-east-1"
 MACHINE = f"arn:aws:states:{REGION}:123456789012:stateMachine:compaction"
 
-EXPIRED = {"fenced": False, "expired": 2, "manifests": 1, "shards": 3, "staging": 0, "bytes": 12_345_678}
+EXPIRED = {"fenced": False, "expired": 2, "manifests": 1, "shards": 3, "segments": 5, "staging": 0, "bytes": 12_345_678}
 
 
 def _is(collection: str) -> dict[str, str]:
@@ -169,6 +169,10 @@ class ToyStack:
         for table in (self.connection.receipts_table, self.connection.control_table):
             self.create_table(table)
         self.s3.create_bucket(Bucket=self.connection.bucket)
+        self.create_machine()
+
+    def create_machine(self) -> None:
+        """The state machine alone."""
         self.sfn.create_state_machine(
             name="compaction", definition=json.dumps(TOY_MACHINE), roleArn="arn:aws:iam::123456789012:role/toy"
         )

@@ -146,7 +146,7 @@ class History(Rounds):
             execution=f"arn:aws:states:us-east-1:1:execution:compaction:{manifest.execution}",
             trigger=manifest.trigger,
             created_at=manifest.created_at,
-            records=manifest.records,
+            **manifest.row_values,
         )
         assert self.control.versions(collection).put_candidate(row)
         super()._commit(collection, fence, pointer)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib import resources
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypedDict
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer
@@ -77,6 +77,16 @@ class ManifestShard:
         return sum(segment.records for segment in self.segments)
 
 
+class RowValues(TypedDict):
+    """Fields of a VersionRow."""
+
+    records: int
+    bytes: int
+    kind: str | None
+    segments: int
+    fresh_records: int
+
+
 @dataclass(frozen=True)
 class Manifest:
     """One snapshot. dimension is None while no vector was ever seen; digest is the sum of the shards' digests.
@@ -106,6 +116,27 @@ class Manifest:
     def total_bytes(self) -> int:
         """Size of all files that the snapshot names."""
         return sum(shard.total_bytes for shard in self.shards)
+
+    @property
+    def segment_count(self) -> int:
+        """How many segments its shards have."""
+        return sum(len(shard.segments) for shard in self.shards)
+
+    @property
+    def fresh_records(self) -> int:
+        """Records in segments."""
+        return sum(shard.fresh_records for shard in self.shards)
+
+    @property
+    def row_values(self) -> RowValues:
+        """What its VERSION row says of its content, however it was made."""
+        return {
+            "records": self.records,
+            "bytes": self.total_bytes,
+            "kind": self.kind,
+            "segments": self.segment_count,
+            "fresh_records": self.fresh_records,
+        }
 
     @property
     def pointer(self) -> Pointer:

@@ -6,6 +6,7 @@ from receipt_dynamo_stream.names import COLLECTIONS
 from werkzeug.wrappers import Response
 
 from console.web.site import seen, site
+from operate.contents.layout import ShardLayout, layout
 from operate.contents.merged import what_came
 from operate.errors import ConsoleError
 from operate.lineage import Version
@@ -50,7 +51,9 @@ def version(collection: str, version: str) -> str:
     offset = max(0, request.args.get("offset", 0, int))
     came = seen(("came", collection, one.snapshot_id), 30, lambda: what_came(site().stack, collection, one.snapshot_id))
     records, unreadable = None, None
+    shards: tuple[ShardLayout, ...] = ()
     try:
+        shards = layout(site().contents.manifest(collection, one.snapshot_id))
         records = site().contents.records(
             collection, one.snapshot_id, containing=containing, receipt=receipt, offset=offset, limit=RECORDS
         )
@@ -68,6 +71,7 @@ def version(collection: str, version: str) -> str:
         came=came,
         row=_rows(collection, [one]).get(one.snapshot_id),
         records=records,
+        shards=shards,
         unreadable=unreadable,
         containing=containing,
         receipt=receipt,

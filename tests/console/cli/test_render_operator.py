@@ -73,11 +73,11 @@ def test_a_rollback_says_from_where_to_where_and_how_many_records_go() -> None:
 
 
 def test_an_expiry_that_only_would_be_says_would() -> None:
-    done = Expiry(dry_run=False, fenced=False, expired=2, manifests=1, shards=3, staging=4, bytes=5_000)
+    done = Expiry(dry_run=False, fenced=False, expired=2, manifests=1, shards=3, staging=4, bytes=5_000, segments=9)
     text = shown(render.expiry_table("words", done))
     assert "would" not in text
-    assert [line.split()[-1] for line in text.splitlines() if "deleted" in line] == ["1", "3", "4"]
-    assert shown(render.expiry_table("words", replace(done, dry_run=True))).count("would be") == 4
+    assert [line.split()[-1] for line in text.splitlines() if "deleted" in line] == ["1", "3", "9", "4"]
+    assert shown(render.expiry_table("words", replace(done, dry_run=True))).count("would be") == 5
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -259,7 +259,7 @@ def test_expire_apply_deletes_and_says_how_much(run, stack: ToyStack) -> None:
     answer = run("expire", "words", "--apply", "--yes", "--json").json
     assert answer["expired"] == {
         **{"dry_run": False, "fenced": False, "expired": 2, "manifests": 1},
-        **{"shards": 3, "staging": 0, "bytes": 12_345_678},
+        **{"shards": 3, "segments": 5, "staging": 0, "bytes": 12_345_678},
     }
 
 

@@ -60,6 +60,13 @@ class Visitor:
 Visit = Callable[..., Visitor]
 
 
+def visitor_of(operator: Stack, contents: Contents, **site: object) -> Visitor:
+    """A visitor of a console on any stack."""
+    guard = Guard(hosts={HOST})
+    app = create_app(Site(operator, contents, "toy", **site), guard)  # type: ignore[arg-type]
+    return Visitor(app.test_client(), guard)
+
+
 @pytest.fixture
 def visit(stack: ToyStack, tmp_path: Path) -> Iterator[Visit]:
     """A visitor of a console on the toy stack; keyword arguments are the site's."""
@@ -68,9 +75,7 @@ def visit(stack: ToyStack, tmp_path: Path) -> Iterator[Visit]:
     def visit(**site: object) -> Visitor:
         operator = Stack(stack.connection)
         opened.append(Contents(operator, cache=tmp_path / "cache", embed=embedder_of(stack.connection)))
-        guard = Guard(hosts={HOST})
-        app = create_app(Site(operator, opened[-1], "toy", **site), guard)  # type: ignore[arg-type]
-        return Visitor(app.test_client(), guard)
+        return visitor_of(operator, opened[-1], **site)
 
     yield visit
     for contents in opened:

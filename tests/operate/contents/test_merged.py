@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from receipt_chroma.snapshot.manifest import ManifestShard
-from receipt_chroma.storage.tree import shard_path
+from receipt_chroma.snapshot.manifest import ManifestSegment, ManifestShard
+from receipt_chroma.storage.tree import segment_path, shard_path
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.table import ControlTable
@@ -14,10 +14,12 @@ from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt, save_plan
 from receipt_dynamo_stream.round.report import (
+    FileEntry,
     MergeCounts,
     ReceiptReport,
     Refusal,
     ShardReport,
+    StagedSegment,
     StagedShard,
     save_report,
 )
@@ -64,15 +66,25 @@ def report_of(plan: Plan, shard: int, attempt: str = "a", *, plan_attempt: str =
     counts = MergeCounts(added=3) if changed else MergeCounts(unchanged=3)
     receipts = [one.facts.receipt for one in plan.receipts if one.shard == shard]
     version = f"{plan.snapshot_id}-{attempt}"
+    in_segment = more.pop("in_segment", False)
+    files = (FileEntry("chroma.sqlite3", 1_000, ""), FileEntry("receipts.json", 50, ""))
+    base = StagedShard("staging/x", version, files, 3, 0, "0", 8)
+    segment = StagedSegment("staging/x", version, 77, "", (), 3, "0", 8)
     return ShardReport(
         **{"collection": "words", "execution": plan.execution, "round": plan.round, "shard": shard, "attempt": attempt},
         plan_key=plan.plan_key(plan_attempt),
         changed=changed,
-        staged=StagedShard("staging/x", version, (), 3, 0, "0", 8) if changed else None,
+        staged=base if changed and not in_segment else None,
+        segment=segment if changed and in_segment else None,
         counts=sum((counts for _ in receipts), MergeCounts()),
         receipts=tuple(ReceiptReport(one, {f"run-{attempt}": 3}, counts) for one in receipts),
         **{"seconds": {"copy": 1.0, "write": shard + 1.0}, **more},
     )
+
+
+def with_segment(shard: ManifestShard, version: str) -> ManifestShard:
+    path = segment_path(shard.shard, version)
+    return replace(shard, segments=(*shard.segments, ManifestSegment(path, 77, "", ())))
 
 
 @dataclass
@@ -95,11 +107,14 @@ class Left:
 
     def version(self, plan: Plan, *used: ShardReport, plan_attempt: str = "p", head: bool = True) -> Pointer:
         """Made of these reports and the base's other shards; published unless it is not for HEAD."""
-        attempts = {report.shard: report for report in used if report.staged}
-        shards = [
-            ManifestShard(n, shard_path(n, attempts[n].staged.shard_version if n in attempts else "0000000001-older"))
-            for n in range(2)
-        ]
+        shards = [ManifestShard(n, shard_path(n, "0000000001-older")) for n in range(2)]
+        for report in used:
+            if report.staged:
+                shards[report.shard] = ManifestShard(
+                    report.shard, shard_path(report.shard, report.staged.shard_version)
+                )
+            if report.segment:
+                shards[report.shard] = with_segment(shards[report.shard], report.segment.segment_version)
         manifest = toy_manifest("words", plan.snapshot_id, *shards, plan_key=plan.plan_key(plan_attempt))
         self.stack.put_manifest(manifest)
         self.row(manifest.pointer, plan.plan_key(plan_attempt), plan.execution_arn, plan.base and plan.base.snapshot_id)
@@ -107,7 +122,7 @@ class Left:
             self.stack.head("words", fence=5, **manifest.pointer.to_json())
         return manifest.pointer
 
-    def row(self, pointer: Pointer, plan_key: str, execution: str, parent: str | None) -> None:
+    def row(self, pointer: Pointer, plan_key: str, execution: str, parent: str | None, kind: str | None = None) -> None:
         row = VersionRow(
             pointer.snapshot_id,
             parent=parent,
@@ -115,6 +130,7 @@ class Left:
             manifest_sha256=pointer.manifest_sha256,
             plan_key=plan_key,
             execution=execution,
+            kind=kind,
         )
         table = self.stack.connection.control_table
         assert ControlTable(self.stack.dynamodb, table).versions("words").put_candidate(row)
@@ -158,6 +174,8 @@ def test_a_version_says_what_it_brought_by_receipt_shard_and_step(left: Left) ->
         (0, 1, True, 3),
         (1, 1, True, 6),
     ]
+    assert [(one.wrote, one.bytes) for one in merged.shards] == [("base", 1_050)] * 2
+    assert merged.bytes == 2_100
     assert merged.problems == ()
     value = came.to_json()["merged"]
     assert value["planned_at"] == "2026-07-28T12:01:00+00:00"
@@ -189,6 +207,47 @@ def test_a_shard_that_the_manifest_took_from_the_base_was_not_changed_by_a_late_
         assert used_reports(plan.plan_key("p"), reports, mine) == {0: changed}
         assert used_reports(plan.plan_key("p"), reports, None) == {0: reports[-1]}
         assert used_reports(plan.plan_key("q"), reports, base) == {}
+
+
+def test_a_round_may_bring_a_segment_to_one_shard_and_a_base_to_another(left: Left) -> None:
+    plan = left.plan(plan_of(A, B, version=2))
+    lost, used = (report_of(plan, 0, attempt, in_segment=True) for attempt in "ab")
+    left.reports(lost, used, report_of(plan, 1))
+    left.version(plan, used, report_of(plan, 1))
+    merged = what_came(left.operator, "words", None).merged
+    assert merged is not None
+    assert [(one.shard, one.attempts, one.wrote, one.bytes) for one in merged.shards] == [
+        (0, 2, "segment", 77),
+        (1, 1, "base", 1_050),
+    ]
+    assert merged.bytes == 1_127
+    assert merged.to_json()["bytes"] == 1_127
+    assert merged.receipts[0].runs == {"run-b": 3}
+
+
+def test_only_the_attempt_whose_segment_the_manifest_names_counts() -> None:
+    plan = plan_of(A, version=2)
+    late, good = report_of(plan, 0, "late", in_segment=True), report_of(plan, 0, "good", in_segment=True)
+    unchanged = report_of(plan, 0, "none", changed=False)
+    older = with_segment(ManifestShard(0, "shards/0000/0000000001-0000000005-0-a"), "0000000001-0000000005-0-a")
+    mine = toy_manifest("words", plan.snapshot_id, with_segment(older, good.segment.segment_version))
+    before = toy_manifest("words", plan.snapshot_id, older)
+    assert used_reports(plan.plan_key("p"), [late, good, late, unchanged], mine) == {0: good}
+    assert used_reports(plan.plan_key("p"), [late, unchanged, late], before) == {0: unchanged}
+
+
+def test_a_fold_brought_nothing_and_says_whose_records_it_has(left: Left) -> None:
+    plan = left.plan(replace(plan_of(A, version=1), base=None))
+    used = report_of(plan, 0)
+    left.reports(used)
+    first = left.version(plan, used)
+    manifest = toy_manifest("words", snapshot_id_of(2, 6, 0), plan_key=plan.plan_key("p"))
+    left.stack.put_manifest(manifest)
+    left.row(manifest.pointer, plan.plan_key("p"), "arn:x:words-schedule-2", first.snapshot_id, kind="fold")
+    left.stack.head("words", fence=6, **manifest.pointer.to_json())
+    came = what_came(left.operator, "words", None)
+    assert (came.took_up, came.merged) == (first.snapshot_id, None)
+    assert "a fold merges nothing" in (came.problem or "")
 
 
 def test_an_execution_has_its_rounds_in_order_and_each_says_what_became_of_it(left: Left) -> None:
