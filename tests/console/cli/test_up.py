@@ -41,9 +41,12 @@ def running(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", Connection]
         assert line, up.stderr.read() if up.stderr else ""
         said = json.loads(line)
         assert said.pop("console_url").startswith("http://127.0.0.1:")
-        yield up, Connection.from_json(said)
-        up.send_signal(signal.SIGTERM)
-        up.communicate(timeout=60)
+        try:
+            yield up, Connection.from_json(said)
+            up.send_signal(signal.SIGTERM)
+            up.communicate(timeout=60)
+        finally:
+            up.kill()  # nothing happens when it has ended, as it should have
 
 
 @pytest.fixture
