@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 from merge_data import DIMENSION, whole_records
@@ -36,7 +37,7 @@ def _write(path: Path, facts: Iterable[ReceiptFacts]) -> None:
 def _batches(facts: Iterable[ReceiptFacts]) -> Iterator[Any]:
     for one in facts:
         records = whole_records(SIZES, one)
-        flat = pa.array([value for record in records for value in record.embedding], pa.float32())
+        flat = pa.array(np.concatenate([record.embedding for record in records]), pa.float32())
         columns: dict[str, Any] = {
             "id": [record.id for record in records],
             "receipt": [one.receipt.key] * len(records),

@@ -9,64 +9,40 @@ import json
 import math
 import sys
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from prices import LISTS, PRICES, PRICES_OF
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "docs/deploy.md"
 DEFINITION = ROOT / "state_machines/compaction.asl.json"
 BEGIN, END = "<!-- cost: made by cdk/cost.py -->\n", "<!-- end of cost -->\n"
 
-PRICES_OF = "us-east-1, without free tiers, at the prices below"
-LISTS = {  # AWS's own price lists; their pages fill the numbers in in a browser
-    "states": "https://aws.amazon.com/step-functions/pricing/",
-    "lambda": "https://aws.amazon.com/lambda/pricing/",
-    "efs": "https://aws.amazon.com/efs/pricing/",
-    "s3": "https://aws.amazon.com/s3/pricing/",
-    "dynamodb": "https://aws.amazon.com/dynamodb/pricing/on-demand/",
-    "cloudwatch": "https://aws.amazon.com/cloudwatch/pricing/",
-}
-STATES = "AWS's own list, a copy without a date"
-CHIPR = "[2024](https://cloudchipr.com/blog/aws-lambda-pricing)"
-EVANGELIST = "[2026-05-05](https://github.com/api-evangelist/aws-lambda/blob/main/plans/aws-lambda-plans-pricing.yml)"
-MINDS_EFS = "[June 2026](https://www.factualminds.com/blog/amazon-efs-pricing-throughput-modes-storage-classes/)"
-BERRY = "[2022-07-07](https://gist.github.com/EverettBerry/a37438006529a55f42da6fdbc44a505c)"
-AIRBYTE = "[2025-07-21](https://airbyte.com/data-engineering-resources/dynamodb-pricing)"
-C3X = "[without a date](https://c3x.dev/resources/aws/aws_cloudwatch_metric_alarm)"
-SIGNOZ = "[2026-02-15](https://signoz.io/guides/cloudwatch-pricing)"
-MINDS_CW = "[2026-06-13](https://www.factualminds.com/blog/amazon-cloudwatch-pricing-metrics-logs-alarms-dashboards/)"
-NOWHERE = "**not confirmed**: no source was found that states it with a date"
-PRICES = {  # name -> (US dollars, unit, AWS's list, where the number was read and of when that is)
-    "transition": (0.025 / 1000, "state transition", "states", STATES),
-    "x86_second": (0.0000166667, "GB-second, x86", "lambda", CHIPR),
-    "arm_second": (0.0000133334, "GB-second, arm64", "lambda", CHIPR),
-    "request": (0.20 / 1e6, "Lambda request", "lambda", EVANGELIST),
-    "efs_month": (0.30, "GB-month, EFS Standard", "efs", MINDS_EFS),
-    "efs_read": (0.03, "GB read, elastic", "efs", MINDS_EFS),
-    "efs_write": (0.06, "GB written, elastic", "efs", MINDS_EFS),
-    "s3_month": (0.023, "GB-month, S3 Standard", "s3", BERRY),
-    "s3_put": (0.005 / 1000, "PUT", "s3", NOWHERE),
-    "dynamodb_write": (0.625 / 1e6, "write request unit", "dynamodb", AIRBYTE),
-    "dynamodb_read": (0.125 / 1e6, "read request unit", "dynamodb", AIRBYTE),
-    "alarm": (0.10, "metric of an alarm, month", "cloudwatch", C3X),
-    "metric": (0.30, "metric-month", "cloudwatch", SIGNOZ),
-    "dashboard": (3.00, "dashboard-month", "cloudwatch", MINDS_CW),
-    "logs": (0.50, "GB of logs", "cloudwatch", MINDS_CW),
-}
-
-DAYS, COLLECTIONS = 30.4, 2
-SNAPSHOT_GB = {"words": 0.674, "lines": 0.273}  # 805 receipts: 70,000 and 28,372 records of 9.6 KB
-KEPT = 10  # snapshots that retention keeps
+DAYS, COLLECTIONS, WEEKS = 30.4, 2, 30.4 / 7
+SHARES = (0.712, 0.288)  # of the records that are words and lines: 70,000 and 28,372 of 805 receipts
+RECORDS, RECORDS_A_CHANGE = 98_372, 122.2
+BASE_KB, SEGMENT_KB, MANIFEST_KB, ENTRY_KB = 9.6, 6.6, 2.0, 0.45  # a record; a manifest's shard, and each segment in it
+LEAST_RECORDS, MOST_RECORDS, SHARE_OF_BASE, MOST_SEGMENTS = 2_000, 20_000, 0.2, 256  # receipt_chroma.folding's
+KEPT, GRACE_HOURS = 10, 1.0  # versions that retention keeps, and what nothing names any more
 SCHEDULE_MINUTES = 5
-FILES_PER_SHARD = 7
-MERGE_GB, MERGE_FIXED_SECONDS, MERGE_GB_PER_SECOND = 8, 4.0, 0.05
+FILES_OF_A_BASE = 9
+MERGE_GB, OTHER_GB, READER_GB = 8, 1.769, 3
+PUBLICATION_SECONDS, OTHER_SECONDS, COLD_SECONDS, WARM_MINUTES = 0.5, 0.5, 4.0, 5.0
+"""A warm merge takes 0.02 s of CPU (benchmarks/README.md); the rest is round trips to S3, EFS and DynamoDB, 20 to 30 ms
+each: not measured on Lambda. A function that nobody calls for WARM_MINUTES starts anew."""
+FOLD_GB_PER_SECOND, FOLD_RECORDS_PER_SECOND = 0.05, 400  # a copy, its proof and its upload; insertions into a graph
+LOOKUP_MB = 0.3  # what a merge and its validation read of the index and the database, together
+QUERY_SECONDS = 0.02
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
 LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 22, 29  # an alarm on a formula is paid for each of its metrics
 
 IDLE = ("AcquireLease", "PlanCompaction", "NothingPending", "Finished")
 ROUND = ("AcquireLease", "PlanCompaction", "MergeShards", "CommitSnapshot", "SettleChanges", "ReleaseLease", "Finished")
 OF_A_SHARD = ("MergeDeltas", "ValidateShard")
+FOLD = ("PlanFold", "FoldShards", "WriteFold", "CommitSnapshot", "Folded", "ReleaseLease", "Finished")
+OF_A_FOLD = ("FoldShard", "ValidateFold")
 """States that an execution comes through; between two of them it takes the shortest way."""
 
 
@@ -97,15 +73,34 @@ MACHINE = json.loads(DEFINITION.read_text())
 IDLE_STATES = len(states_on_the_way(MACHINE, IDLE))
 ROUND_STATES = len(states_on_the_way(MACHINE, ROUND))
 SHARD_STATES = len(states_on_the_way(MACHINE["States"]["MergeShards"]["ItemProcessor"], OF_A_SHARD))
+FOLD_STATES = len(states_on_the_way(MACHINE, FOLD)) + len(
+    states_on_the_way(MACHINE["States"]["FoldShards"]["ItemProcessor"], OF_A_FOLD)
+)
 
 
 @dataclass(frozen=True)
 class Load:
-    """Changed receipts a day, spread evenly; shards of a collection; the least minutes between two commits."""
+    """Changed receipts a day, spread evenly; shards of a collection; the least minutes between two commits; records of
+    both collections, and of a changed receipt; queries a second of a reader.
+
+    The rest is what might be changed: memory of the functions that publish, states of a round, and the share of a base
+    that may be fresh.
+    """
 
     changes: int
     shards: int
     interval_minutes: float = 1.0
+    records: int = RECORDS
+    records_a_change: float = RECORDS_A_CHANGE
+    queries: float = 0.0
+    merge_gb: float = MERGE_GB
+    round_states: int = ROUND_STATES
+    share_of_base: float = SHARE_OF_BASE
+
+    @property
+    def base_gb(self) -> float:
+        """Both collections' bases."""
+        return self.records * BASE_KB / 1e6
 
 
 def commits_a_day(load: Load) -> float:
@@ -121,38 +116,89 @@ def shards_a_commit(load: Load) -> float:
     return load.shards * -math.expm1(each * math.log1p(-1 / load.shards)) if load.shards > 1 else 1.0
 
 
+def segments_a_day(load: Load) -> float:
+    """Segments of one collection."""
+    return commits_a_day(load) * shards_a_commit(load)
+
+
+def folds_a_day(load: Load, share: float) -> float:
+    """Folds of one collection, that has this share of the records: when a shard's bound is passed."""
+    bound = min(MOST_RECORDS, max(LEAST_RECORDS, load.share_of_base * load.records * share / load.shards))
+    by_records = load.changes * load.records_a_change * share / bound
+    return max(by_records, segments_a_day(load) / MOST_SEGMENTS)
+
+
 def transitions_a_month(load: Load) -> float:
-    """State transitions of both collections: the schedule's idle executions, and the commits."""
-    idle = 24 * 60 / SCHEDULE_MINUTES * IDLE_STATES
-    busy = commits_a_day(load) * (ROUND_STATES + shards_a_commit(load) * SHARD_STATES)
-    return DAYS * COLLECTIONS * (idle + busy)
+    """State transitions of both collections: the schedule's idle executions, the commits, and the folds."""
+    idle = COLLECTIONS * 24 * 60 / SCHEDULE_MINUTES * IDLE_STATES
+    busy = COLLECTIONS * commits_a_day(load) * (load.round_states + shards_a_commit(load) * SHARD_STATES)
+    return DAYS * (idle + busy + sum(folds_a_day(load, share) for share in SHARES) * FOLD_STATES)
 
 
-def gigabytes_written_a_month(load: Load) -> float:
-    """What merges write to EFS: each commit writes its touched shards whole."""
-    share = shards_a_commit(load) / load.shards
-    return DAYS * commits_a_day(load) * share * sum(SNAPSHOT_GB.values())
+def gigabytes_written_a_month(load: Load) -> dict[str, float]:
+    """What goes to EFS, and S3 gets as much: segments, manifests, and new bases."""
+    segments = DAYS * load.changes * load.records_a_change * SEGMENT_KB / 1e6
+    manifests = bases = 0.0
+    for share in SHARES:
+        folds = folds_a_day(load, share)
+        laid = segments_a_day(load) / folds / 2  # of a shard, halfway to its next fold
+        manifest_kb = load.shards * (MANIFEST_KB + min(laid, MOST_SEGMENTS) * ENTRY_KB)
+        manifests += DAYS * commits_a_day(load) * manifest_kb / 1e6
+        bases += DAYS * folds * load.base_gb * share / load.shards
+    return {"segments": segments, "manifests": manifests, "bases": bases}
+
+
+def gigabytes_read_a_month(load: Load) -> float:
+    """What is read from EFS: old rows and the segment's proof by a publication, twice the base by a fold, all of it by
+    the weekly verification, and by a reader what is new to it."""
+    written = gigabytes_written_a_month(load)
+    looked_up = DAYS * COLLECTIONS * segments_a_day(load) * LOOKUP_MB / 1e3
+    reader = sum(written.values()) if load.queries else 0.0
+    return 2 * written["segments"] + looked_up + 2 * written["bases"] + WEEKS * load.base_gb + reader
+
+
+def gigabytes_kept(load: Load) -> float:
+    """Bases, those that a kept version or the grace still holds, and segments that wait for a fold."""
+    hours = GRACE_HOURS + KEPT / (commits_a_day(load) / 24)
+    old = sum(folds_a_day(load, share) / 24 * hours / load.shards * load.base_gb * share for share in SHARES)
+    a_day = load.changes * load.records_a_change * SEGMENT_KB / 1e6
+    waiting = sum(a_day * share * load.shards / folds_a_day(load, share) / 2 for share in SHARES)
+    return load.base_gb + old + waiting
+
+
+def gigabyte_seconds(load: Load) -> float:
+    """Of the x86 functions and a reader's: rounds, folds with their proof, the weekly verification."""
+    rounds = DAYS * COLLECTIONS * commits_a_day(load)
+    cold = COLD_SECONDS * math.exp(-commits_a_day(load) * WARM_MINUTES / (24 * 60))
+    merges = rounds * shards_a_commit(load) * 2 * (PUBLICATION_SECONDS + cold) * load.merge_gb
+    others = rounds * 4 * (OTHER_SECONDS + cold) * OTHER_GB
+    folds = DAYS * sum(folds_a_day(load, share) for share in SHARES)
+    bases = gigabytes_written_a_month(load)["bases"]
+    inserted = DAYS * load.changes * load.records_a_change / FOLD_RECORDS_PER_SECOND
+    folding = (folds * 2 * COLD_SECONDS + 2 * bases / FOLD_GB_PER_SECOND + inserted) * MERGE_GB
+    verifying = WEEKS * load.base_gb / FOLD_GB_PER_SECOND * MERGE_GB
+    return merges + others + folding + verifying + DAYS * 86_400 * load.queries * QUERY_SECONDS * READER_GB
 
 
 def cost(load: Load) -> dict[str, float]:
-    """US dollars a month, by what is paid for. The merge copies a shard from EFS, and validation reads its result."""
+    """US dollars a month, by what is paid for."""
     price = {name: value[0] for name, value in PRICES.items()}
-    written = gigabytes_written_a_month(load)
-    merges = DAYS * COLLECTIONS * commits_a_day(load) * shards_a_commit(load)
-    merge_seconds = merges * MERGE_FIXED_SECONDS + written / MERGE_GB_PER_SECOND
-    rounds = DAYS * COLLECTIONS * commits_a_day(load)
+    written, kept = sum(gigabytes_written_a_month(load).values()), gigabytes_kept(load)
+    rounds, segments = (DAYS * COLLECTIONS * each(load) for each in (commits_a_day, segments_a_day))
+    folds = DAYS * sum(folds_a_day(load, share) for share in SHARES)
     starts = DAYS * COLLECTIONS * 24 * 60 / SCHEDULE_MINUTES + rounds
-    kept = sum(SNAPSHOT_GB.values()) * (1 + (KEPT - 1) * shards_a_commit(load) / load.shards)
-    requests = starts * 2 + rounds * 6 + merges * 2
+    requests = starts * 2 + rounds * 6 + segments * 2 + DAYS * 86_400 * load.queries
+    listed = KEPT + commits_a_day(load) / 24 * GRACE_HOURS  # manifests that an expiry reads
     return {
         "Step Functions": transitions_a_month(load) * price["transition"],
-        "Lambda": merge_seconds * 2 * MERGE_GB * price["x86_second"]
-        + rounds * 4 * 2 * 1.769 * price["x86_second"]
+        "Lambda": gigabyte_seconds(load) * price["x86_second"]
         + starts * 1.0 * price["arm_second"]
         + requests * price["request"],
-        "EFS throughput": written * price["efs_write"] + 2 * written * price["efs_read"],
+        "EFS throughput": written * price["efs_write"] + gigabytes_read_a_month(load) * price["efs_read"],
         "EFS storage": kept * price["efs_month"],
-        "S3": kept * price["s3_month"] + (merges * FILES_PER_SHARD + rounds * 4) * price["s3_put"],
+        "S3": kept * price["s3_month"]
+        + (segments * 2 + rounds * 4 + folds * (FILES_OF_A_BASE + 2)) * price["s3_put"]
+        + rounds * (10 + listed) * price["s3_get"],
         "DynamoDB": DAYS * COLLECTIONS * load.changes * ITEMS_PER_CHANGE * price["dynamodb_write"]
         + starts * 5 * price["dynamodb_write"]
         + DAYS * COLLECTIONS * load.changes * 60 * price["dynamodb_read"],
@@ -163,32 +209,64 @@ def cost(load: Load) -> dict[str, float]:
     }
 
 
+A_RECEIPT_A_MINUTE = Load(24 * 60, 4, 1.0, 100_000, 50, 1.0)
+ONE_SHARD = replace(A_RECEIPT_A_MINUTE, shards=1)
+SMALL = replace(ONE_SHARD, merge_gb=OTHER_GB)
+RARER = replace(SMALL, share_of_base=0.3)
+INTO_MANY = replace(A_RECEIPT_A_MINUTE, records=10_000_000)
+SCENARIOS = {
+    "Into 100,000 records, as prod is set": A_RECEIPT_A_MINUTE,
+    "… in one shard": ONE_SHARD,
+    "… and published by functions of 1,769 MB": SMALL,
+    "… and folded at 30 % of the base": RARER,
+    "… and two minutes between commits": replace(RARER, interval_minutes=2),
+    "… or five": replace(RARER, interval_minutes=5),
+    "… or a minute, and rounds of 10 states": replace(RARER, round_states=10),
+    "Into 10,000,000 records, as prod is set": INTO_MANY,
+    "… in 16 shards": replace(INTO_MANY, shards=16),
+    "… in 32 shards": replace(INTO_MANY, shards=32),
+}
+"""One receipt of 50 records a minute, in both collections together, and one query a second."""
+
+
+def rows_of(loads: dict[str, Load]) -> list[str]:
+    """A table with a row for each load, under the name that it has."""
+    parts = list(cost(Load(1, 1)))
+    lines = [f"| | K | {' | '.join(parts)} | Total |", f"|---|---:|{'---:|' * (len(parts) + 1)}"]
+    for name, load in loads.items():
+        bill = cost(load)
+        amounts = " | ".join(f"{amount:,.2f}" for amount in bill.values())
+        lines.append(f"| {name} | {load.shards} | {amounts} | **{sum(bill.values()):,.0f}** |")
+    return lines
+
+
 def tables() -> str:
     """The Markdown of the guide."""
-    parts = list(cost(Load(1, 1)))
+    by_changes = {
+        f"{changes:,} changes, {shards} shard{'s' if shards > 1 else ''}": Load(changes, shards)
+        for changes in (1, 100, 10_000)
+        for shards in (1, 4, 16)
+    }
     lines = [
         f"Dollars a month by changed receipts a day and shards (K), at most one commit a minute ({PRICES_OF}):",
         "",
-        f"| Changes a day | K | {' | '.join(parts)} | Total |",
-        f"|---:|---:|{'---:|' * (len(parts) + 1)}",
-    ]
-    for changes in (1, 100, 10_000):
-        for shards in (1, 4, 16):
-            bill = cost(Load(changes, shards))
-            amounts = " | ".join(f"{amount:,.2f}" for amount in bill.values())
-            lines.append(f"| {changes:,} | {shards} | {amounts} | **{sum(bill.values()):,.0f}** |")
-    lines += [
+        *rows_of(by_changes),
         "",
-        "The least time between two commits, at 10,000 changes a day: it decides how often a shard is written whole.",
+        "One receipt of 50 records a minute, and one query a second of a reader on Lambda:",
+        "",
+        *rows_of(SCENARIOS),
+        "",
+        "The least time between two commits, at 10,000 changes a day: it decides how many states and functions run.",
         "",
         "| Minutes | K | Commits a day and collection | GB written to EFS a month | Transitions a month | Total |",
         "|---:|---:|---:|---:|---:|---:|",
     ]
-    for minutes in (1, 5, 15, 60):
+    for minutes in (0.25, 1, 5, 15, 60):
         for shards in (1, 16):
             load = Load(10_000, shards, minutes)
+            written = sum(gigabytes_written_a_month(load).values())
             lines.append(
-                f"| {minutes} | {shards} | {commits_a_day(load):,.0f} | {gigabytes_written_a_month(load):,.0f}"
+                f"| {minutes:g} | {shards} | {commits_a_day(load):,.0f} | {written:,.0f}"
                 f" | {transitions_a_month(load):,.0f} | **${sum(cost(load).values()):,.0f}** |"
             )
     lines += ["", "| Price | Unit | AWS's list | Read where, as of |", "|---:|---|---|---|"]

@@ -9,14 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from receipt_chroma import folding
 
 from . import calls
 from .template import Template
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "cdk/cost.py"
+sys.path.insert(0, str(SCRIPT.parent))  # as Python does for a script: it imports prices
 COST = runpy.run_path(str(SCRIPT))
-Load, cost = COST["Load"], COST["cost"]
+Load, cost, SCENARIOS = COST["Load"], COST["cost"], COST["SCENARIOS"]
 
 
 def total(*load: float) -> float:
@@ -38,9 +40,33 @@ def test_one_change_touches_one_shard_and_many_touch_all() -> None:
 
 
 def test_writing_the_words_once_costs_about_ten_cents_of_throughput() -> None:
-    gigabytes = COST["SNAPSHOT_GB"]["words"]
+    gigabytes = Load(1, 1).base_gb * COST["SHARES"][0]
     prices = {name: price[0] for name, price in COST["PRICES"].items()}
     assert gigabytes * (prices["efs_write"] + 2 * prices["efs_read"]) == pytest.approx(0.08, abs=0.03)
+
+
+def test_the_bound_of_folding_is_the_library_s() -> None:
+    names = ("LEAST_RECORDS", "MOST_RECORDS", "SHARE_OF_BASE", "MOST_SEGMENTS")
+    assert [COST[name] for name in names] == [getattr(folding, name) for name in names]
+
+
+def test_new_bases_are_written_about_base_over_bound_times_what_changed() -> None:
+    written = COST["gigabytes_written_a_month"](Load(10_000, 1, records=70_000))
+    assert written["bases"] / written["segments"] == pytest.approx(5 * 9.6 / 6.6, rel=0.1)
+    assert written["manifests"] < written["segments"]
+
+
+def test_what_a_receipt_a_minute_costs_is_known_and_what_would_hold_its_bound() -> None:
+    """Sixty dollars for the first are not held as prod is set: state transitions decide, and the guide says so."""
+    from compaction_cdk import settings
+
+    totals = {name: sum(cost(load).values()) for name, load in SCENARIOS.items()}
+    assert 60 < totals["Into 100,000 records, as prod is set"] < 120
+    assert totals["… or five"] <= 60
+    assert totals["… in 32 shards"] <= 600
+    prod = settings.stage_named("prod")
+    assert (COST["A_RECEIPT_A_MINUTE"].shards, COST["MERGE_GB"]) == (prod.shards, prod.merge_memory / 1024)
+    assert COST["A_RECEIPT_A_MINUTE"].interval_minutes * 60 == prod.min_commit_interval_seconds
 
 
 def test_a_longer_interval_is_never_dearer_and_more_changes_are_never_cheaper() -> None:
