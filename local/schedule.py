@@ -1,4 +1,5 @@
-"""The schedule: every so often an execution per collection, which heals every wake-up that was missed."""
+"""The schedule: every so often an execution per collection, which heals every wake-up that was missed. As the scrub, one
+that proves the current version again."""
 
 import logging
 import threading
@@ -12,10 +13,12 @@ log = logging.getLogger(__name__)
 
 
 class Schedule:
-    """Starts executions with trigger "schedule"; the first after one interval. `interval` None: only when told to."""
+    """Starts executions of a mode with trigger "schedule"; the first after one interval. `interval` None: only when
+    told to."""
 
-    def __init__(self, executions: Executions, interval: float | None) -> None:
+    def __init__(self, executions: Executions, interval: float | None, mode: str = "compact") -> None:
         self._executions = executions
+        self._mode = mode
         self._interval = interval
         self._running = threading.Event()
         self._running.set()
@@ -46,7 +49,7 @@ class Schedule:
 
     def trigger_now(self, collection: str) -> str:
         """Start what the schedule would start, paused or not; the execution's ARN."""
-        return self._executions.start(collection, trigger="schedule")
+        return self._executions.start(collection, mode=self._mode, trigger="schedule")
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval):

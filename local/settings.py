@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 class StackSettings:
     """Times are in seconds. `fold_…` None leaves that part of the fold bound to the functions' own default.
 
-    `schedule_seconds` None leaves the schedule to `trigger_now`. `environment` is added to every worker's environment
+    `schedule_seconds` None leaves the schedule to `trigger_now`; so does `scrub_seconds`, of the proof that the current
+    version is sound. `environment` is added to every worker's environment
     and wins over what the stack puts there. `batch_size`, `batch_window_seconds`, `retry_attempts` and `bisect` are
     the stream mapping's settings of nearly the same names (`retry_attempts` -1: for ever).
     """
 
     shards: int = 1
     schedule_seconds: float | None = 5.0
+    scrub_seconds: float | None = None
     poll_seconds: float = 0.25
     batch_window_seconds: float = 1.0
     batch_size: int = 1000

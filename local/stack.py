@@ -59,6 +59,7 @@ class LocalStack:
         self._executions: Executions | None = None
         self._poller: Poller | None = None
         self._schedule: Schedule | None = None
+        self._scrub: Schedule | None = None
         self._status_events: StatusEvents | None = None
 
     @property
@@ -90,6 +91,11 @@ class LocalStack:
     def schedule(self) -> Schedule:
         """What starts executions every few seconds."""
         return _started(self._schedule)
+
+    @property
+    def scrub(self) -> Schedule:
+        """What has the current version proved again, where the settings say how often."""
+        return _started(self._scrub)
 
     @property
     def status_events(self) -> StatusEvents:
@@ -186,8 +192,10 @@ class LocalStack:
         self._poller = self._new_poller()
         self._poller.start()
         schedule = self._schedule = Schedule(executions, self.settings.schedule_seconds)
-        ending.callback(schedule.stop)
-        schedule.start()
+        scrub = self._scrub = Schedule(executions, self.settings.scrub_seconds, "verify")
+        for one in (schedule, scrub):
+            ending.callback(one.stop)
+            one.start()
 
     def stop(self) -> None:
         """Take everything down: stop the schedule, let what has ended be recorded, refuse invocations, stop the poller,
@@ -199,12 +207,13 @@ class LocalStack:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
-        self._workers = self._poller = self._executions = self._schedule = self._status_events = None
+        self._workers = self._poller = self._executions = self._schedule = self._scrub = self._status_events = None
 
     def reset(self, busy_seconds: float = _RESET_SECONDS) -> None:
         """A stack as new, for the next test: no data, no executions, nothing on the file system. Workers stay warm, but
         for those that do not finish within `busy_seconds` what they are at: they are killed."""
         self.schedule.pause()
+        self.scrub.pause()
         self.poller.ask_to_stop()
         self.executions.stop_all()
         self.workers.drain(busy_seconds)
@@ -224,6 +233,7 @@ class LocalStack:
         self._poller = self._new_poller()
         self._poller.start()
         self.schedule.resume()
+        self.scrub.resume()
 
     def _create_resources(self) -> None:
         resources.create_tables(self._cloud.client("dynamodb"))

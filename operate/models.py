@@ -18,15 +18,15 @@ STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
 """What Step Functions says of an execution, in lower case."""
 OUTCOMES = (
     *("published", "nothing_pending", "unchanged", "coalesced", "paused", "planned"),
-    *("rolled_back", "verified"),
+    *("rolled_back", "verified", "folded", "nothing_to_fold", "fold_lost"),
 )
 """What a succeeded execution says of itself: `result.outcome` of its output."""
-_OF_A_VERSION = ("published", "rolled_back", "verified")
+_OF_A_VERSION = ("published", "rolled_back", "verified", "folded")
 FENCED = "fenced"
 """A failed execution that noticed in time that a newer one had taken over; it is no alarm."""
 RESULTS = (*STATUSES, *OUTCOMES, FENCED)
 """Every word that an execution's result can be filtered by."""
-IDLE = ("nothing_pending", "coalesced")
+IDLE = ("nothing_pending", "coalesced", "nothing_to_fold")
 """Results of executions that had nothing to do: the schedule and bursts make many."""
 FAILURES = ("failed", "timed_out", "aborted")
 """Results that leave work undone until a later execution does it."""
@@ -38,9 +38,9 @@ MERGED = ("published", "unchanged", "nothing_pending")
 
 TRIGGERS = ("stream", "schedule", "operator")
 """What starts an execution."""
-MODES = ("compact", "plan", "verify", "rollback", "expire")
+MODES = ("compact", "plan", "verify", "rollback", "expire", "fold")
 """What an execution is started for."""
-MODES_WITH_ROUNDS = (None, "compact", "plan", "expire")
+MODES_WITH_ROUNDS = (None, "compact", "plan", "expire", "fold")
 """Modes that plan and merge; an execution that was started without a mode compacts."""
 ASKED_BY_THEMSELVES = ("rollback", "expire")
 """Modes that are hard to take back: each has a question of its own, which says more than that of a re-run."""

@@ -106,6 +106,10 @@ class Versions:
         """Mark and delete what no retained version needs; unless `apply` only say what that would be."""
         return self._executions.start(collection, "expire", apply=apply)
 
+    def fold(self, collection: str) -> str:
+        """Fold every shard that has a segment: new bases with the same records."""
+        return self._executions.start(collection, "fold", all=True)
+
     def expiry(self, execution: str) -> Expiry | None:
         """What an ended execution of mode `expire` did or would do; None when it got to no answer."""
         said = self._executions.output(execution).get("expired")

@@ -62,6 +62,20 @@ class CompactionAlarms(Construct):
                 what=f"A run of {collection} was set aside, the rest goes on. See why with `compaction status`,"
                 " and let the producer announce a good delta with a new run.",
             )
+            self._alarm(
+                f"ShardsOverdue-{collection}",
+                self.own("ShardsOverdue", "Maximum", collection),
+                above=0,
+                what=f"A shard of {collection} has four times as much in its segments as the bound allows: its folds"
+                " keep failing. Publications go on, queries get slower. Read the errors with `compaction history`.",
+            )
+            self._alarm(
+                f"ScrubFailures-{collection}",
+                self.own("ScrubFailures", "Sum", collection),
+                above=0,
+                what=f"The current version of {collection} could not be proved again: a file on EFS or S3 is not what"
+                " its manifest says. Read which one with `compaction history`.",
+            )
         self._alarm(
             "ExecutionStartFailures",
             self.own("ExecutionStartFailures", "Sum"),
@@ -87,7 +101,9 @@ class CompactionAlarms(Construct):
             what="No execution started for 20 minutes, not even the schedule's. Look at the schedules and their role.",
         )
         self._of_functions(light["StreamHandler"], heavy["MergeDeltas"], merge_timeout)
-        for kind, functions in (("Light", light), ("Heavy", heavy)):  # a formula takes ten metrics at most
+        folds = {name: function for name, function in heavy.items() if "Fold" in name}
+        others = {name: function for name, function in heavy.items() if name not in folds}
+        for kind, functions in (("Light", light), ("Heavy", others), ("Folds", folds)):  # a formula takes ten at most
             self._throttles(kind, functions)
         self._alarm(
             "FailureQueue",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -12,7 +13,8 @@ from .alarms import CompactionAlarms
 
 
 class CompactionDashboard(Construct):
-    """`dashboard`: the alarms, the backlog by collection, what the stream brought, and how long merges take."""
+    """`dashboard`: the alarms, the backlog by collection, what the stream brought, how long merges take, and what
+    folds do."""
 
     def __init__(
         self,
@@ -30,6 +32,17 @@ class CompactionDashboard(Construct):
         def by_collection(title: str, metric: str, statistic: str) -> cloudwatch.GraphWidget:
             lines: list[cloudwatch.IMetric] = [own(metric, statistic, c).with_(label=c) for c in collections]
             return cloudwatch.GraphWidget(title=title, left=lines, width=8)
+
+        def amplification(collection: str) -> cloudwatch.MathExpression:
+            return cloudwatch.MathExpression(
+                expression=f"written_{collection} / changed_{collection}",
+                using_metrics={
+                    f"written_{collection}": own("BytesWritten", "Sum", collection),
+                    f"changed_{collection}": own("BytesChanged", "Sum", collection),
+                },
+                label=collection,
+                period=Duration.days(1),
+            )
 
         self.dashboard = cloudwatch.Dashboard(
             self,
@@ -62,6 +75,15 @@ class CompactionDashboard(Construct):
                     cloudwatch.GraphWidget(
                         title="Merge of a shard (ms)",
                         left=[merge.metric_duration(statistic="p50"), merge.metric_duration(statistic="Maximum")],
+                        width=8,
+                    ),
+                ],
+                [
+                    by_collection("Records in segments", "FreshRecords", "Maximum"),
+                    by_collection("Folds", "Folds", "Sum"),
+                    cloudwatch.GraphWidget(
+                        title="Bytes written to EFS and S3 a byte of changed records",
+                        left=[amplification(c) for c in collections],
                         width=8,
                     ),
                 ],

@@ -9,6 +9,20 @@ from .settings import Stage
 NAMESPACE = "Compaction"
 """Of the metrics that the functions emit."""
 
+KNOW_THE_BOUND = ("MergeDeltas", "WriteManifest", "PrepareRollback", "SwapPointer", "PlanFold", "WriteFold")
+"""The functions that ask how much may lie in a shard's segments."""
+
+
+def fold_bound(stage: Stage) -> dict[str, str]:
+    """The parts that the stage gives; the functions have a default for the others."""
+    given = {
+        "FOLD_LEAST": stage.fold_least,
+        "FOLD_MOST": stage.fold_most,
+        "FOLD_SHARE": stage.fold_share,
+        "FOLD_SEGMENTS": stage.fold_segments,
+    }
+    return {name: str(value) for name, value in given.items() if value is not None}
+
 
 def environments(
     *,
@@ -43,6 +57,10 @@ def environments(
             "EXPIRE_GRACE_SECONDS": str(stage.expire_grace_seconds),
         },
     }
+    own["StartFold"] = {"STATE_MACHINE_ARN": state_machine_arn}
+    own["WriteFold"] = {"EXPIRE_GRACE_SECONDS": str(stage.expire_grace_seconds)}
+    for function in KNOW_THE_BOUND:
+        own[function] = own.get(function, {}) | fold_bound(stage)
     if messages_queue_url is not None:
         own["StreamHandler"]["MESSAGES_QUEUE_URL"] = messages_queue_url
     return {function: {**common, **own.get(function, {})} for function in functions}

@@ -84,6 +84,20 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _write(SNAPSHOTS),
         _LIST,
     ),
+    "PlanFold": (_control("GetItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
+    "FoldShard": (_read(SNAPSHOTS), _write(SNAPSHOTS, REPORTS), _LIST),
+    "ValidateFold": (_read(REPORTS, SNAPSHOTS), _LIST),
+    "WriteFold": (
+        _control("GetItem", "PutItem", keys=("COLLECTION#*",)),
+        _read(REPORTS, SNAPSHOTS),
+        _write(SNAPSHOTS),
+        _LIST,
+    ),
+    "StartFold": (
+        _control("GetItem", "UpdateItem", keys=("COLLECTION#*",)),
+        Grant(on="machine", actions=("states:StartExecution",)),
+        Grant(on="executions", actions=("states:DescribeExecution",)),
+    ),
     "ExpireSnapshots": (
         _control("GetItem", "Query", "UpdateItem", "ConditionCheckItem", keys=("COLLECTION#*",)),
         _read(SNAPSHOTS),

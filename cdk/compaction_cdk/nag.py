@@ -13,7 +13,7 @@ KEYS = "Keys below a prefix are named by snapshots, plans and runs: the prefix i
 NO_RESOURCE = (
     "X-Ray, ListStreams, and the network interfaces that Lambda makes for a function have no resource to name."
 )
-EXECUTIONS = "InspectHolder asks about whatever execution holds the lease; all are this state machine's."
+EXECUTIONS = "It asks about whatever execution holds the lease, or folds; all are this state machine's."
 
 
 def suppressed(stack: CompactionStack) -> None:
@@ -24,7 +24,7 @@ def suppressed(stack: CompactionStack) -> None:
         others = [f"Resource::arn:<AWS::Partition>:s3:::{other}/*" for other in stack.deployment.delta_buckets]
         _suppress(function.role, "AwsSolutions-IAM5", KEYS, [objects, *others])
         _suppress(function.role, "AwsSolutions-IAM5", NO_RESOURCE, ["Resource::*"])
-        if name == "InspectHolder":
+        if name in ("InspectHolder", "StartFold"):
             executions = RegexAppliesTo(regex=r"/^Resource::arn:.*:execution:.*:\*$/g")
             _suppress(function.role, "AwsSolutions-IAM5", EXECUTIONS, [executions])
     _suppress(

@@ -1,4 +1,5 @@
-"""The schedule: an execution per collection every few minutes heals every wake-up that was lost."""
+"""The schedule: an execution per collection every few minutes heals every wake-up that was lost. Every few days another
+one, the scrub, proves the current version again: what nobody changes, nobody else would find damaged."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ START = "arn:aws:scheduler:::aws-sdk:sfn:startExecution"
 
 
 class CompactionSchedule(Construct):
-    """`schedules`, by collection. The universal target can name each execution freshly; the templated one cannot.
+    """`schedules` and `scrubs`, by collection. The universal target can name each execution freshly; the templated one
+    cannot.
 
     A start that fails is not repeated: the next tick is the repetition.
     """
@@ -28,6 +30,7 @@ class CompactionSchedule(Construct):
         state_machine: stepfunctions.IStateMachine,
         collections: tuple[str, ...],
         every: Duration,
+        scrub_every: Duration,
     ) -> None:
         super().__init__(scope, id)
         group = scheduler.ScheduleGroup(self, "Group")
@@ -49,33 +52,38 @@ class CompactionSchedule(Construct):
                 sid="Start", actions=["states:StartExecution"], resources=[state_machine.state_machine_arn]
             )
         )
-        self.schedules: dict[str, scheduler.CfnSchedule] = {}
-        for collection in collections:
-            self.schedules[collection] = scheduler.CfnSchedule(
-                self,
-                collection.capitalize(),
-                group_name=group.schedule_group_name,
-                state="ENABLED",
-                schedule_expression=f"rate({every.to_minutes():g} minutes)",
-                schedule_expression_timezone=TimeZone.ETC_UTC.timezone_name,
-                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-                target=scheduler.CfnSchedule.TargetProperty(
-                    arn=START,
-                    role_arn=role.role_arn,
-                    input=self._request(state_machine, collection),
-                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                        maximum_retry_attempts=0, maximum_event_age_in_seconds=60
-                    ),
-                ),
-            )
-            self.schedules[collection].node.add_dependency(role)
+        self._role, self._group, self._machine = role, group, state_machine
+        minutes, days = f"rate({every.to_minutes():g} minutes)", f"rate({scrub_every.to_days():g} days)"
+        self.schedules = {c: self._schedule(c.capitalize(), minutes, c, "compact") for c in collections}
+        self.scrubs = {c: self._schedule(f"Scrub{c.capitalize()}", days, c, "verify") for c in collections}
 
-    def _request(self, state_machine: stepfunctions.IStateMachine, collection: str) -> str:
+    def _schedule(self, id: str, expression: str, collection: str, mode: str) -> scheduler.CfnSchedule:
+        schedule = scheduler.CfnSchedule(
+            self,
+            id,
+            group_name=self._group.schedule_group_name,
+            state="ENABLED",
+            schedule_expression=expression,
+            schedule_expression_timezone=TimeZone.ETC_UTC.timezone_name,
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=START,
+                role_arn=self._role.role_arn,
+                input=self._request(collection, mode),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                    maximum_retry_attempts=0, maximum_event_age_in_seconds=60
+                ),
+            ),
+        )
+        schedule.node.add_dependency(self._role)
+        return schedule
+
+    def _request(self, collection: str, mode: str) -> str:
         """StartExecution's request; the scheduler wants its members in PascalCase."""
         return Stack.of(self).to_json_string(
             {
-                "StateMachineArn": state_machine.state_machine_arn,
+                "StateMachineArn": self._machine.state_machine_arn,
                 "Name": f"{collection}-schedule-{EXECUTION_ID}",
-                "Input": json.dumps({"collection": collection, "mode": "compact", "trigger": "schedule"}),
+                "Input": json.dumps({"collection": collection, "mode": mode, "trigger": "schedule"}),
             }
         )

@@ -22,6 +22,8 @@ class Stage:
 
     `shards` counts for collections that have no snapshot yet. A Lambda's disk holds a shard, its copy while VACUUM
     runs, and the deltas: three times the shard. New accounts allow 3,008 MB of memory until a quota is raised.
+    `fold_…` are parts of the fold bound, how much may lie in a shard's segments: at least `least` and at most `most`
+    records, `share` of the base in between, and so many `segments`. None leaves a part to the functions' own default.
     """
 
     name: str
@@ -42,6 +44,11 @@ class Stage:
     record_attempts: int = 20
     record_age_hours: int = 6
     stale_after_minutes: int
+    fold_least: int | None = None
+    fold_most: int | None = None
+    fold_share: float | None = None
+    fold_segments: int | None = None
+    scrub_days: int = 7
 
 
 STAGES = {

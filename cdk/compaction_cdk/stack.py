@@ -141,6 +141,7 @@ class CompactionStack(Stack):
             state_machine=machine,
             collections=COLLECTIONS,
             every=Duration.minutes(stage.schedule_minutes),
+            scrub_every=Duration.days(stage.scrub_days),
         )
         StatusEvents(
             self, "Status", state_machine=machine, recorder=self.functions["RecordExecution"], topic=self.topic

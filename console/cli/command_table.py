@@ -207,6 +207,14 @@ COMMANDS: tuple[Command, ...] = (
         options.unpin,
     ),
     Command(
+        "fold",
+        "snapshots",
+        "fold what lies in segments into new bases; no record changes",
+        "compaction fold words --wait",
+        "console.cli.snapshot_commands:fold",
+        options.fold,
+    ),
+    Command(
         "expire",
         "snapshots",
         "what no retained version needs: say it, or delete it; waits",

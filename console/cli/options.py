@@ -127,6 +127,11 @@ def unpin(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("version", metavar="VERSION", help=_VERSION)
 
 
+def fold(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
+
+
 def expire(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument("--apply", action="store_true", help="mark and delete; without it only say what would be")

@@ -133,6 +133,13 @@ def rollback(arguments: Namespace) -> int:
     return code
 
 
+def fold(arguments: Namespace) -> int:
+    """It needs no question: it publishes the records that are there."""
+    stack = stack_of(arguments)
+    execution = follow(stack, stack.versions.fold(arguments.collection), wait=arguments.wait)
+    return report(stack, execution, as_json=arguments.json)
+
+
 def expire(arguments: Namespace) -> int:
     """A dry run, unless --apply. On a terminal --apply shows a dry run first, and asks."""
     stack = stack_of(arguments)

@@ -28,6 +28,7 @@ STYLES = {
     "current": "green",
     "rolled_back": "green",
     "verified": "green",
+    "folded": "green",
     "running": "cyan",
     "behind": "yellow",
     "paused": "yellow",

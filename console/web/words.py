@@ -14,6 +14,9 @@ GLYPHS = {
     "published": "✓",
     "rolled_back": "↺",
     "verified": "✓",
+    "folded": "⊟",
+    "nothing_to_fold": "·",
+    "fold_lost": "⇥",
     "succeeded": "✓",
     "unchanged": "=",
     "nothing_pending": "·",
@@ -38,7 +41,7 @@ def kind(result: str) -> str:
         return "watch" if result == "aborted" else "bad"
     if result in (FENCED, "paused", "caught"):
         return "watch"
-    return "idle" if result in (*IDLE, "unchanged", "planned") else "good"
+    return "idle" if result in (*IDLE, "unchanged", "planned", "fold_lost") else "good"
 
 
 def receipt(one: ReceiptId) -> str:

@@ -17,7 +17,7 @@ GUIDE = ROOT / "docs/deploy.md"
 
 @pytest.mark.parametrize("collection", ["lines", "words"])
 def test_each_collection_is_started_by_a_schedule_under_a_fresh_name(dev: Template, collection: str) -> None:
-    target = dev.one("Scheduler::Schedule", collection.capitalize())["Target"]
+    target = dev.one("Scheduler::Schedule", f"Schedule{collection.capitalize()}")["Target"]
     assert target["Arn"] == "arn:aws:scheduler:::aws-sdk:sfn:startExecution"
     asked = json.loads(joined(target["Input"]))
     assert asked["Name"] == f"{collection}-schedule-<aws.scheduler.execution-id>"
@@ -27,8 +27,18 @@ def test_each_collection_is_started_by_a_schedule_under_a_fresh_name(dev: Templa
 
 def test_a_start_that_failed_is_not_repeated_after_the_next_one(dev: Template) -> None:
     for schedule in dev.all("Scheduler::Schedule").values():
-        minutes = int(re.fullmatch(r"rate\((\d+) minutes\)", schedule["ScheduleExpression"]).group(1))  # type: ignore[union-attr]
-        assert schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] < minutes * 60
+        every = re.fullmatch(r"rate\((\d+) (minutes|days)\)", schedule["ScheduleExpression"])
+        assert every is not None
+        seconds = int(every[1]) * {"minutes": 60, "days": 86_400}[every[2]]
+        assert schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] < seconds
+
+
+@pytest.mark.parametrize("collection", ["lines", "words"])
+def test_the_current_version_of_each_collection_is_proved_again_every_week(dev: Template, collection: str) -> None:
+    schedule = dev.one("Scheduler::Schedule", f"Scrub{collection.capitalize()}")
+    assert schedule["ScheduleExpression"] == "rate(7 days)"
+    asked = json.loads(joined(schedule["Target"]["Input"]))
+    assert json.loads(asked["Input"]) == {"collection": collection, "mode": "verify", "trigger": "schedule"}
 
 
 def matches(detail: dict[str, Any], pattern: dict[str, Any]) -> bool:
@@ -109,7 +119,7 @@ def test_a_misspelt_metric_is_noticed(dev: Template) -> None:
 
 
 def test_an_alarm_watches_the_dimensions_under_which_the_metric_is_emitted(dev: Template) -> None:
-    with_collection = {"ExecutionsFailed", "OldestPendingAge", "QuarantinedRuns"}
+    with_collection = {"ExecutionsFailed", "OldestPendingAge", "QuarantinedRuns", "ScrubFailures", "ShardsOverdue"}
     for alarm in dev.all("CloudWatch::Alarm").values():
         if alarm.get("Namespace") == "Compaction":
             names = {dimension["Name"] for dimension in alarm["Dimensions"]}
@@ -142,6 +152,8 @@ def test_what_can_go_wrong_has_an_alarm(dev: Template) -> None:
         "oldestpendingage",
         "publishfailures",
         "quarantinedruns",
+        "scrubfailures",
+        "shardsoverdue",
         "streamage",
         "streamerrors",
         "throttles",

@@ -113,7 +113,7 @@ def test_nobody_has_a_managed_policy(dev: Template) -> None:
 
 
 def test_the_schedule_may_start_this_state_machine_only(dev: Template) -> None:
-    role = dev.one("Scheduler::Schedule", "Words")["Target"]["RoleArn"]["Fn::GetAtt"][0]
+    role = dev.one("Scheduler::Schedule", "ScheduleWords")["Target"]["RoleArn"]["Fn::GetAtt"][0]
     (statement,) = dev.statements(role)
     assert statement["Action"] == ["states:StartExecution"]
     assert [set(resource) for resource in statement["Resource"]] == [{"Ref"}]

@@ -1,4 +1,4 @@
-"""Starting an execution by hand: every mode of the form begins with what changes nothing."""
+"""Starting an execution by hand: every mode of the form begins with what changes no record."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from receipt_dynamo_stream.names import COLLECTIONS
@@ -30,6 +30,9 @@ def begin() -> Response:
         current = stack.versions.find(collection, None)
         name = name_of(stack.versions.verify(collection, current.snapshot_id))
         notice = f"verifies version {current.version}"
+    elif mode == "fold":
+        name = name_of(stack.versions.fold(collection))
+        notice = "folds every shard that has a segment; no record changes"
     elif mode == "expire":
         name = name_of(stack.versions.expire(collection, apply=False))
         notice = "says what would go, and deletes nothing"

@@ -8,15 +8,15 @@ import boto3
 
 
 def InspectHolder(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: N802 (a state's name)
-    """{collection} -> {held, holder, fence, running}."""
+    """{collection, waits} -> {held, holder, fence, running, wait_seconds}."""
     key = {"PK": {"S": f"COLLECTION#{event['collection']}"}, "SK": {"S": "HEAD"}}
     dynamodb, sfn = boto3.client("dynamodb"), boto3.client("stepfunctions")
     head = dynamodb.get_item(TableName=os.environ["CONTROL_TABLE"], Key=key, ConsistentRead=True).get("Item", {})
     holder, fence = head.get("holder", {}).get("S", ""), int(head.get("fence", {}).get("N", "0"))
     if not holder:
-        return {"held": False, "holder": "", "fence": fence, "running": False}
+        return {"held": False, "holder": "", "fence": fence, "running": False, "wait_seconds": 5}
     running = sfn.describe_execution(executionArn=holder)["status"] == "RUNNING"
-    return {"held": True, "holder": holder, "fence": fence, "running": running}
+    return {"held": True, "holder": holder, "fence": fence, "running": running, "wait_seconds": 5}
 
 
 def PlanCompaction(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: N802
@@ -39,3 +39,4 @@ def _yours(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 DownloadSnapshot = MergeDeltas = ValidateShard = WriteManifest = SwapPointer = SettleChanges = _yours
 ExpireSnapshots = PrepareRollback = VerifySnapshot = _yours
+PlanFold = FoldShard = ValidateFold = WriteFold = StartFold = _yours

@@ -34,6 +34,7 @@ ON_STACK = [
     ["pin", "words", "1"],
     ["unpin", "words", "1"],
     ["expire", "words"],
+    ["fold", "words"],
     ["quarantine", "list"],
     ["quarantine", "retry", "r"],
     ["quarantine", "drop", "r", "--yes"],

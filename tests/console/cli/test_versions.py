@@ -241,6 +241,12 @@ def test_a_rollback_that_the_machine_refuses_is_exit_code_1(run, stack: ToyStack
     assert "paused: changes wait" not in said.out
 
 
+def test_fold_folds_whatever_lies_in_segments_and_asks_nothing(run, stack: ToyStack) -> None:
+    assert run("fold", "words", "--wait").code == 0
+    (given,) = stack.executions()
+    assert given == {"collection": "words", "mode": "fold", "trigger": "operator", "all": True}
+
+
 def test_expire_is_a_dry_run_and_says_so(run, stack: ToyStack) -> None:
     said = run("expire", "words")
     assert said.code == 0

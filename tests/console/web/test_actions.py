@@ -47,6 +47,7 @@ def test_starting_by_hand_shows_the_plan_before_anything_is_changed(visitor: Vis
     [
         ("verify", {"mode": "verify", "snapshot_id": "0000000002-0000000002-0"}),
         ("expire", {"mode": "expire", "apply": False}),
+        ("fold", {"mode": "fold", "all": True}),
     ],
 )
 def test_other_modes_of_the_form_change_nothing(
