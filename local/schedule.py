@@ -1,4 +1,4 @@
-"""The schedule: every so often an execution per collection, which heals every wake-up that was missed. As the scrub, one
+"""The schedules: every so often an execution per collection, which heals every wake-up that was missed; and a scrub."""
 that proves the current version again."""
 
 import logging
