@@ -1,5 +1,7 @@
-"""The schedules: every so often an execution per collection, which heals every wake-up that was missed; and a scrub."""
-that proves the current version again."""
+"""The schedule: every so often an execution per collection, which heals every wake-up that was missed.
+
+A second one, the scrub, proves the current version again.
+"""
 
 import logging
 import threading
