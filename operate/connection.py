@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from receipt_dynamo_stream.bucket import Bucket
+
 from operate.errors import AccessMissing, StackIncomplete, StackNotFound, StackNotRunning
 
 STACK_FILE = Path(".compaction/stack.json")
@@ -77,6 +79,19 @@ class Connection:
                 aws_secret_access_key="local",
                 config=config.merge(Config(connect_timeout=5, s3={"addressing_style": "path"})),
             )
+
+
+def bucket_alone(name: str, region: str | None = None) -> Bucket:
+    """A bucket, with ordinary AWS credentials, without a stack around it. Raises AccessMissing."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import NoRegionError
+
+    config = Config(retries={"mode": "standard", "max_attempts": 5})
+    try:
+        return Bucket(boto3.Session().client("s3", region_name=region, config=config), name)
+    except NoRegionError as error:
+        raise AccessMissing("which AWS region? pass --region, or set AWS_REGION") from error
 
 
 def save_local(connection: Connection, stack_file: Path = STACK_FILE) -> None:

@@ -11,6 +11,7 @@ ConsoleError                one clear line for the operator; carries the command
 ├── ExecutionAmbiguous      a shortened name fits several executions                          exit 2
 ├── SnapshotNotFound        the collection has no published snapshot yet                      exit 2
 ├── VersionNotFound         no version of the collection has this number or snapshot id       exit 2
+├── VersionAmbiguous        several manifests have this number: which was published?          exit 2
 ├── VersionRefused          the version is EXPIRED, or already what is asked for              exit 2
 ├── DimensionsDiffer        two versions whose vectors have different lengths                 exit 2
 ├── NothingToPause          the collection has no HEAD yet                                    exit 2
@@ -73,6 +74,10 @@ class SnapshotNotFound(ConsoleError):
 
 class VersionNotFound(ConsoleError):
     """Look the version up among the collection's versions."""
+
+
+class VersionAmbiguous(ConsoleError):
+    """Give a snapshot id."""
 
 
 class VersionRefused(ConsoleError):

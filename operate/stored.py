@@ -5,13 +5,16 @@ What is gone by a lifecycle rule is None; what a version needs and is gone or da
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from receipt_chroma.errors import ShardInvalid, SnapshotDamaged
 from receipt_chroma.snapshot.download import download_shards
+from receipt_chroma.snapshot.lineage import snapshot_ids
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
 from receipt_chroma.snapshot.receipts import load_receipts
-from receipt_dynamo_stream.bucket import ListedObject
+from receipt_chroma.storage.tree import MANIFESTS, manifest_path, object_key
+from receipt_dynamo_stream.bucket import Bucket, ListedObject
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.errors import PlanMissing, ReportMissing, SchemaUnsupported
 from receipt_dynamo_stream.keys import ReceiptId
@@ -19,19 +22,34 @@ from receipt_dynamo_stream.round.plan import Plan, load_plan
 from receipt_dynamo_stream.round.report import ShardReport, load_report
 
 from operate.errors import VersionUnreadable
-from operate.services import Services
+
+
+class HasBucket(Protocol):
+    """The services of a stack, or a bucket alone; it is made when it is first asked for."""
+
+    @property
+    def bucket(self) -> Bucket: ...
 
 
 class Stored:
     """What lies on S3 behind a pointer or an execution's name; every read raises TransientServiceError too."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: HasBucket) -> None:
         self._services = services
 
     def manifest(self, pointer: Pointer) -> Manifest:
         """The manifest that a pointer names, proved by its sha256. Raises VersionUnreadable."""
         with _unreadable(f"the manifest of version {pointer.version} cannot be read"):
             return load_manifest(self._services.bucket, pointer)
+
+    def snapshot_ids(self, collection: str) -> list[str]:
+        """Whose manifests are there, oldest first: published versions and what lost attempts left."""
+        keys = self._services.bucket.list(object_key(collection, f"{MANIFESTS}/"))
+        return snapshot_ids(PurePosixPath(one.key).name for one in keys)
+
+    def manifest_content(self, collection: str, snapshot_id: str) -> bytes | None:
+        """A manifest as it is stored; nothing proves it. None when it is gone."""
+        return self._services.bucket.find(object_key(collection, manifest_path(snapshot_id)))
 
     def receipts(self, manifest: Manifest) -> list[ReceiptId]:
         """The receipts that a version has, shard by shard. Raises VersionUnreadable unless all lists are whole."""

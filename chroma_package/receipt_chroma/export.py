@@ -6,7 +6,7 @@ place when every record was read back and comes to the version's digest. Nothing
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,22 +34,34 @@ class Exported:
     bytes: int
 
 
-def export_snapshot(manifest: Manifest, folder: Path, target: Path) -> Exported:
-    """Write all records of a version into `target`, a directory that is empty or not there.
-
-    folder: the collection's folder, on EFS or a copy of it, which has every file of the version. Memory: a batch of
-    records, and what chromadb holds of an index of that size. Raises ExportRefused for a target that holds something,
-    SnapshotDamaged when the files do not come to the version's digest, StorageUnavailable.
-    """
+def check_target(target: Path) -> None:
+    """Raise ExportRefused unless the directory is empty or not there."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ExportRefused(f"{target} is there already and not empty: name another directory, or remove it first")
+
+
+def export_snapshot(
+    manifest: Manifest, folder: Path, target: Path, *, progress: Callable[[int], None] | None = None
+) -> Exported:
+    """Write all records of a version into `target`, a directory that is empty or not there.
+
+    folder: the collection's folder, on EFS or a copy of it, which has every file of the version. progress is told how
+    many records were written so far. Memory: a batch of records, and what chromadb holds of an index of that size.
+    Raises ExportRefused for a target that holds something, SnapshotDamaged when the files do not come to the version's
+    digest, StorageUnavailable.
+    """
+    check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
         written = Path(beside) / "exported"
         os.environ["SQLITE_TMPDIR"] = beside
         with ChromaDir.create(written, manifest.collection) as directory:
+            written_records = 0
             for batch in batches(_records(manifest, folder), _BATCH):
                 directory.add(batch)
+                written_records += len(batch)
+                if progress:
+                    progress(written_records)
         compact_sqlite(written)
         _prove(written, manifest)
         if target.exists():

@@ -159,6 +159,14 @@ COMMANDS: tuple[Command, ...] = (
         options.compare,
     ),
     Command(
+        "export",
+        "snapshots",
+        "a version as one Chroma directory that chromadb opens as it is",
+        "compaction export words ./words --version 41",
+        "console.cli.export_command:export",
+        options.export,
+    ),
+    Command(
         "verify",
         "snapshots",
         "prove a version again: all files, all records; waits",

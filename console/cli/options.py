@@ -106,6 +106,17 @@ def compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=positive, default=10, metavar="N", help="how many of each kind (default: 10)")
 
 
+def export(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument(
+        "directory", metavar="DIRECTORY", help="where the Chroma directory will be; empty, or not there"
+    )
+    parser.add_argument("--version", metavar="VERSION", help="a version number or a snapshot id (default: the current)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--efs", metavar="FOLDER", help="from this file system alone, without a stack")
+    source.add_argument("--bucket", metavar="NAME", help="from this bucket alone, without a stack; needs --version")
+
+
 def verify(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument("version", nargs="?", metavar="VERSION", help=f"{_VERSION} (default: the current one)")

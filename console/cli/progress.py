@@ -1,13 +1,13 @@
 """How a long piece of work tells a person what it does, on stderr: rich where a terminal is, plain lines elsewhere."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.console import Console
 from rich.text import Text
 
 from console.cli.tables import fitting_table
-from operate.wording import short_record
+from operate.wording import count_of, short_record
 
 
 def stdout_console() -> Console:
@@ -54,3 +54,13 @@ class Progress:
             self._console.print(Text(f"{text} …"))
         with spinner(self._console, text):
             yield
+
+    @contextmanager
+    def counting(self, text: str, total: int, noun: str) -> Iterator[Callable[[int], None]]:
+        """A spinner that says how many of all are done, by what it yields; elsewhere a line that stays."""
+        if not self._console.is_terminal:
+            self._console.print(Text(f"{text}: {count_of(total, noun)} …"))
+            yield lambda _done: None
+            return
+        with self._console.status(Text(text)) as status:
+            yield lambda done: status.update(Text(f"{text}: {done:,} of {count_of(total, noun)}"))

@@ -59,7 +59,7 @@ class Contents:
         """`embed` makes a question's text a vector; without it only vectors are asked for."""
         self.embed = embed
         self._versions = stack.versions
-        self._files = ShardFiles(stack, cache, cache_bytes)
+        self._files = ShardFiles.of(stack, cache, cache_bytes)
         self._open = OpenVersions(self._files, open_versions)
         self._manifest_of = lru_cache(_REMEMBERED)(stack.stored.manifest)
         self._compared = lru_cache(_REMEMBERED)(self._compare)

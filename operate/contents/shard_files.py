@@ -14,14 +14,15 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from receipt_chroma.snapshot.download import shard_files
-from receipt_chroma.snapshot.manifest import ManifestShard
+from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
 from receipt_chroma.storage.files import file_size
 from receipt_chroma.storage.tree import SEGMENTS, SHARDS, STAGING
 
 from operate.stack import Stack
+from operate.stored import Stored
 
 CACHE: Final = Path("~/.cache/receipt-compaction")
 """Where files that came from S3 are kept on this machine, a folder per bucket."""
@@ -35,13 +36,33 @@ _ABANDONED_SECONDS: Final = 86_400.0
 class ShardFiles:
     """Shards' files, each for as long as they are used. Threads and processes may share the cache."""
 
-    def __init__(self, stack: Stack, cache: Path = CACHE, cache_bytes: int = CACHE_BYTES) -> None:
-        self._stored = stack.stored
-        self._cache = cache.expanduser() / stack.connection.bucket
+    def __init__(
+        self, stored: Stored, bucket: str, efs: Path | None, cache: Path = CACHE, cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        """bucket: the name of what `stored` reads from. efs: None where the file system is out of reach."""
+        self._stored = stored
+        self._cache = cache.expanduser() / bucket
         self._cache_bytes = cache_bytes
-        efs_root = stack.connection.efs_root
-        self._efs = Path(efs_root) if efs_root is not None else None
+        self._efs = efs
         self._sweeping = threading.Lock()
+
+    @classmethod
+    def of(cls, stack: Stack, cache: Path = CACHE, cache_bytes: int = CACHE_BYTES) -> Self:
+        """Those of a stack."""
+        efs_root = stack.connection.efs_root
+        efs = Path(efs_root) if efs_root is not None else None
+        return cls(stack.stored, stack.connection.bucket, efs, cache, cache_bytes)
+
+    @contextmanager
+    def home(self, manifest: Manifest) -> Iterator[Path]:
+        """One folder of the collection that has every file of a version. Raises VersionUnreadable."""
+        collection, shards = manifest.collection, manifest.shards
+        if self._efs is not None and all(_is_whole(self._efs / collection, shard) for shard in shards):
+            yield self._efs / collection
+            return
+        alone = ShardFiles(self._stored, self._cache.name, None, self._cache.parent, self._cache_bytes)
+        with alone.homes(collection, shards):
+            yield self._cache / collection
 
     @contextmanager
     def homes(

@@ -4,7 +4,7 @@ A manifest's parent is what HEAD named when it was planned. So whatever a manife
 once, even where the manifest itself never was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -91,7 +91,8 @@ def _readable(folder: Path, current: Current) -> Manifest | None:
 def _newest_before(folder: Path, current: Current) -> Manifest | None:
     """The newest manifest below this one. It may never have been published: only its parent was, for sure."""
     unreadable = current.snapshot_id
-    for snapshot_id in sorted(_listed(folder), reverse=True):  # the ids sort by version, then fence
+    listed = snapshot_ids(path.name for path in (folder / MANIFESTS).glob("*.json"))
+    for snapshot_id in reversed(listed):  # the ids sort by version, then fence
         if snapshot_id >= unreadable:
             continue
         if not any((folder / SHARDS).glob(f"*/{unreadable}-*")):
@@ -104,8 +105,11 @@ def _newest_before(folder: Path, current: Current) -> Manifest | None:
     return None
 
 
-def _listed(folder: Path) -> Iterator[str]:
-    for path in (folder / MANIFESTS).glob("*.json"):
+def snapshot_ids(names: Iterable[str]) -> list[str]:
+    """Those whose manifests' file names are among these, oldest first."""
+    found = []
+    for name in names:
         with suppress(KeyMalformed):  # a temp file of a manifest that is written at this moment
-            parse_snapshot_id(path.stem)
-            yield path.stem
+            parse_snapshot_id(name.removesuffix(".json"))
+            found.append(name.removesuffix(".json"))
+    return sorted(found)

@@ -299,7 +299,7 @@ def test_the_shards_used_least_lately_leave_the_cache_and_those_in_use_never(
     for folder in (abandoned, fresh):
         folder.mkdir(parents=True)
     os.utime(abandoned, (0, 0))
-    files = ShardFiles(Stack(history.connection(local=False)), cache, cache_bytes=0)
+    files = ShardFiles.of(Stack(history.connection(local=False)), cache, cache_bytes=0)
     old, new = (history.manifest(history.versions["words"][n]).shards for n in (0, 2))
     held, others = (
         [cache / history.bucket / "words" / one.path for one in shards if one.path] for shards in (old, new)
@@ -322,7 +322,7 @@ def test_a_shard_that_leaves_the_cache_while_it_is_wanted_is_brought_again(
 ) -> None:
     """Threads that each bring and sweep: whoever has a folder has all its files."""
     history = request.getfixturevalue(which)
-    files = ShardFiles(Stack(history.connection(local=False)), history.folder / "busy", cache_bytes=0)
+    files = ShardFiles.of(Stack(history.connection(local=False)), history.folder / "busy", cache_bytes=0)
     manifests = [history.manifest(pointer) for pointer in history.versions["words"][:5]]
     together = threading.Barrier(6)
 

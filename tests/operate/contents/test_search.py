@@ -133,7 +133,7 @@ def test_an_empty_version_has_nothing_to_compare_with(history: History) -> None:
 
 
 def test_a_shard_is_opened_once_for_all_versions_and_threads_and_few_versions_stay_open(history: History) -> None:
-    files = ShardFiles(Stack(history.connection()))
+    files = ShardFiles.of(Stack(history.connection()))
     versions = OpenVersions(files, limit=2)
     manifests = [history.manifest(pointer) for pointer in history.versions["words"][:3]]
     paths = [{shard.path for shard in manifest.shards if shard.path} for manifest in manifests]
