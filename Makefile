@@ -14,6 +14,9 @@ ASL := state_machines/compaction.asl.json
 ASL_VALIDATOR := $(VENV)/asl-validator
 PYTHONS := 3.11 3.12 3.13 3.14
 MINISTACK := $(VENV)/ministack
+LANCE := $(VENV)/lancedb
+FOLDER ?= dist/bench
+MINUTES ?= 5
 RECEIPTS ?= 40
 SHARDS ?= 1
 STAGE ?= dev
@@ -23,7 +26,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow test-pythons check format lock picture screenshots bench bench-stream zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow test-pythons check format lock picture screenshots bench bench-publish bench-freshness bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -98,6 +101,12 @@ format: $(VENV)/.installed-dev ## format the code
 
 bench: $(STAMP) ## compare the merge with the naive way, in ratios of one run
 	$(BIN)/python benchmarks/merge.py
+
+bench-publish: $(STAMP) $(LANCE)/.installed ## what one publication costs, beside a new base each time and LanceDB: FOLDER=dist/bench
+	$(BIN)/python benchmarks/publish.py --folder $(FOLDER)
+
+bench-freshness: $(STAMP) ## how long a change takes to be visible on the local stack: MINUTES=5 FOLDER=dist/bench
+	$(BIN)/python benchmarks/freshness.py --folder $(FOLDER) --minutes $(MINUTES)
 
 bench-stream: $(STAMP) ## how fast and how small the stream side is
 	$(BIN)/python benchmarks/stream.py
@@ -189,3 +198,9 @@ $(UV):
 $(MINISTACK)/bin/ministack: | $(STAMP)
 	$(PYTHON) -m venv $(MINISTACK)
 	$(MINISTACK)/bin/python -m pip install -q --disable-pip-version-check ministack==1.5.33 boto3==1.43.106
+
+# An environment of its own: only a benchmark compares with it.
+$(LANCE)/.installed:
+	$(PYTHON) -m venv $(LANCE)
+	$(LANCE)/bin/python -m pip install -q --disable-pip-version-check lancedb==0.40.0
+	@touch $@

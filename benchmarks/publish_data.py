@@ -63,7 +63,8 @@ class Ground:
     @property
     def bucket(self) -> Bucket:
         """The folder that stands in for S3."""
-        return Bucket(FolderS3(self.folder / "s3"), BUCKET)
+        s3: Any = FolderS3(self.folder / "s3")
+        return Bucket(s3, BUCKET)
 
     @property
     def efs(self) -> Path:

@@ -55,3 +55,17 @@ def test_the_stand_in_for_s3_does_what_s3_does(s3: Any, tmp_path: Path, which: s
     found = [entry for page in pages for entry in page.get("Contents", ())]
     assert [(entry["Key"], entry["Size"]) for entry in found] == [("a/b/two", 11), ("a/one", 6)]
     assert all(entry["LastModified"].tzinfo for entry in found)
+
+
+@pytest.mark.slow
+def test_a_quick_run_of_publications_prints_every_row(tmp_path: Path) -> None:
+    """LanceDB is an extra of the benchmark alone: without it its rows are left out."""
+    command = [sys.executable, str(BENCHMARKS / "publish.py"), "--quick", "--folder", str(tmp_path), "--lance", "none"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = [line for line in printed.splitlines() if line.startswith("| ")]
+    for what in ("one new receipt: MB written", "edited: CPU", "deleted: MB read", "embedded again", "refresh: ms"):
+        assert any(what in row for row in rows), printed
+    for what in ("MB read over", "nothing fresh", "300 fresh", "K = 2", "recall@10 with", "bytes per byte changed"):
+        assert any(what in row for row in rows), printed
+    assert "MISSED" not in printed
+    assert "LanceDB is not at none" in printed
