@@ -1,5 +1,7 @@
-"""The schedule: every so often an execution per collection, which heals every wake-up that was missed. As the scrub, one
-that proves the current version again."""
+"""The schedule: every so often an execution per collection, which heals every wake-up that was missed.
+
+As the scrub, one that proves the current version again.
+"""
 
 import logging
 import threading
