@@ -27,6 +27,7 @@ BASE_KB, SEGMENT_KB, MANIFEST_KB, ENTRY_KB = 9.6, 6.6, 2.0, 0.45  # a record; a 
 LEAST_RECORDS, MOST_RECORDS, SHARE_OF_BASE, MOST_SEGMENTS = 2_000, 20_000, 0.2, 256  # receipt_chroma.folding's
 KEPT, GRACE_HOURS = 10, 1.0  # versions that retention keeps, and what nothing names any more
 SCHEDULE_MINUTES = 5
+INTERVAL_MINUTES = 0.25  # between two commits of a collection, at least
 FILES_OF_A_BASE = 9
 MERGE_GB, OTHER_GB, READER_GB = 8, 1.769, 3
 PUBLICATION_SECONDS, OTHER_SECONDS, COLD_SECONDS, WARM_MINUTES = 0.5, 0.5, 4.0, 5.0
@@ -36,7 +37,7 @@ FOLD_GB_PER_SECOND, FOLD_RECORDS_PER_SECOND = 0.05, 400  # a copy, its proof and
 LOOKUP_MB = 0.3  # what a merge and its validation read of the index and the database, together
 QUERY_SECONDS = 0.02
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
-LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 22, 29  # an alarm on a formula is paid for each of its metrics
+LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 32, 38  # an alarm on a formula is paid for each of its metrics
 
 IDLE = ("AcquireLease", "PlanCompaction", "NothingPending", "Finished")
 ROUND = ("AcquireLease", "PlanCompaction", "MergeShards", "CommitSnapshot", "SettleChanges", "ReleaseLease", "Finished")
@@ -89,7 +90,7 @@ class Load:
 
     changes: int
     shards: int
-    interval_minutes: float = 1.0
+    interval_minutes: float = INTERVAL_MINUTES
     records: int = RECORDS
     records_a_change: float = RECORDS_A_CHANGE
     queries: float = 0.0
@@ -209,7 +210,7 @@ def cost(load: Load) -> dict[str, float]:
     }
 
 
-A_RECEIPT_A_MINUTE = Load(24 * 60, 4, 1.0, 100_000, 50, 1.0)
+A_RECEIPT_A_MINUTE = Load(24 * 60, 4, INTERVAL_MINUTES, 100_000, 50, 1.0)
 ONE_SHARD = replace(A_RECEIPT_A_MINUTE, shards=1)
 SMALL = replace(ONE_SHARD, merge_gb=OTHER_GB)
 RARER = replace(SMALL, share_of_base=0.3)
@@ -221,7 +222,8 @@ SCENARIOS = {
     "… and folded at 30 % of the base": RARER,
     "… and two minutes between commits": replace(RARER, interval_minutes=2),
     "… or five": replace(RARER, interval_minutes=5),
-    "… or a minute, and rounds of 10 states": replace(RARER, round_states=10),
+    "… or ten": replace(RARER, interval_minutes=10),
+    "… or one, and rounds of 10 states": replace(RARER, interval_minutes=1, round_states=10),
     "Into 10,000,000 records, as prod is set": INTO_MANY,
     "… in 16 shards": replace(INTO_MANY, shards=16),
     "… in 32 shards": replace(INTO_MANY, shards=32),
@@ -248,7 +250,8 @@ def tables() -> str:
         for shards in (1, 4, 16)
     }
     lines = [
-        f"Dollars a month by changed receipts a day and shards (K), at most one commit a minute ({PRICES_OF}):",
+        f"Dollars a month by changed receipts a day and shards (K), {INTERVAL_MINUTES * 60:g} seconds between commits"
+        f" ({PRICES_OF}):",
         "",
         *rows_of(by_changes),
         "",
@@ -258,15 +261,15 @@ def tables() -> str:
         "",
         "The least time between two commits, at 10,000 changes a day: it decides how many states and functions run.",
         "",
-        "| Minutes | K | Commits a day and collection | GB written to EFS a month | Transitions a month | Total |",
+        "| Seconds | K | Commits a day and collection | GB written to EFS a month | Transitions a month | Total |",
         "|---:|---:|---:|---:|---:|---:|",
     ]
-    for minutes in (0.25, 1, 5, 15, 60):
+    for minutes in (1 / 12, 0.25, 1, 5, 15, 60):
         for shards in (1, 16):
             load = Load(10_000, shards, minutes)
             written = sum(gigabytes_written_a_month(load).values())
             lines.append(
-                f"| {minutes:g} | {shards} | {commits_a_day(load):,.0f} | {written:,.0f}"
+                f"| {minutes * 60:,.0f} | {shards} | {commits_a_day(load):,.0f} | {written:,.0f}"
                 f" | {transitions_a_month(load):,.0f} | **${sum(cost(load).values()):,.0f}** |"
             )
     lines += ["", "| Price | Unit | AWS's list | Read where, as of |", "|---:|---|---|---|"]

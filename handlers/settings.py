@@ -34,7 +34,7 @@ class Settings:
     failure_queue_url: str = ""
     messages_queue_url: str = ""
     work_root: str = "/tmp"
-    min_commit_interval_seconds: int = 60
+    min_commit_interval_seconds: int = 15
     max_receipts_per_round: int = 250
     max_records_per_round: int = 50_000
     max_bytes_per_round: int = 512 * 1024 * 1024

@@ -32,7 +32,7 @@ class Stage:
     merge_memory: int
     merge_disk: int
     schedule_minutes: int = 5
-    min_commit_interval_seconds: int = 60
+    min_commit_interval_seconds: int = 15
     max_receipts_per_round: int = 250
     keep_snapshots: int = 10
     expire_grace_seconds: int = 3600

@@ -10,7 +10,7 @@ LEAST = {"CONTROL_TABLE": "c", "RECEIPTS_TABLE": "r", "BUCKET": "b"}
 
 def test_the_defaults_are_those_of_a_deployment() -> None:
     read = Settings.from_environment(LEAST)
-    assert (read.control_table, read.min_commit_interval_seconds, read.max_receipts_per_round) == ("c", 60, 250)
+    assert (read.control_table, read.min_commit_interval_seconds, read.max_receipts_per_round) == ("c", 15, 250)
 
 
 def test_every_missing_or_malformed_variable_is_named_at_once() -> None:
