@@ -160,3 +160,36 @@ def test_no_arn_or_table_name_is_written_out(service: str) -> None:
 
 def test_the_picture_in_the_readme_is_the_one_of_the_file() -> None:
     subprocess.run([sys.executable, str(ROOT / "state_machines/draw.py"), "--check"], check=True)
+
+
+EVENTS = {"Task": 5, "Map": 4, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
+"""What a state that does not fail adds to an execution's history."""
+LIMIT = 25_000
+"""The events at which Step Functions ends an execution."""
+A_ROUND = """
+    ClearRerun IsTurnAsked IsProjected WhichWork IsPaused PlanCompaction IsPlanReady WaitForInterval PlanCompaction
+    IsPlanReady DownloadSnapshot MergeShards AnythingChanged WriteManifest CommitSnapshot CommitStands SwapPointer
+    IsSettling SettleChanges ExpireSnapshots IsFoldDue StartFold MoreToPlan ReleaseLease RoundsLeft NextRound
+"""
+A_WAIT = "AcquireLease InspectHolder HolderState CountWait AskForTurn WaitForHolder"
+
+
+def events_of(way: str, level: dict[str, Any] = MACHINE) -> int:
+    """The events of a way through states, each of which leads to the next and the last to the first."""
+    names = way.split()
+    for name, following in zip(names, [*names[1:], names[0]], strict=True):
+        state = level["States"][name]
+        targets = [each.get("Next") for each in (state, *state.get("Choices", ()), *state.get("Catch", ()))]
+        assert following in {*targets, state.get("Default")}, name
+    return sum(EVENTS[level["States"][name]["Type"]] for name in names)
+
+
+def test_the_bounds_of_an_execution_keep_its_history_within_what_step_functions_allows() -> None:
+    rounds, shards = (each["NumericLessThan"] for each in MACHINE["States"]["RoundsLeft"]["Choices"][0]["And"])
+    waits = next(c for c in MACHINE["States"]["HolderState"]["Choices"] if c["Variable"] == "$.count.waits")
+    maps = [state["ItemProcessor"]["States"] for _, state in states() if state["Type"] == "Map"]
+    a_shard = 2 + max(sum(EVENTS[s["Type"]] for s in inner.values() if s["Type"] != "Succeed") for inner in maps)
+    assert (events_of(A_ROUND), a_shard, events_of(A_WAIT)) == (87, 14, 21), "as RoundsLeft says, about"
+    of_the_last_round = 80  # an execution ends after the round in which it passes the bound
+    merged = (shards + of_the_last_round) * a_shard
+    assert (rounds + 1) * events_of(A_ROUND) + merged + waits["NumericLessThan"] * events_of(A_WAIT) < LIMIT

@@ -58,7 +58,7 @@ def aws() -> Iterator[dict[str, Any]]:
         session = boto3.session.Session(
             region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
         )
-        yield {service: session.client(service) for service in ("dynamodb", "s3", "sqs")}
+        yield {service: session.client(service) for service in ("dynamodb", "s3", "sqs", "stepfunctions")}
 
 
 def make_tables(aws: dict[str, Any]) -> Tables:
