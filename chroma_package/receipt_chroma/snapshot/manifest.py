@@ -7,6 +7,7 @@ manifests have equal bytes, so that a step that runs twice writes the same objec
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from hashlib import sha256
 from importlib import resources
 from typing import Any, Final, Self, TypedDict
@@ -145,7 +146,12 @@ class Manifest:
         return Pointer(self.version, self.snapshot_id, key, sha256(self.encode()).hexdigest())
 
     def encode(self) -> bytes:
-        """The stored form: JSON, the same bytes for equal manifests."""
+        """The stored form: JSON, the same bytes for equal manifests; of one that was read, what was read."""
+        return self._stored
+
+    @cached_property
+    def _stored(self) -> bytes:
+        # Kept: a publication asks four times, and with hundreds of segments that took ten milliseconds each time.
         value = {"schema_version": self.schema_version, **asdict(self)}
         value["parent"] = self.parent.to_json() if self.parent else None
         if self.schema_version == 1:
@@ -160,9 +166,11 @@ class Manifest:
             value = json.loads(content)
             if value["schema_version"] not in (1, SCHEMA_VERSION):
                 raise SchemaUnsupported("the manifest", value["schema_version"], (1, SCHEMA_VERSION))
-            return cls._from_json(value)
+            manifest = cls._from_json(value)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SnapshotDamaged(f"the manifest cannot be read: {error!r}") from error
+        vars(manifest)["_stored"] = content
+        return manifest
 
     @classmethod
     def _from_json(cls, value: dict[str, Any]) -> Self:
