@@ -57,6 +57,7 @@ class Story:
             self._receipts[start:end] for start, end in ((0, 12), (12, 15), (15, 17), (17, 20), (20, 24))
         )
         self._write(*burst)
+        self._stack.wait_for_execution(self._operator.versions.fold("words"))
         self._write(*more)
         self._relabel(burst[0], "STORE_NAME", "LOYALTY_ID", "DISCOUNT")
         self._settle_down()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from playwright.sync_api import Dialog, Page
+from receipt_chroma.storage.tree import SEGMENTS, SHARDS
 from receipt_dynamo_stream.control.table import ControlTable
 
 from local.demo.samples.model import Receipt
@@ -24,12 +25,18 @@ _LOOK_SECONDS = 0.01  # a worker is quick
 
 @contextmanager
 def lost_shards(stack: LocalStack, collection: str = "words") -> Iterator[None]:
-    """EFS and S3 have no shards of the collection while the block runs, so DownloadSnapshot fails."""
+    """EFS and S3 have no bases and segments of the collection while the block runs, so DownloadSnapshot fails."""
     s3, bucket = stack.client("s3"), stack.connection.bucket
-    shards, aside = stack.efs / collection / "shards", stack.folder / f"{collection}-aside"
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"snapshots/{collection}/shards/")["Contents"]
-    objects = {one["Key"]: s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in listed}
-    shards.rename(aside)
+    folder, aside = stack.efs / collection, stack.folder / f"{collection}-aside"
+    trees = [tree for tree in (SHARDS, SEGMENTS) if (folder / tree).exists()]
+    objects = {
+        one["Key"]: s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()
+        for tree in trees
+        for one in s3.list_objects_v2(Bucket=bucket, Prefix=f"snapshots/{collection}/{tree}/")["Contents"]
+    }
+    aside.mkdir()
+    for tree in trees:
+        (folder / tree).rename(aside / tree)
     for key in objects:
         s3.delete_object(Bucket=bucket, Key=key)
     try:
@@ -37,8 +44,10 @@ def lost_shards(stack: LocalStack, collection: str = "words") -> Iterator[None]:
     finally:
         for key, body in objects.items():
             s3.put_object(Bucket=bucket, Key=key, Body=body)
-        shutil.rmtree(shards, ignore_errors=True)
-        aside.rename(shards)
+        for tree in trees:
+            shutil.rmtree(folder / tree, ignore_errors=True)
+            (aside / tree).rename(folder / tree)
+        aside.rmdir()
 
 
 @contextmanager

@@ -49,6 +49,8 @@ def test_records_of_every_version_come_in_order_of_id_with_what_is_plainly_there
                 assert found == [(one, *expected[one][:2]) for one in sorted(expected)]
                 counted = {one.receipt: one.records for one in contents.receipts(collection, pointer.snapshot_id)}
                 assert counted == Counter(one.partition("#LINE#")[0] for one in expected)
+                known = Stack(history.connection()).stored.receipts(history.manifest(pointer))
+                assert sorted(receipt.key for receipt in known) == sorted(counted), "what reconcile reads"
                 for receipt in (A, B):
                     of_receipt = contents.records(collection, pointer.snapshot_id, receipt=receipt.key, limit=1_000)
                     ids = [record.id for record in of_receipt.records]
