@@ -100,6 +100,7 @@ class Interpreted:
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
     physical: dict[str, str] = field(default_factory=dict)
     machine_arn: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
     _cloud: Cloud = field(default_factory=Cloud)
     _pools: dict[str, WorkerPool] = field(default_factory=dict)
 
@@ -200,7 +201,7 @@ class Interpreted:
             kind = self.template.functions()[name].get("PackageType", "Zip")
             variables = made_function["Environment"]["Variables"]
             in_tmp = {key: str(work) for key, value in variables.items() if value == "/tmp"}
-            self.environments[name] = {**variables, **in_tmp, **ours}
+            self.environments[name] = {**variables, **in_tmp, **ours, **self.more}
             function = Function(
                 name=made_function["FunctionName"],
                 handler=made_function["Handler"],
@@ -236,9 +237,12 @@ class Interpreted:
 
 
 @contextmanager
-def running(template: Template, zip_file: Path, folder: Path) -> Iterator[Interpreted]:
-    """The template on moto until the block ends. One per process, as moto is."""
+def running(
+    template: Template, zip_file: Path, folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Interpreted]:
+    """The template on moto until the block ends; `environment` is told to every function besides. One per process, as
+    moto is."""
     with ExitStack() as ending:
-        interpreted = Interpreted(template, folder)
+        interpreted = Interpreted(template, folder, more=environment or {})
         interpreted._start(zip_file, ending)
         yield interpreted

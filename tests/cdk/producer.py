@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from receipt_chroma.reader import SnapshotReader
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId
 
 EXAMPLE = Path(__file__).parents[2] / "examples/first_receipt/produce.py"
@@ -20,9 +21,8 @@ def produce(dynamodb: Any, s3: Any, *, table: str, bucket: str) -> None:
     """One receipt with a line of three words, and a run for both collections."""
     runpy.run_path(str(EXAMPLE))["produce"](
         dynamodb,
-        s3,
-        table=table,
-        bucket=bucket,
+        table,
+        Bucket(s3, bucket),
         receipt=RECEIPT,
         run_id=RUN,
         dimension=8,
