@@ -39,7 +39,7 @@ TRANSACTION_PARTS = {
     "Put": "dynamodb:PutItem",
     "Delete": "dynamodb:DeleteItem",
 }
-CLIENTS = {"client", "dynamodb", "s3", "sfn", "sqs"}
+CLIENTS = {"client", "dynamodb", "s3", "sfn", "sqs", "stepfunctions"}
 STREAMS = {"body"}
 """What a `.read()` reads that is no method of ours."""
 OWN_GET = {"self", "quarantine"}

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from receipt_dynamo_stream.control.head import CollectionHead
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
 
 AT_WORK: Final = {"RUNNING", "PENDING_REDRIVE"}
 FAILED: Final = {"FAILED", "TIMED_OUT", "ABORTED"}
 
 
 def start_fold(
-    head: CollectionHead, sfn: Any, machine: str, *, trigger: str, asked_by: str, new_token: Callable[[], str]
+    head: CollectionHead, sfn: "SFNClient", machine: str, *, trigger: str, asked_by: str, new_token: Callable[[], str]
 ) -> bool:
     """Start one under a fresh name, with the trigger of who asks; True when it was started.
 
@@ -36,7 +39,7 @@ def start_fold(
     return True
 
 
-def _status(sfn: Any, execution: str) -> str | None:
+def _status(sfn: "SFNClient", execution: str) -> str | None:
     """What Step Functions says of it; None when it knows none: its start failed, or it is long forgotten."""
     try:
         return str(sfn.describe_execution(executionArn=execution)["status"])
