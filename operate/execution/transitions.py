@@ -99,12 +99,13 @@ def _work(path: tuple[int, list[str]]) -> int:
 
 
 def _onward(known: Mapping[str, State]) -> dict[str, list[str]]:
-    """Where each state leads without a Catch or a loop, the Default first."""
+    """Where each state leads without a Catch or a loop, the Default first; nowhere where the Default is a loop."""
     transitions = transitions_between(known, known)
     back = loops(known, transitions)
+    around = {transition.source for transition in back if transition.kind == "default"}
     onward: dict[str, list[str]] = {name: [] for name in known}
     for transition in sorted(transitions, key=lambda transition: transition.kind != "default"):
-        if transition not in back and transition.kind != "catch":
+        if transition not in back and transition.kind != "catch" and transition.source not in around:
             onward[transition.source].append(transition.target)
     return onward
 

@@ -75,7 +75,7 @@ def test_every_state_has_its_place_and_every_way_out_an_edge() -> None:
     graph = layout(DEFINITION)
     known = states(DEFINITION)
     assert set(nodes(graph)) == set(known)
-    assert len(known) == 66
+    assert len(known) == 82
     ways = {(name, target.state) for name, state in known.items() for target in state.targets}
     assert {(edge.source, edge.target) for edge in graph.edges} == ways
 
@@ -83,7 +83,7 @@ def test_every_state_has_its_place_and_every_way_out_an_edge() -> None:
 def test_the_main_way_is_one_straight_line_down() -> None:
     placed = nodes(layout(DEFINITION))
     way = [placed[name] for name in main_path(states(DEFINITION), DEFINITION["StartAt"])]
-    assert (way[0].state, way[-1].state, len(way)) == ("ValidateInput", "Finished", 23)
+    assert (way[0].state, way[-1].state, len(way)) == ("ValidateInput", "Finished", 24)
     assert max(node.x + node.width / 2 for node in way) - min(node.x + node.width / 2 for node in way) < 1
     assert [node.y for node in way] == sorted(node.y for node in way)
 
@@ -100,13 +100,13 @@ def test_no_edge_runs_through_a_node_and_the_picture_fits_a_page() -> None:
         and crosses(edge, node)
     ]
     assert through == []
-    assert graph.width <= 1280
+    assert graph.width <= 1440
 
 
 def test_loops_run_up_and_only_they_do() -> None:
     graph = layout(DEFINITION)
     up = {(edge.source, edge.target) for edge in graph.edges if edge.back}
-    assert {("ClearRerun", "IsProjected"), ("WaitForHolder", "AcquireLease"), ("WhichCommit", "CommitSnapshot")} <= up
+    assert {("IsTurnAsked", "IsProjected"), ("WaitForHolder", "AcquireLease"), ("WhichCommit", "CommitSnapshot")} <= up
     for edge in graph.edges:
         assert (edge.points[-1][1] < edge.points[0][1]) == edge.back
 

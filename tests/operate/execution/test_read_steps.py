@@ -103,7 +103,7 @@ def test_the_failed_step_is_the_innermost_one_and_its_map_failed_with_it() -> No
     result = read("failed_in_map")
     failed, merging = result.failed_step, only(result, "MergeShards")
     assert failed is not None
-    assert (failed.state, failed.error, failed.parent) == ("ValidateShard", "ShardInvalid", merging.id)
+    assert (failed.state, failed.error, failed.parent) == ("ValidateShard", "SegmentInvalid", merging.id)
     assert (merging.status, merging.error, merging.done) == ("failed", "ShardInvalid", 0)
     statuses = Counter(step.status for step in result.steps if step.parent == merging.id and step.index != failed.index)
     assert statuses["failed"] == 0

@@ -1,4 +1,4 @@
-"""Record the histories beside this file: `python -m tests.console.histories.record`, once the state machine changed."""
+"""Record the histories beside this file: `python -m tests.operate.execution.histories.record`, once the state machine changed."""
 
 import json
 import os
@@ -126,7 +126,7 @@ def failing(recorder: Recorder) -> None:
     world = recorder.scene(3)
 
     def damage() -> None:
-        for file in (world.efs / "words/staging").rglob("data_level0.bin"):
+        for file in (world.efs / "words/staging").rglob("segment.arrow"):
             file.write_bytes(bytes(len(file.read_bytes())))
 
     with after_report(damage):
