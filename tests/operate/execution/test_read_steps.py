@@ -104,7 +104,7 @@ def test_the_failed_step_is_the_innermost_one_and_its_map_failed_with_it() -> No
     failed, merging = result.failed_step, only(result, "MergeShards")
     assert failed is not None
     assert (failed.state, failed.error, failed.parent) == ("ValidateShard", "SegmentInvalid", merging.id)
-    assert (merging.status, merging.error, merging.done) == ("failed", "ShardInvalid", 0)
+    assert (merging.status, merging.error, merging.done) == ("failed", "SegmentInvalid", 0)
     statuses = Counter(step.status for step in result.steps if step.parent == merging.id and step.index != failed.index)
     assert statuses["failed"] == 0
     assert statuses["aborted"] > 0

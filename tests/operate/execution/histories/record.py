@@ -1,4 +1,4 @@
-"""Record the histories beside this file: `python -m tests.operate.execution.histories.record`, once the state machine changed."""
+"""Record these histories when the machine changed: `python -m tests.operate.execution.histories.record`."""
 
 import json
 import os
