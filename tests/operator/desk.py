@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,7 +53,6 @@ class Desk:
         """Without `capsys` no command can be given."""
         self.stack = stack
         self._capsys = capsys
-        self._exports = itertools.count()
         self._names = stack.connection
         self._dynamodb, self._s3 = stack.client("dynamodb"), stack.client("s3")
         rng = random.Random(7)
@@ -117,7 +116,7 @@ class Desk:
 
     def verdict(self, collection: str = "words") -> Verdict:
         """What the independent model says of what is published, as an export of it has it."""
-        exported = self.efs.parent / f"exports/{collection}-{next(self._exports)}"
+        exported = Path(tempfile.mkdtemp(dir=self.efs.parent, prefix=f"export-{collection}-"))
         export_current(self.efs, collection, exported)
         return check_collection(
             scan_receipts(self._dynamodb, self._names.receipts_table),

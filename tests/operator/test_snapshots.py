@@ -1,6 +1,7 @@
 """Versions are listed, verified, pinned and expired through the real machine."""
 
 import shutil
+from pathlib import Path
 
 from .desk import Desk
 
@@ -17,13 +18,17 @@ def test_every_retained_version_verifies_and_a_damaged_one_is_named(desk: Desk) 
         answer = desk.run("verify", "words", str(number), "--json").json
         assert (answer["result"], answer["version"], answer["records"]) == ("verified", number, version["records"])
     assert "is whole" in desk.run("verify", "words").out
-    for vectors in (desk.efs / "words" / "shards").glob(f"*/{versions[current]['snapshot_id']}*/*/data_level0.bin"):
-        content = bytearray(vectors.read_bytes())
-        content[len(content) // 2] ^= 1
-        vectors.write_bytes(content)
+    (segment,) = (desk.efs / "words" / "segments").glob(f"*/{versions[current]['snapshot_id']}*")
+    damage(segment)
     said = desk.try_to("verify", "words")
     assert said.code == 1
-    assert "failed: SnapshotDamaged" in said.err
+    assert "failed: SegmentInvalid" in said.err
+
+
+def damage(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
 
 
 def test_old_versions_expire_but_pinned_ones_and_what_expired_is_refused(desk: Desk) -> None:
@@ -56,13 +61,16 @@ def test_old_versions_expire_but_pinned_ones_and_what_expired_is_refused(desk: D
 def test_expire_deletes_what_no_version_names_and_only_when_told(desk: Desk) -> None:
     desk.write(desk.receipts[0])
     desk.settle_down()
-    shard = next((desk.efs / "words" / "shards" / "0000").iterdir())
-    orphan = shard.with_name("0000000009-0000000009-0-lost")
-    shutil.copytree(shard, orphan)
-    answer = desk.run("expire", "words", "--json").json
-    assert (answer["expired"]["dry_run"], answer["expired"]["shards"]) == (True, 1)
-    assert answer["expired"]["bytes"] > 0
-    assert orphan.exists()
+    segment = next((desk.efs / "words" / "segments" / "0000").iterdir())
+    lost = "0000000009-0000000009-0-lost"
+    orphans = [desk.efs / "words" / "shards" / "0000" / lost, segment.with_name(f"{lost}.arrow")]
+    orphans[0].mkdir(parents=True)
+    shutil.copyfile(segment, orphans[0] / "chroma.sqlite3")
+    shutil.copyfile(segment, orphans[1])
+    expired = desk.run("expire", "words", "--json").json["expired"]
+    assert (expired["dry_run"], expired["shards"], expired["segments"]) == (True, 1, 1)
+    assert expired["bytes"] > 0
+    assert all(orphan.exists() for orphan in orphans)
     assert "(dry run)" not in desk.run("expire", "words", "--apply", "--yes").out
-    assert not orphan.exists()
+    assert not any(orphan.exists() for orphan in orphans)
     assert desk.verdict().equal
