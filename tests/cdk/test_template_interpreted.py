@@ -73,6 +73,8 @@ def everything(interpreted: Interpreted) -> dict[str, set[Call]]:
 
     verified = run(mode="verify", **current)
     assert outcome(verified) == "verified"
+    change_head(interpreted, "SET fold_due = :one", {":one": {"N": "1"}})
+    assert outcome(run()) == "nothing_pending"  # StartFold asks what became of the fold that there was
     leave_the_lease_to(interpreted, verified)  # so that InspectHolder is asked, and finds that it has ended
     assert outcome(run(mode="expire", apply=True)) == "nothing_pending"
     assert outcome(run(mode="rollback", **current)) == "rolled_back"
@@ -94,11 +96,15 @@ def leave_the_lease_to(interpreted: Interpreted, execution: str) -> None:
         return head is not None and head.holder is None
 
     wait_for(is_free, seconds=60)
-    dynamodb.update_item(
-        TableName=table,
+    change_head(interpreted, "SET holder = :holder", {":holder": {"S": execution}})
+
+
+def change_head(interpreted: Interpreted, expression: str, values: dict[str, Any]) -> None:
+    interpreted.client("dynamodb").update_item(
+        TableName=interpreted.outputs["ControlTable"],
         Key={"PK": {"S": "COLLECTION#words"}, "SK": {"S": "HEAD"}},
-        UpdateExpression="SET holder = :holder",
-        ExpressionAttributeValues={":holder": {"S": execution}},
+        UpdateExpression=expression,
+        ExpressionAttributeValues=values,
     )
 
 
