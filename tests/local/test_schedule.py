@@ -18,10 +18,11 @@ class Executions:
         self.errors: list[Exception] = []
         self.changed = threading.Condition()
 
-    def start(self, collection: str, *, trigger: str) -> str:
+    def start(self, collection: str, *, mode: str, trigger: str) -> str:
         with self.changed:
             if self.errors:
                 raise self.errors.pop()
+            assert mode == "compact"
             self.started.append((collection, trigger))
             self.changed.notify_all()
         return f"arn:{len(self.started)}"

@@ -1,4 +1,7 @@
-"""One local stack for all pipeline tests, with the real ASL file and handlers; emptied between tests."""
+"""One local stack for all pipeline tests, with the real ASL file and handlers; emptied between tests.
+
+Every change writes a base here; what is particular to segments is in `tests/folds`.
+"""
 
 from collections.abc import Iterator
 
@@ -18,6 +21,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         poll_seconds=0.05,
         keep_snapshots=2,
         expire_grace_seconds=0,
+        fold_most=0,
         environment={"MAX_RECEIPTS_PER_ROUND": "5"},
     )
     with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:
