@@ -20,7 +20,6 @@ NO_STATES = {"StreamHandler", "RecordExecution"}
 
 FOR_PEOPLE = {  # what stands in a step's output for who looks at it, and no state reads
     "DownloadSnapshotOutput": {"files", "bytes"},
-    "ExpireSnapshotsOutput": {"segments"},
     "MergeDeltasOutput": {"plan_key", "unchanged"},
     "SettleChangesOutput": {"settled", "kept", "completed_runs", "failed_runs"},
     "SwapPointerOutput": {"version", "moved", "files", "bytes"},
