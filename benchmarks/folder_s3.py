@@ -59,7 +59,8 @@ class FolderS3:
     def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
         """One page with all objects whose key begins with the prefix."""
         bucket = self._root / Bucket
-        found = {path.relative_to(bucket).as_posix(): path.stat() for path in bucket.rglob("*") if path.is_file()}
+        folder = bucket / Prefix.rpartition("/")[0]
+        found = {path.relative_to(bucket).as_posix(): path.stat() for path in folder.rglob("*") if path.is_file()}
         yield {
             "Contents": [
                 {"Key": key, "Size": stat.st_size, "LastModified": datetime.fromtimestamp(stat.st_mtime, UTC)}
