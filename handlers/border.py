@@ -196,8 +196,8 @@ class ExpireSnapshotsInput(TypedDict):
 
 class ExpireSnapshotsOutput(TypedDict):
     """How many were marked, archived and deleted, or would be. fenced: it stopped, another execution holds the lease.
-    unremovable: how many could not be deleted; the first of them are named, each with the reason. more: it stopped at its
-    bound of rows, the next one goes on."""
+    unremovable: how many could not be deleted; the first of them are named, each with the reason. more: it stopped at
+    its bound of rows, the next one goes on."""
 
     dry_run: bool
     fenced: bool

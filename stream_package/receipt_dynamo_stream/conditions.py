@@ -42,7 +42,7 @@ def refused_item(error: "ClientError") -> Item | None:
 
 
 def query_each(client: "DynamoDBClient", **request: Any) -> Iterator[Item]:
-    """The items of a consistent Query, one page in memory at a time; a page is read when its first item is asked for."""
+    """The items of a consistent Query; a page is read when its first item is asked for, and one is in memory."""
     while True:
         page = client.query(ConsistentRead=True, **request)
         yield from page["Items"]

@@ -157,7 +157,8 @@ class Versions(Part):
     def archive(self, may_go: Callable[[VersionRow], bool], *, at_most: int, dry_run: bool = False) -> Archived:
         """Move EXPIRED rows that may go to the archive, the oldest first, `at_most` of them; may run twice, and beside
         another. A row is in the one partition or the other at every moment, whatever ends this in between."""
-        found = (item for item in self._items(ROW_PREFIX) if (row := parse_version(item)).state == EXPIRED and may_go(row))
+        items = self._items(ROW_PREFIX)
+        found = (item for item in items if (row := parse_version(item)).state == EXPIRED and may_go(row))
         moved: list[str] = []
         while batch := list(islice(found, min(_MOVED_AT_ONCE, at_most - len(moved)))):
             if not dry_run:
@@ -183,11 +184,14 @@ class Versions(Part):
         from botocore.exceptions import ClientError
 
         put, delete = self._moving(item)
-        for ask, request in ((self.client.put_item, put["Put"]), (self.client.delete_item, delete["Delete"])):
-            try:
-                ask(**request)  # type: ignore[operator]  # two methods with the requests that are theirs
-            except ClientError as error:
-                refused_item(error)
+        try:
+            self.client.put_item(**put["Put"])
+        except ClientError as error:
+            refused_item(error)
+        try:
+            self.client.delete_item(**delete["Delete"])
+        except ClientError as error:
+            refused_item(error)
 
     def _moving(self, item: Item) -> "tuple[TransactWriteItemTypeDef, TransactWriteItemTypeDef]":
         snapshot_id = parse_version(item).snapshot_id
@@ -234,9 +238,11 @@ class Versions(Part):
         """
         if first_version > last_version:
             return []
-        first, after = _version_prefix(first_version), _version_prefix(last_version + 1)  # no row has it: ids are longer
-        rows = {row.snapshot_id: row for archived in (False, True) for row in self._rows(first, after, archived=archived)}
-        return _in_order(rows.values())
+        first = _version_prefix(first_version)
+        after = _version_prefix(last_version + 1)  # no row has this key: ids are longer
+        found = (self._items(first, after, archived=archived) for archived in (False, True))
+        rows = (parse_version(item) for items in found for item in items)
+        return _in_order({row.snapshot_id: row for row in rows}.values())
 
     def newest_first(self) -> Iterator[VersionRow]:
         """Every row, read as far as somebody goes on: a page is in memory at a time. Ids sort as texts here."""
@@ -260,10 +266,9 @@ class Versions(Part):
         )
         return [parse_version(item) for item in answer["Items"]]
 
-    def _rows(self, first: str, after: str, *, archived: bool) -> Iterator[VersionRow]:
-        return map(parse_version, self._items(first, after, archived=archived))
-
-    def _items(self, first: str, after: str = "VERSION$", *, forward: bool = True, archived: bool = False) -> Iterator[Item]:
+    def _items(
+        self, first: str, after: str = "VERSION$", *, forward: bool = True, archived: bool = False
+    ) -> Iterator[Item]:
         key = (archived_key if archived else row_key)(self.collection, "")
         return query_each(
             self.client,
