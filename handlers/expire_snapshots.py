@@ -57,4 +57,5 @@ def _expire(event: ExpireSnapshotsInput) -> expire.Expired:
             now=datetime.now(UTC),
         ),
         dry_run=not event.get("apply", True),
+        rows_a_round=expire.ROWS_BY_HAND if "apply" in event else expire.ROWS_A_ROUND,
     )

@@ -69,6 +69,18 @@ class Versions:
         found = tuple(map(archived_version, rows))
         return ArchivedVersions(found, found[-1].snapshot_id if len(found) == limit else None)
 
+    def archived_one(self, collection: str, snapshot_id: str) -> Version | None:
+        """An archived version by its snapshot id; None for one that is not in the archive."""
+        row = self._services.control.versions(collection).read(snapshot_id)
+        return archived_version(row) if row is not None and row.state == EXPIRED else None
+
+    def row(self, collection: str, snapshot_id: str) -> VersionRow:
+        """The VERSION row of a snapshot id, archived or not. Raises VersionNotFound."""
+        row = self._services.control.versions(collection).read(snapshot_id)
+        if row is None:
+            raise VersionNotFound(f"no version {snapshot_id} of {collection}: `compaction versions` lists them")
+        return row
+
     def find(self, collection: str, given: str | None, *, expired: bool = False) -> Version:
         """A published version, with `expired` also one whose files may be gone."""
         versions = self.of(collection)

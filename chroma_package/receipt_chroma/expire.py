@@ -29,9 +29,12 @@ from receipt_chroma.storage.tree import collection_folder, manifest_path, object
 
 logger = logging.getLogger(__name__)
 
-ROWS_A_ROUND: Final = 1_000
+ROWS_A_ROUND: Final = 300
 """How many rows a round marks, and how many it archives. A table that has more, from before there was an archive, is
 worked off over the next rounds; until then no files are deleted."""
+
+ROWS_BY_HAND: Final = 10_000
+"""The same when somebody waits for it: what five minutes of a function are enough for."""
 
 _SILENCES: Final = 3
 """After so many entries in a row for which S3 did not answer, it is S3 that is away, not the entries."""

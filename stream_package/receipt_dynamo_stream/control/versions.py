@@ -36,6 +36,8 @@ __all__ = ["CANDIDATE", "COMMITTED", "EXPIRED", "Archived", "Brought", "VersionR
 
 _MOVED_AT_ONCE: Final = 50
 """Rows a transaction moves: two of its 100 actions each."""
+_PASSED: Final = 1_000
+"""So many rows may lie before and between those that move: pinned ones, mostly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,10 @@ class Versions(Part):
 
     def archive(self, may_go: Callable[[VersionRow], bool], *, at_most: int, dry_run: bool = False) -> Archived:
         """Move EXPIRED rows that may go to the archive, the oldest first, `at_most` of them; may run twice, and beside
-        another. A row is in the one partition or the other at every moment, whatever ends this in between."""
-        items = self._items(ROW_PREFIX)
+        another. A row is in the one partition or the other at every moment, whatever ends this in between.
+
+        They are looked for among the oldest rows: a table whose rows nobody marked yet is not read to its end."""
+        items = islice(self._items(ROW_PREFIX), at_most + _PASSED)
         found = (item for item in items if (row := parse_version(item)).state == EXPIRED and may_go(row))
         moved: list[str] = []
         while batch := list(islice(found, min(_MOVED_AT_ONCE, at_most - len(moved)))):
