@@ -70,7 +70,9 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _read(PLANS, REPORTS),
         _LIST,
     ),
-    "RecordExecution": (_control("UpdateItem", keys=("EXECUTIONS#*",)),),
+    "RecordExecution": (
+        _control("GetItem", "Query", "UpdateItem", "DeleteItem", keys=("EXECUTIONS#*", "EXECUTIONS_IDLE#*")),
+    ),
     "DownloadSnapshot": (_read(PLANS, SNAPSHOTS), _LIST),
     "MergeDeltas": (_READ_DELTAS, _write(SNAPSHOTS, REPORTS), _LIST),
     "ValidateShard": (_read(PLANS, REPORTS, SNAPSHOTS), _LIST),
