@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 
 import pytest
@@ -29,15 +30,7 @@ class LongTable:
 
     def __init__(self, say: Say) -> None:
         self.requests: Counter[str] = Counter()
-        self._items = [self._item(place, say(place)) for place in range(ROWS)]
-
-    def _item(self, place: int, said: dict[str, Any]) -> dict[str, Any]:
-        started = (START + timedelta(seconds=place)).isoformat()
-        name = f"words-stream-{place:032x}"
-        values = {"arn": f"arn:execution:compaction:{name}", "status": "SUCCEEDED", "ended_at": started, **said}
-        key = {"PK": string("EXECUTIONS#words"), "SK": string(f"{started}#{name}")}
-        typed = {name: number(value) if isinstance(value, int) else string(value) for name, value in values.items()}
-        return {**key, **typed, "name": string(name), "started_at": string(started)}
+        self._items = _items(say)
 
     def query(self, **asked: Any) -> dict[str, Any]:
         self.requests["query"] += 1
@@ -54,6 +47,20 @@ class LongTable:
     def get_item(self, **_: Any) -> dict[str, Any]:
         self.requests["get"] += 1
         return {}
+
+
+@lru_cache
+def _items(say: Say) -> list[dict[str, Any]]:
+    return [_item(place, say(place)) for place in range(ROWS)]
+
+
+def _item(place: int, said: dict[str, Any]) -> dict[str, Any]:
+    started = (START + timedelta(seconds=place)).isoformat()
+    name = f"words-stream-{place:032x}"
+    values = {"arn": f"arn:execution:compaction:{name}", "status": "SUCCEEDED", "ended_at": started, **said}
+    key = {"PK": string("EXECUTIONS#words"), "SK": string(f"{started}#{name}")}
+    typed = {name: number(value) if isinstance(value, int) else string(value) for name, value in values.items()}
+    return {**key, **typed, "name": string(name), "started_at": string(started)}
 
 
 @dataclass
