@@ -1,6 +1,6 @@
 """Which errors every Task tries again, and how often, against what botocore's models say that AWS answers.
 
-Step Functions names an error of a service as its Java client does: the service, a dot, the exception's class, which ends in
+Step Functions names an error of a service as its Java client does: the service, a dot, the class, which ends in
 "Exception". Both spellings of DynamoDB's two names without that ending are listed.
 """
 
