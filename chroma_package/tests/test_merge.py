@@ -183,6 +183,23 @@ def test_the_records_of_a_completed_run_outlive_its_delta(world: World) -> None:
     assert report.counts == MergeCounts(removed=4)
 
 
+def test_the_records_of_a_completed_run_outlive_the_archiving_of_its_delta(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (of,) = publish_receipts(world, [1])
+
+    def archived(*_: object, **__: object) -> None:
+        raise DeltaNotGiven("a lifecycle rule moved it")
+
+    monkeypatch.setattr(run_deltas, "read_delta", archived)
+    done = replace(of, runs=(replace(of.runs[0], state="COMPLETED"),), place={"merchant_name": "Shop"})
+    (report,) = world.publish(done)
+    assert report.refusals == ()
+    assert {record.metadata["merchant_name"] for record in world.read().values()} == {"Shop"}
+    (report,) = world.publish(of)
+    assert [one.error for one in report.refusals] == ["DeltaNotGiven"]
+
+
 class TestDimension:
     """The dimension of a collection comes from its first delta."""
 
