@@ -30,7 +30,8 @@ The class says what the caller may do, the message what happened and what to do 
     ├── NoSnapshotYet                wait: nothing was ever published for the collection
     ├── SnapshotUnavailable          try again: no snapshot can be opened, or the reader is closed
     ├── VersionNotServed             wait or go on without: the version that a reader waited for did not come in time
-    └── StorageUnavailable           try again: the file system answered ESTALE or EIO
+    ├── StorageUnavailable           try again: the file system answered ESTALE or EIO
+    └── DiskFull                     try once more: leftovers are removed first; then give the function a larger disk
 
 Step Functions matches these names exactly and knows no inheritance.
 """
@@ -156,3 +157,7 @@ class VersionNotServed(CompactionError):
 
 class StorageUnavailable(CompactionError):
     """The shared file system answered with an error that passes (ESTALE, EIO, ETIMEDOUT)."""
+
+
+class DiskFull(CompactionError):
+    """No room is left on a disk; the message has the free and, where they are known, the needed bytes."""
