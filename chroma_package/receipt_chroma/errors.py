@@ -6,7 +6,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── DeltaRefused                 the delta's content: quarantine its run, merge the others; it never heals by itself
     │   ├── DeltaPrefixMissing       the run names no delta for this collection
     │   ├── DeltaMissing             nothing lies at the run's prefix
-    │   ├── DeltaNotGiven            it lies there, and S3 does not give it: archived, or encrypted with its writer's key
+    │   ├── DeltaNotGiven            S3 has it and does not give it: archived, or encrypted with its writer's key
     │   ├── DeltaCorrupt             it cannot be read, or is not shaped as a delta
     │   ├── DeltaTooLarge            beyond what a merge can hold
     │   ├── UnsafeTarMember          a tar member that would leave its folder, or is no plain file

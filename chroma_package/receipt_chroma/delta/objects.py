@@ -40,8 +40,8 @@ _NOT_GIVEN = {
 def read_object(bucket: Bucket, key: str) -> bytes | None:
     """The bytes of an object, or None when it is not there (a name that cannot exist included).
 
-    Raises DeltaTooLarge beyond MAX_DELTA_BYTES, DeltaNotGiven, TransientServiceError, and others as they are: no rights,
-    a key of KMS that is disabled and the like are no property of this one object.
+    Raises DeltaTooLarge beyond MAX_DELTA_BYTES, DeltaNotGiven, TransientServiceError, and others as they are: missing
+    rights, a key of KMS that is disabled and the like are no property of this one object.
     """
     from botocore.exceptions import ClientError, ParamValidationError
 

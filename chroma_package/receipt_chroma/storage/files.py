@@ -23,7 +23,7 @@ _PASSING = frozenset({errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN})
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Raise StorageUnavailable for a file system error that passes, DiskFull for a full disk; others stay as they are."""
+    """Raise StorageUnavailable for a file system error that passes, DiskFull for a full disk; others as they are."""
     try:
         yield
     except OSError as error:
