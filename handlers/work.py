@@ -64,7 +64,7 @@ def _lock(folder: Path) -> int | None:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.stat(folder), os.fstat(descriptor)):
+        if os.path.samestat(folder.stat(), os.fstat(descriptor)):
             return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass

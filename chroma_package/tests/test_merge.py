@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from receipt_chroma import run_deltas
 from receipt_chroma.digests import add_digests
-from receipt_chroma.errors import SnapshotDamaged
+from receipt_chroma.errors import DeltaNotGiven, SnapshotDamaged
 from receipt_chroma.records import Record, metadata_bytes, record_hash
 from receipt_chroma.shard.index import read_index
 from receipt_dynamo_stream.facts import ReceiptFacts
