@@ -154,14 +154,25 @@ class PrepareRollbackOutput(PointerFields):
     rollback: str
 
 
-class SwapPointerInput(PointerFields):
+class SwapPointerInput(TypedDict):
+    """What is projected is what HEAD names. mode: what an execution that has done nothing yet was started for."""
+
     collection: str
+    execution: str
+    fence: int
+    trigger: str
+    mode: NotRequired[str]
 
 
 class SwapPointerOutput(TypedDict):
-    """moved: CURRENT was not there or further already. files and bytes were fetched from S3 first."""
+    """The lease as it is now, and what was done: found says what was wrong with what readers saw, "" when nothing was;
+    moved, that CURRENT was written; files and bytes were fetched from S3 first."""
 
+    head: Mapping[str, Any]
+    fence: int
     version: int
+    projected_version: int
+    found: str
     moved: bool
     files: int
     bytes: int

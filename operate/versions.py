@@ -148,6 +148,10 @@ class Versions:
         """Fold every shard that has a segment: new bases with the same records."""
         return self._executions.start(collection, "fold", all=True)
 
+    def restore(self, collection: str) -> str:
+        """Compare what readers see with HEAD now, and bring what is wrong from S3; paused or not."""
+        return self._executions.start(collection, "restore")
+
     def expiry(self, execution: str) -> Expiry | None:
         """What an ended execution of mode `expire` did or would do; None when it got to no answer."""
         said = self._executions.output(execution).get("expired")

@@ -150,6 +150,16 @@ def fold(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
 
 
+def restore(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument(
+        "--head-from-bucket",
+        action="store_true",
+        help="first let HEAD name the newest whole version in the bucket: for a control table that was lost",
+    )
+    _yes(parser)
+
+
 def expire(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument("--apply", action="store_true", help="mark and delete; without it only say what would be")

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from receipt_dynamo_stream import StreamMessage
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.errors import ServiceRefused
 from receipt_dynamo_stream.keys import ReceiptId
 
 from handlers.stream_handler import stream_handler
@@ -169,7 +170,7 @@ def test_only_the_records_of_a_receipt_whose_mark_failed_are_reported(
 def test_a_mark_that_will_never_work_fails_the_invocation(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
     monkeypatch.setattr(PendingReceipts, "mark", lambda *_, **__: {A: denied})
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(ServiceRefused, match="AccessDenied"):
         stream_handler({"Records": [word(A, 1)]}, CONTEXT)
 
 
