@@ -41,6 +41,7 @@ class Settings:
     default_shards: int = 1
     keep_snapshots: int = 10
     expire_grace_seconds: int = 3600
+    expired_for_seconds: int = 3600
     validate_all_up_to_records: int = 100_000
     fold_least: int | None = None
     fold_most: int | None = None

@@ -213,7 +213,7 @@ def forget_read_records(shard: "StreamShard", sequence_number: int) -> None:
     first = getattr(shard, "first_kept", 0)
     now = max(first, sequence_number - shard.starting_sequence_number - KEPT_RECORDS)
     records[first:now] = [None] * (now - first)
-    shard.first_kept = now  # type: ignore[attr-defined]  # ours
+    shard.first_kept = now  # ours
 
 
 def begin_at_first_kept(original: "Callable[[StreamShard, int, int], list[dict[str, Any]]]") -> Any:
