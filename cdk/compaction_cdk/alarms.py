@@ -80,8 +80,8 @@ class CompactionAlarms(Construct):
                 f"Restored-{collection}",
                 self.own("Restored", "Sum", collection),
                 above=0,
-                what=f"Readers of {collection} did not see what was committed, and it was brought back: files on EFS were"
-                " lost or changed by something else, or the control table went back. `compaction status` says which.",
+                what=f"Readers of {collection} did not see what was committed, and it was brought back: files on EFS"
+                " were lost or changed by something else, or the control table went back. See `compaction status`.",
             )
         self._alarm(
             "ExecutionStartFailures",
