@@ -26,7 +26,7 @@ FAILURES = ("FAILED", "TIMED_OUT")
 """What people are told of. ABORTED is not among them: a person stopped it."""
 CAUSE_CHARACTERS = 2_000  # a row stays far below DynamoDB's 400 KB
 TOLD_AGAIN = timedelta(hours=1)
-"""After which the same error of the same collection is told again: an outage is one mail an hour and not one a minute."""
+"""After which the same error of the same collection is told again: an outage is one mail an hour."""
 
 
 @step

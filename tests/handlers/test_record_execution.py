@@ -171,8 +171,8 @@ def described(monkeypatch: pytest.MonkeyPatch, **answer: Any) -> list[str]:
     asked: list[str] = []
 
     class Says:
-        def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
-            asked.append(executionArn)
+        def describe_execution(self, **of: str) -> dict[str, Any]:
+            asked.append(of["executionArn"])
             return answer
 
     monkeypatch.setattr("handlers.record_execution.stepfunctions", Says)
