@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
-from receipt_dynamo_stream.control.history import RUNNING, UNKNOWN_COLLECTION, ExecutionRow
+from receipt_dynamo_stream.control.history import IDLE, RUNNING, UNKNOWN_COLLECTION, ExecutionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from . import failure_mail
@@ -33,7 +33,10 @@ TOLD_AGAIN = timedelta(hours=1)
 def record_execution(event: RecordExecutionInput, _context: LambdaContext) -> RecordExecutionOutput:
     """A late event never overwrites a newer one; the same event twice writes the same row."""
     row = with_reason(row_of(event["detail"]))
-    recorded = control_table().history(row.collection).put(row)
+    history = control_table().history(row.collection)
+    recorded = history.put(row)
+    if row.outcome in IDLE:
+        history.fold_idle(datetime.now(UTC))
     if recorded and row.status in FAILURES:
         measure_failure(row)
         tell_people(row)

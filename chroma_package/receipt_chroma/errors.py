@@ -28,8 +28,10 @@ The class says what the caller may do, the message what happened and what to do 
     ├── RollbackRefused              choose another version: this one is unknown, EXPIRED, or has other shards
     ├── ExportRefused                choose another directory: the target of an export holds something
     ├── ChromaUnreadable             chromadb cannot open or read a directory
+    ├── Fenced                       stop: a newer fencing token is out, its holder does the work
     ├── NoSnapshotYet                wait: nothing was ever published for the collection
     ├── SnapshotUnavailable          try again: no snapshot can be opened, or the reader is closed
+    │   └── CurrentGone              try again: snapshots were published, and what says which is current is gone
     ├── VersionNotServed             wait or go on without: the version that a reader waited for did not come in time
     ├── StorageUnavailable           try again: the file system answered ESTALE or EIO
     └── DiskFull                     try once more: leftovers are removed first; then give the function a larger disk
@@ -150,12 +152,20 @@ class ChromaUnreadable(CompactionError):
     """chromadb cannot open or read a directory; the message carries its answer."""
 
 
+class Fenced(CompactionError):
+    """The caller no longer holds the lease, and nothing was changed."""
+
+
 class NoSnapshotYet(CompactionError):
     """The collection has no CURRENT: nothing was published yet."""
 
 
 class SnapshotUnavailable(CompactionError):
     """Neither the snapshot that CURRENT names nor an earlier one could be opened, or the reader is closed."""
+
+
+class CurrentGone(SnapshotUnavailable):
+    """Something was published, and CURRENT is not there: the next scheduled execution writes it again."""
 
 
 class VersionNotServed(CompactionError):

@@ -114,15 +114,17 @@ def transient_errors() -> Iterator[None]:
         raise
 
 
-def client_config(*, connect_timeout: float = 2.0, read_timeout: float = 10.0, pool: int = 32) -> "Config":
-    """Configuration for the low-level clients: up to 6 attempts with exponential backoff and full jitter.
+def client_config(
+    *, connect_timeout: float = 2.0, read_timeout: float = 10.0, pool: int = 32, attempts: int = 6
+) -> "Config":
+    """Configuration for the low-level clients: so many attempts with exponential backoff and full jitter.
 
     Timeouts are in seconds. `pool` is the number of connections; the parallel functions here use up to 16.
     """
     from botocore.config import Config
 
     return Config(
-        retries={"mode": "standard", "total_max_attempts": 6},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
         max_pool_connections=pool,

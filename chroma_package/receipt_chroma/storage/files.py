@@ -9,7 +9,9 @@ from hashlib import sha256
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from shutil import copyfile
+from stat import S_ISREG
 from typing import IO
+from uuid import uuid4
 
 from receipt_chroma.errors import StorageUnavailable
 from receipt_chroma.storage.room import disk_full, is_disk_full
@@ -103,8 +105,19 @@ def file_names(folder: Path) -> list[str]:
 
 
 def file_size(path: Path) -> int | None:
-    """Size in bytes, or None when no such file is there."""
+    """Size in bytes, or None when no such file is there: nothing, or a folder in its place."""
     try:
-        return path.stat().st_size
+        found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return found.st_size if S_ISREG(found.st_mode) else None
+
+
+def clear_way(path: Path, *, below: Path) -> None:
+    """Rename what stands where a file is to be written: a folder in its place, or from `below` on a file in place of a
+    folder on the way to it. It stays beside, as `{name}.aside-{unique}`: nothing is deleted."""
+    steps = [below, *(below / part for part in reversed(path.relative_to(below).parents) if part.name), path]
+    for step in steps:
+        if os.path.lexists(step) and step.is_dir() == (step == path):
+            with suppress(FileNotFoundError):  # somebody else renamed it just now
+                step.rename(step.with_name(f"{step.name}.aside-{uuid4().hex[:12]}"))
