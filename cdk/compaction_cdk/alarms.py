@@ -76,7 +76,6 @@ class CompactionAlarms(Construct):
                 what=f"The current version of {collection} could not be proved again: a file on EFS or S3 is not what"
                 " its manifest says. Read which one with `compaction history`.",
             )
-        for collection in collections:
             self._alarm(
                 f"ExpiryFailures-{collection}",
                 self.own("ExpiryFailures", "Sum", collection),
