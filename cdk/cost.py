@@ -24,7 +24,7 @@ DAYS, COLLECTIONS, WEEKS = 30.4, 2, 30.4 / 7
 SHARES = (0.712, 0.288)  # of the records that are words and lines: 70,000 and 28,372 of 805 receipts
 RECORDS, RECORDS_A_CHANGE = 98_372, 122.2
 BASE_KB, SEGMENT_KB, MANIFEST_KB, ENTRY_KB = 9.6, 6.6, 2.0, 0.45  # a record; a manifest's shard, and each segment in it
-LEAST_RECORDS, MOST_RECORDS, SHARE_OF_BASE, MOST_SEGMENTS = 2_000, 20_000, 0.2, 256  # receipt_chroma.folding's
+LEAST_RECORDS, MOST_RECORDS, SHARE_OF_BASE, MOST_SEGMENTS = 2_000, 20_000, 0.3, 256  # receipt_chroma.folding's
 KEPT, GRACE_HOURS = 10, 1.0  # versions that retention keeps, and what nothing names any more
 SCHEDULE_MINUTES = 5
 INTERVAL_MINUTES = 0.25  # between two commits of a collection, at least
@@ -215,17 +215,15 @@ def cost(load: Load) -> dict[str, float]:
 A_RECEIPT_A_MINUTE = Load(24 * 60, 4, INTERVAL_MINUTES, 100_000, 50, 1.0)
 ONE_SHARD = replace(A_RECEIPT_A_MINUTE, shards=1)
 SMALL = replace(ONE_SHARD, merge_gb=OTHER_GB)
-RARER = replace(SMALL, share_of_base=0.3)
 INTO_MANY = replace(A_RECEIPT_A_MINUTE, records=10_000_000)
 SCENARIOS = {
     "Into 100,000 records, as prod is set": A_RECEIPT_A_MINUTE,
     "… in one shard": ONE_SHARD,
     "… and published by functions of 1,769 MB": SMALL,
-    "… and folded at 30 % of the base": RARER,
-    "… and two minutes between commits": replace(RARER, interval_minutes=2),
-    "… or five": replace(RARER, interval_minutes=5),
-    "… or ten": replace(RARER, interval_minutes=10),
-    "… or one, and rounds of 10 states": replace(RARER, interval_minutes=1, round_states=10),
+    "… and two minutes between commits": replace(SMALL, interval_minutes=2),
+    "… or five": replace(SMALL, interval_minutes=5),
+    "… or ten": replace(SMALL, interval_minutes=10),
+    "… or one, and rounds of 10 states": replace(SMALL, interval_minutes=1, round_states=10),
     "Into 10,000,000 records, as prod is set": INTO_MANY,
     "… in 16 shards": replace(INTO_MANY, shards=16),
     "… in 32 shards": replace(INTO_MANY, shards=32),

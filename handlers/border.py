@@ -40,7 +40,7 @@ class InspectHolderOutput(TypedDict):
 
 
 class PlanCompactionInput(TypedDict):
-    """execution is an ARN. mode plan writes nothing but the plan."""
+    """execution is an ARN. mode plan writes nothing but the plan. acquired_at: since when the lease is held."""
 
     collection: str
     mode: str
@@ -49,6 +49,7 @@ class PlanCompactionInput(TypedDict):
     execution_name: str
     round: int
     fence: int
+    acquired_at: NotRequired[str]
 
 
 class PlannedShard(TypedDict):
@@ -58,11 +59,13 @@ class PlannedShard(TypedDict):
 
 
 class PlanCompactionOutput(TypedDict):
-    """Without receipts there is nothing to merge: plan_key is "" then, or another round has the work."""
+    """Without receipts there is nothing to merge: plan_key is "" then, or another round has the work. last: the lease
+    has been held for long, and no round follows this one, whatever is left."""
 
     plan_key: str
     receipts: int
     more: bool
+    last: bool
     wait_seconds: int
     base_version: int
     version: int
@@ -206,16 +209,22 @@ class ExpireSnapshotsInput(TypedDict):
 
 
 class ExpireSnapshotsOutput(TypedDict):
-    """How many were marked and deleted, or would be. fenced: it stopped, another execution holds the lease."""
+    """How many were marked, archived and deleted, or would be. fenced: it stopped, another execution holds the lease.
+    unremovable: how many could not be deleted; the first of them are named, each with the reason. more: it stopped at
+    its bound of rows, the next one goes on."""
 
     dry_run: bool
     fenced: bool
     expired: int
+    archived: int
     manifests: int
     shards: int
     segments: int
     staging: int
     bytes: int
+    unremovable: int
+    named: list[str]
+    more: bool
 
 
 class VerifySnapshotInput(TypedDict):

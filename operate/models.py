@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from receipt_dynamo_stream.control.history import IDLE as IDLE
+
 if TYPE_CHECKING:
     from receipt_dynamo_stream.control.history import ExecutionRow
 
@@ -26,8 +28,6 @@ FENCED = "fenced"
 """A failed execution that noticed in time that a newer one had taken over; it is no alarm."""
 RESULTS = (*STATUSES, *OUTCOMES, FENCED)
 """Every word that an execution's result can be filtered by."""
-IDLE = ("nothing_pending", "coalesced", "nothing_to_fold")
-"""Results of executions that had nothing to do: the schedule and bursts make many."""
 FAILURES = ("failed", "timed_out", "aborted")
 """Results that leave work undone until a later execution does it."""
 UNHEALED = "unhealed"

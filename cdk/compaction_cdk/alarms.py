@@ -77,6 +77,13 @@ class CompactionAlarms(Construct):
                 " its manifest says. Read which one with `compaction history`.",
             )
             self._alarm(
+                f"ExpiryFailures-{collection}",
+                self.own("ExpiryFailures", "Sum", collection),
+                above=0,
+                what=f"Expiry of {collection} failed, or something could not be deleted; all else was. Files that"
+                " nobody needs stay and cost. Read which with `compaction expire`, and why.",
+            )
+            self._alarm(
                 f"Restored-{collection}",
                 self.own("Restored", "Sum", collection),
                 above=0,

@@ -6,6 +6,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── DeltaRefused                 the delta's content: quarantine its run, merge the others; it never heals by itself
     │   ├── DeltaPrefixMissing       the run names no delta for this collection
     │   ├── DeltaMissing             nothing lies at the run's prefix
+    │   ├── DeltaNotGiven            S3 has it and does not give it: archived, or encrypted with its writer's key
     │   ├── DeltaCorrupt             it cannot be read, or is not shaped as a delta
     │   ├── DeltaTooLarge            beyond what a merge can hold
     │   ├── UnsafeTarMember          a tar member that would leave its folder, or is no plain file
@@ -32,10 +33,13 @@ The class says what the caller may do, the message what happened and what to do 
     ├── SnapshotUnavailable          try again: no snapshot can be opened, or the reader is closed
     │   └── CurrentGone              try again: snapshots were published, and what says which is current is gone
     ├── VersionNotServed             wait or go on without: the version that a reader waited for did not come in time
-    └── StorageUnavailable           try again: the file system answered ESTALE or EIO
+    ├── StorageUnavailable           try again: the file system answered ESTALE or EIO
+    └── DiskFull                     try once more: leftovers are removed first; then give the function a larger disk
 
 Step Functions matches these names exactly and knows no inheritance.
 """
+
+from pathlib import Path
 
 from receipt_dynamo_stream.errors import CompactionError
 
@@ -50,6 +54,10 @@ class DeltaPrefixMissing(DeltaRefused):
 
 class DeltaMissing(DeltaRefused):
     """No delta in any known format lies at the run's prefix."""
+
+
+class DeltaNotGiven(DeltaRefused):
+    """S3 has the delta and gives it to nobody: a lifecycle rule archived it, or only its writer has its key."""
 
 
 class DeltaCorrupt(DeltaRefused):
@@ -166,3 +174,15 @@ class VersionNotServed(CompactionError):
 
 class StorageUnavailable(CompactionError):
     """The shared file system answered with an error that passes (ESTALE, EIO, ETIMEDOUT)."""
+
+
+class DiskFull(CompactionError):
+    """No room is left on a disk: `free` bytes in `folder`, where `needed` are written at least; None is not known."""
+
+    def __init__(self, folder: Path | None, free: int | None, needed: int | None) -> None:
+        what = "what is written" if needed is None else f"{needed:,} bytes"
+        left = "" if free is None else f", where {free:,} bytes are free"
+        super().__init__(
+            f"{what} did not fit into {folder or 'the disk'}{left}: make room there, or give the function a larger disk"
+        )
+        self.folder, self.free, self.needed = folder, free, needed

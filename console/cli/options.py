@@ -97,6 +97,13 @@ def versions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
     parser.add_argument("--all", action="store_true", help="also what lost attempts left, which was never published")
+    parser.add_argument(
+        "--archived",
+        nargs="?",
+        const="",
+        metavar="BEFORE",
+        help="what expired long ago, of one collection; a page, the newest first, older than a snapshot id",
+    )
 
 
 def compare(parser: argparse.ArgumentParser) -> None:

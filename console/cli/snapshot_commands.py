@@ -21,6 +21,8 @@ def versions(arguments: Namespace) -> int:
     """The newest are shown; what was never published is counted, not shown, unless asked for."""
     stack = stack_of(arguments)
     collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
+    if arguments.archived is not None:
+        return _archived(arguments, stack, collections)
     with waiting("asking for versions"):
         found = {collection: stack.versions.of(collection) for collection in collections}
     wanted = {name: [one for one in rows if arguments.all or one.published] for name, rows in found.items()}
@@ -49,6 +51,35 @@ def versions(arguments: Namespace) -> int:
             stdout.print(f"Not shown: {older} older (--limit).")
         if lost := len(found[name]) - len(wanted[name]):
             stdout.print(f"Not shown: {lost} of attempts that were never published (--all).")
+    return 0
+
+
+def _archived(arguments: Namespace, stack: Stack, collections: list[str]) -> int:
+    """A page of the archive of each collection."""
+    with waiting("asking for archived versions"):
+        pages = {
+            name: stack.versions.archived(name, arguments.archived or None, arguments.limit) for name in collections
+        }
+    if arguments.json:
+        print_json(
+            {
+                "collections": {
+                    name: {"versions": [version.to_json() for version in page.versions], "older": page.older}
+                    for name, page in pages.items()
+                }
+            }
+        )
+        return 0
+    stdout = stdout_console()
+    for name, page in pages.items():
+        if not page.versions:
+            stdout.print(f"No version of {name} expired so long ago.")
+            continue
+        stdout.print(
+            render_operator.versions_table(name, page.versions, stack.now(), width=stdout.width, ids=arguments.all)
+        )
+        if page.older:
+            stdout.print(f"Older: compaction versions {name} --archived {page.older}")
     return 0
 
 

@@ -19,6 +19,7 @@ from receipt_chroma.storage.files import (
     write_atomically,
 )
 from receipt_chroma.storage.objects import fetch_file, file_pool
+from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import STAGING, collection_folder, manifest_path, object_key
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,10 @@ def download_shards(bucket: Bucket, efs_root: Path, collection: str, shards: Ite
         if lacking:
             clear_way(root / STAGING / "download", below=root)
             (root / STAGING).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=root / STAGING, prefix="download-") as folder:
+            with (
+                room(root / STAGING, sum(entry.size for _, entry in lacking)),
+                tempfile.TemporaryDirectory(dir=root / STAGING, prefix="download-") as folder,
+            ):
                 _fetch(bucket, collection, root, Path(folder), lacking)
     return DownloadResult(len(lacking), sum(entry.size for _, entry in lacking))
 
@@ -74,7 +78,10 @@ def repair_shard(bucket: Bucket, efs_root: Path, collection: str, shard: Manifes
         wrong = [(path, entry) for path, entry in shard_files(shard) if not _is_right(root / path, entry)]
         if wrong:
             (root / STAGING).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=root / STAGING, prefix="repair-") as folder:
+            with (
+                room(root / STAGING, sum(entry.size for _, entry in wrong)),
+                tempfile.TemporaryDirectory(dir=root / STAGING, prefix="repair-") as folder,
+            ):
                 _fetch(bucket, collection, root, Path(folder), wrong)
     return DownloadResult(len(wrong), sum(entry.size for _, entry in wrong))
 

@@ -14,6 +14,7 @@ from typing import IO
 from uuid import uuid4
 
 from receipt_chroma.errors import StorageUnavailable
+from receipt_chroma.storage.room import disk_full, is_disk_full
 
 _MAPPED = 16 << 20
 """Bytes that are hashed at once. With read() a thread would wait for the interpreter's lock three times a megabyte,
@@ -24,12 +25,14 @@ _PASSING = frozenset({errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN})
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Raise StorageUnavailable for a file system error that passes; everything else stays as it is."""
+    """Raise StorageUnavailable for a file system error that passes, DiskFull for a full disk; others as they are."""
     try:
         yield
     except OSError as error:
         if error.errno in _PASSING:
             raise StorageUnavailable(f"{error}: try again, the file server may have been away") from error
+        if is_disk_full(error):
+            raise disk_full(error) from error
         raise
 
 
