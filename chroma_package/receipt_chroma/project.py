@@ -8,6 +8,7 @@ everything that was ever named: readers go forward to it, and whatever still arr
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -114,7 +115,7 @@ class _Projection:
             what = "nothing" if seen.nothing else f"another version than {head.version}, or a part of it"
             part.note_unseen(f"readers see {what}, found {utc_text(self.now)}: {found}")
         if later is not None:
-            head = self._publish_again(part, head, found)
+            head = self._publish_again(part, head, seen, f"{utc_text(self.now)} {found}")
         return self._bring(part, head, found)
 
     def unprojected(self) -> Projected:
@@ -156,7 +157,7 @@ class _Projection:
             raise Fenced(f"{self.execution} with fence {self.fence} no longer holds the lease of {self.collection}")
         return item, head
 
-    def _publish_again(self, part: CollectionHead, head: Head, why: str) -> Head:
+    def _publish_again(self, part: CollectionHead, head: Head, seen: Seen, why: str) -> Head:
         """Commit HEAD's snapshot under a version that is past every one that was named anywhere; HEAD as it is then."""
         assert head.pointer is not None
         older = load_manifest(self.bucket, head.pointer)
@@ -185,12 +186,15 @@ class _Projection:
             **manifest.row_values,
         )
         self.control.versions(self.collection).put_candidate(row)
-        part.commit_restored(manifest.pointer, over=head, why=f"{utc_text(self.now)} {why}", now=utc_text(self.now))
+        # A manifest of the next version alone may be of an attempt that was lost, while HEAD is right.
+        went_back = why if seen.ahead is not None or version > head.version + 2 else None
+        part.commit_restored(manifest.pointer, over=head, went_back=went_back, now=utc_text(self.now))
         return self._mine(part)[1]  # refused: another attempt of this step was first, and HEAD says what it committed
 
     def _named(self) -> Iterator[str]:
         """Every snapshot id that CURRENT or a manifest names, on S3 and on EFS."""
-        yield read_current(self.efs_root, self.collection).snapshot_id
+        with suppress(NoSnapshotYet, SnapshotUnavailable):
+            yield read_current(self.efs_root, self.collection).snapshot_id
         yield from self._stored()
         folder = collection_folder(self.efs_root, self.collection) / MANIFESTS
         yield from snapshot_ids(path.name for path in folder.glob("*.json"))

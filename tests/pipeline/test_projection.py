@@ -100,10 +100,11 @@ def older(world: World) -> None:
     world.put_current(before)
 
 
-DAMAGES = [
-    *(gone, garbage, folder, everything, a_file_for_the_folder, file_cut, folder_for_a_file),
-    *(manifest_damaged, manifest_gone, older),
-]
+DAMAGES = {
+    "current": (gone, garbage, folder, older),
+    "files": (file_cut, folder_for_a_file, manifest_damaged, manifest_gone),
+    "everything": (everything, a_file_for_the_folder),
+}
 
 
 def is_brought_back(world: World, damage: Callable[[World], None], outcome: str) -> None:
@@ -119,11 +120,19 @@ def is_brought_back(world: World, damage: Callable[[World], None], outcome: str)
     assert head.restored is not None
 
 
-def test_what_readers_lost_is_brought_back_by_the_next_scheduled_execution_with_nothing_pending(world: World) -> None:
+@pytest.mark.parametrize("lost", DAMAGES)
+def test_what_readers_lost_is_brought_back_by_the_next_scheduled_execution_with_nothing_pending(
+    world: World, lost: str
+) -> None:
     world.published(A)
     world.published(B)
-    for damage in DAMAGES:
+    for damage in DAMAGES[lost]:
         is_brought_back(world, damage, "nothing_pending")
+
+
+def test_so_it_is_while_the_collection_is_paused(world: World) -> None:
+    world.published(A)
+    world.published(B)
     world.change_head("SET paused = :why", {":why": {"S": "a test"}})
     for damage in (everything, older):
         is_brought_back(world, damage, "paused")
