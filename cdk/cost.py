@@ -25,7 +25,8 @@ SHARES = (0.712, 0.288)  # of the records that are words and lines: 70,000 and 2
 RECORDS, RECORDS_A_CHANGE = 98_372, 122.2
 BASE_KB, SEGMENT_KB, MANIFEST_KB, ENTRY_KB = 9.6, 6.6, 2.0, 0.45  # a record; a manifest's shard, and each segment in it
 LEAST_RECORDS, MOST_RECORDS, SHARE_OF_BASE, MOST_SEGMENTS = 2_000, 20_000, 0.3, 256  # receipt_chroma.folding's
-KEPT, GRACE_HOURS = 10, 1.0  # versions that retention keeps, and what nothing names any more
+KEPT, GRACE_HOURS = 10, 1.0  # retention keeps so many versions, and all that are younger
+EXPIRED_HOURS = 1.0  # between the mark that a version is EXPIRED and the deletion of its files
 SCHEDULE_MINUTES = 5
 INTERVAL_MINUTES = 0.25  # between two commits of a collection, at least
 FILES_OF_A_BASE = 9
@@ -159,11 +160,18 @@ def gigabytes_read_a_month(load: Load) -> float:
     return 2 * written["segments"] + looked_up + 2 * written["bases"] + WEEKS * load.base_gb + reader
 
 
+def hours_kept(load: Load) -> float:
+    """How long the files of a version stay after the next one is there."""
+    return max(GRACE_HOURS, KEPT / (commits_a_day(load) / 24)) + EXPIRED_HOURS
+
+
 def gigabytes_kept(load: Load) -> float:
-    """Bases, those that a kept version or the grace still holds, and segments that wait for a fold."""
-    hours = GRACE_HOURS + KEPT / (commits_a_day(load) / 24)
-    old = sum(folds_a_day(load, share) / 24 * hours / load.shards * load.base_gb * share for share in SHARES)
+    """Bases and segments: those of the current version, and what folds replaced, as long as a kept version, the grace
+    or the hour before deletion holds it."""
+    hours = hours_kept(load)
     a_day = load.changes * load.records_a_change * SEGMENT_KB / 1e6
+    old = sum(folds_a_day(load, share) / 24 * hours / load.shards * load.base_gb * share for share in SHARES)
+    old += a_day / 24 * hours
     waiting = sum(a_day * share * load.shards / folds_a_day(load, share) / 2 for share in SHARES)
     return load.base_gb + old + waiting
 
@@ -191,7 +199,7 @@ def cost(load: Load) -> dict[str, float]:
     folds = DAYS * sum(folds_a_day(load, share) for share in SHARES)
     starts = DAYS * COLLECTIONS * 24 * 60 / SCHEDULE_MINUTES + rounds
     requests = starts * 3 + rounds * 6 + segments * 2 + DAYS * 86_400 * load.queries
-    listed = KEPT + commits_a_day(load) / 24 * GRACE_HOURS  # manifests that an expiry reads
+    listed = commits_a_day(load) / 24 * hours_kept(load)  # manifests that an expiry reads
     return {
         "Step Functions": transitions_a_month(load) * price["transition"],
         "Lambda": gigabyte_seconds(load) * price["x86_second"]

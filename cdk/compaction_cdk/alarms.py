@@ -1,4 +1,4 @@
-"""The alarms. Each says in its description what to do; docs/deploy.md has a section under each one's name."""
+"""The alarms. Each says in its description what to do; docs/runbook.md has a section under each one's name."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_efs as efs
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from .environment import NAMESPACE
+from .file_system_alarms import of_file_system
+from .status_events import StatusEvents
 
 FIVE_MINUTES = Duration.minutes(5)
 MISSING_IS_FINE = cloudwatch.TreatMissingData.NOT_BREACHING
@@ -41,6 +44,9 @@ class CompactionAlarms(Construct):
         state_machine: stepfunctions.IStateMachine,
         failure_queue: sqs.IQueue,
         file_system: efs.IFileSystem,
+        efs_dollars_a_month: int,
+        status_events: StatusEvents,
+        schedule_group: scheduler.IScheduleGroup,
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, id)
@@ -126,20 +132,9 @@ class CompactionAlarms(Construct):
             what="Stream records were set aside. Read the queue: a record that cannot be parsed is there as it came;"
             " a failed batch is there as a range of sequence numbers. Then `compaction reconcile`.",
         )
-        self._alarm(
-            "FileSystemLimit",
-            cloudwatch.Metric(
-                namespace="AWS/EFS",
-                metric_name="PercentIOLimit",
-                dimensions_map={"FileSystemId": file_system.file_system_id},
-                statistic="Maximum",
-                period=FIVE_MINUTES,
-            ),
-            above=80,
-            periods=3,
-            what="The file system is near its limit of operations. Readers get slow: raise the commit interval, or"
-            " let fewer readers open snapshots at once.",
-        )
+        self._of_what_tells(status_events, light["RecordExecution"], schedule_group)
+        for name, metric, rules in of_file_system(file_system, efs_dollars_a_month):
+            self._alarm(name, metric, **rules)
 
     def own(self, name: str, statistic: str, collection: str | None = None) -> cloudwatch.Metric:
         """A metric that a handler emits."""
@@ -166,6 +161,60 @@ class CompactionAlarms(Construct):
             missing=MISSING_IS_BAD,
             what=f"No plan of {collection} was made for {minutes} minutes: it is paused, or no execution comes so far."
             " Start with `compaction status`, then `compaction history`.",
+        )
+
+    def _of_what_tells(
+        self, status_events: StatusEvents, recorder: lambda_.IFunction, group: scheduler.IScheduleGroup
+    ) -> None:
+        """Who tells people of failures must not fail in silence."""
+        self._alarm(
+            "RuleFailures",
+            cloudwatch.Metric(
+                namespace="AWS/Events",
+                metric_name="FailedInvocations",
+                dimensions_map={"RuleName": status_events.rule.rule_name},
+                statistic="Sum",
+                period=FIVE_MINUTES,
+            ),
+            above=0,
+            what="EventBridge could not hand status events to RecordExecution: failures are not mailed, rows of history"
+            " are missing. Look at the function's permission and at the queue of lost events.",
+        )
+        self._alarm(
+            "RecorderErrors",
+            recorder.metric_errors(period=FIVE_MINUTES, statistic="Sum"),
+            above=0,
+            periods=2,
+            what="RecordExecution keeps failing: failures are not mailed, rows of history are missing. Its log names"
+            " the error.",
+        )
+        self._alarm(
+            "StatusEventsLost",
+            status_events.lost.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum"),
+            above=0,
+            what="Status events were given up after every try: those executions have no row of history or an unfinished"
+            " one, and nobody was mailed. Read the queue.",
+        )
+        named = {"attempted": "TargetErrorCount", "dropped": "InvocationDroppedCount"}
+        failed = {
+            name: cloudwatch.Metric(
+                namespace="AWS/Scheduler",
+                metric_name=metric,
+                dimensions_map={"ScheduleGroup": group.schedule_group_name},
+                statistic="Sum",
+                period=FIVE_MINUTES,
+            )
+            for name, metric in named.items()
+        }
+        self._alarm(
+            "ScheduleFailures",
+            cloudwatch.MathExpression(
+                expression="SUM(METRICS())", using_metrics=failed, period=FIVE_MINUTES, label="starts that failed"
+            ),
+            above=0,
+            periods=2,
+            what="The schedule could not start executions: a right of its role, a quota, a state machine that is gone."
+            " Changes still start their own; what is lost or paused waits.",
         )
 
     def _of_functions(self, stream: lambda_.IFunction, merge: lambda_.IFunction, merge_timeout: Duration) -> None:
@@ -234,7 +283,7 @@ class CompactionAlarms(Construct):
             evaluation_periods=periods,
             datapoints_to_alarm=periods,
             treat_missing_data=missing,
-            alarm_description=f"{what} See docs/deploy.md#{name.split('-')[0].lower()}",
+            alarm_description=f"{what} See docs/runbook.md#{name.split('-')[0].lower()}",
         )
         action = actions.SnsAction(self._topic)
         alarm.add_alarm_action(action)

@@ -34,6 +34,7 @@ def environments(
     state_machine_arn: str,
     failure_queue_url: str,
     messages_queue_url: str | None,
+    alerts_topic_arn: str,
     functions: tuple[str, ...],
     delta_buckets: tuple[str, ...] = (),
 ) -> dict[str, Mapping[str, str]]:
@@ -59,6 +60,7 @@ def environments(
             "EXPIRE_GRACE_SECONDS": str(stage.expire_grace_seconds),
         },
     }
+    own["RecordExecution"] = {"ALERTS_TOPIC_ARN": alerts_topic_arn}
     own["StartFold"] = {"STATE_MACHINE_ARN": state_machine_arn}
     own["WriteFold"] = {"EXPIRE_GRACE_SECONDS": str(stage.expire_grace_seconds)}
     for function in KNOW_THE_BOUND:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -15,6 +15,7 @@ from constructs import Construct
 from .network import Network, SnapshotFileSystem
 from .paths import DOCKER_IGNORE, DOCKERFILE, ROOT
 from .steps import EFS_MOUNT, Step
+from .trust import only_of
 
 ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 PLATFORMS = {"x86_64": ecr_assets.Platform.LINUX_AMD64, "arm64": ecr_assets.Platform.LINUX_ARM64}
@@ -110,7 +111,7 @@ class ContainerFunctions(Construct):
             log_group = _log_group(self, step, log_retention)
             role = _role(self, step, log_group)
             role.add_to_policy(iam.PolicyStatement(sid="JoinVpc", actions=list(JOIN_VPC), resources=["*"]))
-            role.add_to_policy(snapshots.mount_statement())
+            role.add_to_policy(snapshots.mount_statement(write=step.writes_snapshots))
             function = lambda_.DockerImageFunction(
                 self,
                 step.name,
@@ -156,7 +157,16 @@ def _log_group(scope: Construct, step: Step, retention: logs.RetentionDays) -> l
 
 def _role(scope: Construct, step: Step, log_group: logs.ILogGroup) -> iam.Role:
     """A role that may write to its own log group, and nothing else yet."""
-    role = iam.Role(scope, f"{step.name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    # A function's name begins with its stack's; its ARN itself cannot be said, since the function needs the role first.
+    stack = Stack.of(scope)
+    functions = stack.format_arn(
+        service="lambda",
+        resource="function",
+        resource_name=f"{stack.stack_name}-*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+    trusted = iam.ServicePrincipal("lambda.amazonaws.com", conditions=only_of(scope, functions))
+    role = iam.Role(scope, f"{step.name}Role", assumed_by=trusted)
     role.add_to_policy(
         iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn])
     )

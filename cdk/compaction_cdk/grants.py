@@ -10,7 +10,9 @@ from aws_cdk import aws_iam as iam
 
 from .storage import PLANS, POISON, REPORTS, SNAPSHOTS
 
-Target = Literal["control", "receipts", "stream", "bucket", "objects", "failures", "machine", "executions", "anything"]
+Target = Literal[
+    "control", "receipts", "stream", "bucket", "objects", "failures", "machine", "executions", "alerts", "anything"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,8 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     ),
     "RecordExecution": (
         _control("GetItem", "Query", "UpdateItem", "DeleteItem", keys=("EXECUTIONS#*", "EXECUTIONS_IDLE#*")),
+        Grant(on="executions", actions=("states:DescribeExecution",)),
+        Grant(on="alerts", actions=("sns:Publish",)),
     ),
     "DownloadSnapshot": (_read(PLANS, SNAPSHOTS), _LIST),
     "MergeDeltas": (_READ_DELTAS, _write(SNAPSHOTS, REPORTS), _LIST),

@@ -13,7 +13,7 @@ KEYS = "Keys below a prefix are named by snapshots, plans and runs: the prefix i
 NO_RESOURCE = (
     "X-Ray, ListStreams, and the network interfaces that Lambda makes for a function have no resource to name."
 )
-EXECUTIONS = "It asks about whatever execution holds the lease, or folds; all are this state machine's."
+EXECUTIONS = "It asks about whatever execution holds the lease, folds, or failed; all are this state machine's."
 
 
 def suppressed(stack: CompactionStack) -> None:
@@ -24,7 +24,7 @@ def suppressed(stack: CompactionStack) -> None:
         others = [f"Resource::arn:<AWS::Partition>:s3:::{other}/*" for other in stack.deployment.delta_buckets]
         _suppress(function.role, "AwsSolutions-IAM5", KEYS, [objects, *others])
         _suppress(function.role, "AwsSolutions-IAM5", NO_RESOURCE, ["Resource::*"])
-        if name in ("InspectHolder", "StartFold"):
+        if name in ("InspectHolder", "RecordExecution", "StartFold"):
             executions = RegexAppliesTo(regex=r"/^Resource::arn:.*:execution:.*:\*$/g")
             _suppress(function.role, "AwsSolutions-IAM5", EXECUTIONS, [executions])
     _suppress(
@@ -45,11 +45,12 @@ def suppressed(stack: CompactionStack) -> None:
             "AwsSolutions-SQS3",
             "What cannot be consumed is for the consumer to decide; the pipeline itself never reads this queue.",
         )
-    _suppress(
-        stack.failure_queue,
-        "AwsSolutions-SQS3",
-        "This is the queue where what failed ends up; it has an alarm, and nothing consumes it.",
-    )
+    for queue in (stack.failure_queue, stack.status_events.lost):
+        _suppress(
+            queue,
+            "AwsSolutions-SQS3",
+            "This is a queue where what failed ends up; it has an alarm, and nothing consumes it.",
+        )
 
 
 def check(stack: CompactionStack) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_efs as efs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
+
+from .trust import only_of
 
 USER = "4000"  # of its own: no other mount of the account writes as this user
 
@@ -36,9 +38,13 @@ class Network(Construct):
         ):
             self.vpc.add_gateway_endpoint(name, service=service, subnets=[self.subnets])
         log_group = logs.LogGroup(self, "FlowLogs", retention=flow_log_retention, removal_policy=RemovalPolicy.DESTROY)
+        stack = Stack.of(self)
+        flow_logs = stack.format_arn(service="ec2", resource="vpc-flow-log", resource_name="*")
+        trusted = iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", conditions=only_of(self, flow_logs))
+        role = iam.Role(self, "FlowLogsRole", assumed_by=trusted)
         self.vpc.add_flow_log(
             "Rejected",
-            destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group),
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group, role),
             traffic_type=ec2.FlowLogTrafficType.REJECT,
         )
 

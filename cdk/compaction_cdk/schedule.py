@@ -11,13 +11,15 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
+from .trust import only_of
+
 EXECUTION_ID = "<aws.scheduler.execution-id>"
 START = "arn:aws:scheduler:::aws-sdk:sfn:startExecution"
 
 
 class CompactionSchedule(Construct):
-    """`schedules` and `scrubs`, by collection. The universal target can name each execution freshly; the templated one
-    cannot.
+    """`schedules` and `scrubs`, by collection, in one `group`. The universal target can name each execution freshly;
+    the templated one cannot.
 
     A start that fails is not repeated: the next tick is the repetition.
     """
@@ -38,13 +40,7 @@ class CompactionSchedule(Construct):
             self,
             "Role",
             assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={
-                    "StringEquals": {
-                        "aws:SourceAccount": Stack.of(self).account,
-                        "aws:SourceArn": group.schedule_group_arn,
-                    }
-                },
+                "scheduler.amazonaws.com", conditions=only_of(self, group.schedule_group_arn)
             ),
         )
         role.add_to_policy(
@@ -52,7 +48,7 @@ class CompactionSchedule(Construct):
                 sid="Start", actions=["states:StartExecution"], resources=[state_machine.state_machine_arn]
             )
         )
-        self._role, self._group, self._machine = role, group, state_machine
+        self.group, self._role, self._machine = group, role, state_machine
         minutes, days = f"rate({every.to_minutes():g} minutes)", f"rate({scrub_every.to_days():g} days)"
         self.schedules = {c: self._schedule(c.capitalize(), minutes, c, "compact") for c in collections}
         self.scrubs = {c: self._schedule(f"Scrub{c.capitalize()}", days, c, "verify") for c in collections}
@@ -61,7 +57,7 @@ class CompactionSchedule(Construct):
         schedule = scheduler.CfnSchedule(
             self,
             id,
-            group_name=self._group.schedule_group_name,
+            group_name=self.group.schedule_group_name,
             state="ENABLED",
             schedule_expression=expression,
             schedule_expression_timezone=TimeZone.ETC_UTC.timezone_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,10 @@ COLLECTIONS = ("lines", "words")
 
 class UnknownStage(ValueError):
     """No stage has this name: pass one of STAGES with `-c stage=NAME`."""
+
+
+class OtherTablesStream(ValueError):
+    """The stream's ARN is that of another table than the one that is named."""
 
 
 class HalfAnImport(ValueError):
@@ -24,6 +29,7 @@ class Stage:
     runs, and the deltas: three times the shard. New accounts allow 3,008 MB of memory until a quota is raised.
     `fold_…` are parts of the fold bound, how much may lie in a shard's segments: at least `least` and at most `most`
     records, `share` of the base in between, and so many `segments`. None leaves a part to the functions' own default.
+    `efs_dollars_a_month`: above it the projected spend of what EFS stores, reads and writes rings an alarm.
     """
 
     name: str
@@ -49,13 +55,21 @@ class Stage:
     fold_share: float | None = None
     fold_segments: int | None = None
     scrub_days: int = 7
+    efs_dollars_a_month: int
 
 
 STAGES = {
     stage.name: stage
     for stage in (
         Stage(
-            name="dev", shards=1, merge_memory=3008, merge_disk=2048, plan_days=30, log_days=30, stale_after_minutes=60
+            name="dev",
+            shards=1,
+            merge_memory=3008,
+            merge_disk=2048,
+            plan_days=30,
+            log_days=30,
+            stale_after_minutes=60,
+            efs_dollars_a_month=10,
         ),
         Stage(
             name="prod",
@@ -65,6 +79,7 @@ STAGES = {
             plan_days=365,
             log_days=90,
             stale_after_minutes=30,
+            efs_dollars_a_month=60,
         ),
     )
 }
@@ -90,6 +105,16 @@ class Deployment:
     def __post_init__(self) -> None:
         if (self.receipts_table is None) != (self.receipts_stream_arn is None):
             raise HalfAnImport("pass both -c receipts_table=NAME and -c receipts_stream_arn=ARN, or neither")
+        if self.receipts_stream_arn is not None:
+            named = re.fullmatch(
+                r"arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table/([\w.-]+)/stream/.+", self.receipts_stream_arn
+            )
+            if named is None or named[1] != self.receipts_table:
+                raise OtherTablesStream(
+                    f"{self.receipts_stream_arn!r} is no stream of the table {self.receipts_table!r}:"
+                    f" `aws dynamodb describe-table --table-name {self.receipts_table} --query Table.LatestStreamArn`"
+                    " says its own"
+                )
 
     @property
     def stack_name(self) -> str:

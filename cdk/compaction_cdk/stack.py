@@ -22,6 +22,7 @@ from .functions import ContainerFunctions, ZipFunctions
 from .grants import GRANTS, Target, statements
 from .network import Network, SnapshotFileSystem
 from .paths import DEFINITION, STREAM_ZIP
+from .queries import LogQueries
 from .schedule import CompactionSchedule
 from .settings import COLLECTIONS, Deployment
 from .status_events import StatusEvents
@@ -91,6 +92,7 @@ class CompactionStack(Stack):
             state_machine_arn=CompactionWorkflow.arn_of(self, machine),
             failure_queue_url=self.failure_queue.queue_url,
             messages_queue_url=self.messages.queue_url if self.messages else None,
+            alerts_topic_arn=self.topic.topic_arn,
             functions=tuple(step.name for step in (*light, *heavy)),
             delta_buckets=self.deployment.delta_buckets,
         )
@@ -136,7 +138,7 @@ class CompactionStack(Stack):
             attempts=stage.record_attempts,
             record_age_hours=stage.record_age_hours,
         )
-        CompactionSchedule(
+        schedule = CompactionSchedule(
             self,
             "Schedule",
             state_machine=machine,
@@ -144,8 +146,8 @@ class CompactionStack(Stack):
             every=Duration.minutes(stage.schedule_minutes),
             scrub_every=Duration.days(stage.scrub_days),
         )
-        StatusEvents(
-            self, "Status", state_machine=machine, recorder=self.functions["RecordExecution"], topic=self.topic
+        self.status_events = StatusEvents(
+            self, "Status", state_machine=machine, recorder=self.functions["RecordExecution"]
         )
         merge = self.functions["MergeDeltas"]
         alarms = CompactionAlarms(
@@ -160,7 +162,16 @@ class CompactionStack(Stack):
             state_machine=machine,
             failure_queue=self.failure_queue,
             file_system=self.snapshots.file_system,
+            efs_dollars_a_month=stage.efs_dollars_a_month,
+            status_events=self.status_events,
+            schedule_group=schedule.group,
             topic=self.topic,
+        )
+        LogQueries(
+            self,
+            "Queries",
+            folder=self.stack_name,
+            log_groups=[function.log_group for _, function in sorted(self.functions.items())],
         )
         CompactionDashboard(
             self, "Dashboard", name=self.stack_name, alarms=alarms, collections=COLLECTIONS, merge=merge
@@ -204,6 +215,7 @@ class CompactionStack(Stack):
             "failures": self.failure_queue.queue_arn,
             "machine": CompactionWorkflow.arn_of(self, machine),
             "executions": CompactionWorkflow.executions_of(self, machine),
+            "alerts": self.topic.topic_arn,
         }
         for name, function in self.functions.items():
             for statement in statements(GRANTS[name], arns):

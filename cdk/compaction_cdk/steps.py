@@ -12,12 +12,16 @@ EFS_MOUNT = "/mnt/chroma"
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One function. `timeout_seconds` stays below its state's, so that the state sees the function's own end."""
+    """One function. `timeout_seconds` stays below its state's, so that the state sees the function's own end.
+
+    `writes_snapshots`: whether one on EFS mounts it to write, too. Who only proves what others wrote does not.
+    """
 
     name: str
     timeout_seconds: int
     memory: int
     disk: int = 512
+    writes_snapshots: bool = True
 
     @property
     def handler(self) -> str:
@@ -43,14 +47,32 @@ def container_steps(stage: Stage) -> tuple[Step, ...]:
     return (
         Step(name="DownloadSnapshot", timeout_seconds=900, memory=1769, disk=512),
         Step(name="MergeDeltas", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),
-        Step(name="ValidateShard", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),
+        Step(
+            name="ValidateShard",
+            timeout_seconds=900,
+            memory=stage.merge_memory,
+            disk=stage.merge_disk,
+            writes_snapshots=False,
+        ),
         Step(name="WriteManifest", timeout_seconds=900, memory=1769, disk=512),
         Step(name="SwapPointer", timeout_seconds=900, memory=1769, disk=512),
-        Step(name="VerifySnapshot", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),
+        Step(
+            name="VerifySnapshot",
+            timeout_seconds=900,
+            memory=stage.merge_memory,
+            disk=stage.merge_disk,
+            writes_snapshots=False,
+        ),
         Step(name="PrepareRollback", timeout_seconds=900, memory=1769, disk=512),
         Step(name="ExpireSnapshots", timeout_seconds=300, memory=512, disk=512),
         Step(name="PlanFold", timeout_seconds=900, memory=1769, disk=512),
         Step(name="FoldShard", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),
-        Step(name="ValidateFold", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),
+        Step(
+            name="ValidateFold",
+            timeout_seconds=900,
+            memory=stage.merge_memory,
+            disk=stage.merge_disk,
+            writes_snapshots=False,
+        ),
         Step(name="WriteFold", timeout_seconds=900, memory=1769, disk=512),
     )

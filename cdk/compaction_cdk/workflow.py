@@ -14,6 +14,7 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from .definition import check_substitutions, dynamodb_actions, placeholders
+from .trust import only_of
 
 
 class CompactionWorkflow(Construct):
@@ -40,7 +41,11 @@ class CompactionWorkflow(Construct):
         values = {f"{function}Arn": functions[function].function_arn for function in functions}
         values |= {"ControlTable": control_table.table_name, "DefaultShards": str(default_shards)}
         check_substitutions(definition, values)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com", conditions=only_of(self, self.arn_of(self, name))),
+        )
         self.role.add_to_policy(
             iam.PolicyStatement(
                 sid="InvokeSteps",

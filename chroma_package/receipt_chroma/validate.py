@@ -58,11 +58,12 @@ def validate_shard(
     Reads EFS and S3, writes only below `workdir`. Raises ShardInvalid or SegmentInvalid with the name of the check that
     failed, SnapshotDamaged, StorageUnavailable, TransientServiceError.
     """
+    workdir.mkdir(parents=True, exist_ok=True)
     if report.segment is not None:
         watch = Stopwatch()
         with watch.measure("segment"):
             records = validate_segment(
-                plan=plan, report=report, staged=report.segment, bucket=bucket, efs_root=efs_root
+                plan=plan, report=report, staged=report.segment, bucket=bucket, efs_root=efs_root, workdir=workdir
             )
         return ShardValidation(report.shard, records, 0, full=True, checks=SEGMENT_CHECKS, seconds=watch.seconds)
     if report.staged is None:

@@ -1,5 +1,6 @@
 """Proving a staged segment: another process than the merge reads what was written, and counts for itself."""
 
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +21,15 @@ CHECKS: Final = ("files", "file_sha256", "objects", *SEGMENT_CHECKS, "covered", 
 """Names of all checks, as SegmentInvalid carries them."""
 
 
-def validate_segment(*, plan: Plan, report: ShardReport, staged: StagedSegment, bucket: Bucket, efs_root: Path) -> int:
+def validate_segment(
+    *, plan: Plan, report: ShardReport, staged: StagedSegment, bucket: Bucket, efs_root: Path, workdir: Path
+) -> int:
     """Prove the staged segment of a report; returns how many records it holds. Cost: the segment's.
 
     What the covered receipts were before is read from the base again; the other receipts that it lies over are believed
     as the manifest sums them up: a base is proved when it is written, when a reader opens it, and by verification.
-    Raises SegmentInvalid with the name of the check that failed, SnapshotDamaged, StorageUnavailable,
-    TransientServiceError.
+    Reads EFS and S3, writes only below `workdir`. Raises SegmentInvalid with the name of the check that failed,
+    SnapshotDamaged, StorageUnavailable, TransientServiceError.
     """
     content = _staged_bytes(collection_folder(efs_root, plan.collection), report.shard, staged)
     if sha256_of(content) != staged.sha256:
@@ -41,7 +44,10 @@ def validate_segment(*, plan: Plan, report: ShardReport, staged: StagedSegment, 
         raise SegmentInvalid("receipts", "it covers other receipts than the report says")
     _check_covered(plan, report, segment.receipts)
     before = load_manifest(bucket, plan.base).shards[report.shard] if plan.base else ManifestShard(report.shard)
-    with RepairedShard(before, plan.collection, bucket=bucket, efs_root=efs_root) as published:
+    with (
+        tempfile.TemporaryDirectory(dir=workdir, prefix="published-") as private,
+        RepairedShard(before, plan.collection, bucket=bucket, efs_root=efs_root, private=Path(private)) as published,
+    ):
         gone = [published.proved_content(receipt.key) for receipt in segment.receipts]
     whole = ShardContent(before.records, before.digest).after(gone, segment.receipts)
     if whole != ShardContent(staged.shard_records, staged.shard_digest):

@@ -391,6 +391,20 @@ def test_a_damaged_segment_is_fetched_from_s3_and_put_right_on_efs(
     assert world.verify().records == 12
 
 
+def test_validation_proves_against_the_bucket_what_is_damaged_on_efs_and_leaves_efs_to_the_next_merge(
+    world: World,
+) -> None:
+    world.publish(labelled(1, "TOTAL"))
+    path = world.folder / world.manifest.shards[0].segments[0].path
+    plan = world.plan(labelled(1, "TAX"))
+    report = world.merge(plan)
+    damage_flip(path)
+    before = files(world)
+    assert world.validate(plan, report).full
+    assert files(world) == before
+    assert list(world.work.iterdir()) == []
+
+
 def test_the_vector_of_a_changed_receipt_that_is_damaged_in_the_base_is_fetched_again(world: World) -> None:
     (path,) = (world.folder / "shards").rglob("data_level0.bin")
     good = path.read_bytes()

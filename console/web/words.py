@@ -30,6 +30,7 @@ GLYPHS = {
     "aborted": "■",
     FENCED: "⇥",
     "caught": "↷",
+    "refused": "⊘",
 }
 """A shape for every result, so that none is told by its colour alone."""
 
@@ -42,7 +43,7 @@ def kind(result: str) -> str:
         return "watch" if result == "aborted" else "bad"
     if result in (FENCED, "paused", "caught"):
         return "watch"
-    return "idle" if result in (*IDLE, "unchanged", "planned", "fold_lost") else "good"
+    return "idle" if result in (*IDLE, "unchanged", "planned", "fold_lost", "refused") else "good"
 
 
 def receipt(one: ReceiptId) -> str:

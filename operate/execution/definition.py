@@ -10,6 +10,7 @@ GROUPS = ("map", "parallel")
 """The kinds that hold states of their own."""
 BOOKKEEPING = ("choice", "pass")
 """The kinds that only look at the state data: a picture without them shows the work."""
+_ANYTHING = ("States.ALL", "States.TaskFailed")
 _OF_TYPE = {"Fail": "fail", "Succeed": "good", "Task": "task"}
 
 
@@ -27,7 +28,8 @@ class State:
     """One state. `parent` is the Map or Parallel around it, `branch` says which branch of a Parallel.
 
     `resource` is the function of a Lambda task, else the service's action such as `dynamodb:updateItem`; `error` and
-    `cause` are what a Fail state says.
+    `cause` are what a Fail state says. `answers` are the errors that a Catch takes by name: refusals that the machine
+    reckons with, such as a lease that is held.
     """
 
     name: str
@@ -40,6 +42,7 @@ class State:
     error: str | None
     cause: str | None
     targets: tuple[Target, ...]
+    answers: tuple[str, ...] = ()
 
 
 def states(definition: Mapping[str, Any]) -> dict[str, State]:
@@ -71,6 +74,9 @@ def _state(name: str, body: Mapping[str, Any], parent: str | None, branch: int) 
         error=body.get("Error"),
         cause=body.get("Cause"),
         targets=_targets(body),
+        answers=tuple(
+            error for catch in body.get("Catch", []) for error in catch["ErrorEquals"] if error not in _ANYTHING
+        ),
     )
 
 

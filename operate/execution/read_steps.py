@@ -183,7 +183,10 @@ class _Reader:
             return owner
         self._end_inside(draft, event["timestamp"], None)
         draft.output = details.get("output")
-        draft.end("caught" if draft.in_error else "succeeded", event["timestamp"])
+        known = self._known.get(draft.state)
+        expected = known is not None and draft.error in known.answers
+        status = ("refused" if expected else "caught") if draft.in_error else "succeeded"
+        draft.end(status, event["timestamp"])
         return draft
 
     # Maps and Parallels

@@ -127,13 +127,14 @@ def _bars(step: Step, scale: _Scale, now: datetime, took: str) -> Iterator[Bar]:
         last = number == len(step.attempts)
         kind = (
             "failed"
-            if attempt.error and not (last and step.status == "caught")
+            if attempt.error and not (last and step.status in ("caught", "refused"))
             else step.status
             if last
             else "succeeded"
         )
         seconds = exact_duration(((attempt.ended_at or now) - attempt.started_at).total_seconds())
-        words = f"attempt {number}: {attempt.error or kind}, {seconds}"
+        said = f"refused ({attempt.error})" if kind == "refused" else attempt.error or kind
+        words = f"attempt {number}: {said}, {seconds}"
         yield scale.bar(kind, attempt.started_at, attempt.ended_at, f"{step.state}, {words}")
     waits = list(step.waits)
     if step.attempts[-1].ended_at and step.ended_at is None:

@@ -20,7 +20,14 @@ PACKAGES = {
     "receipt_dynamo_stream": ROOT / "stream_package/receipt_dynamo_stream",
     "receipt_chroma": ROOT / "chroma_package/receipt_chroma",
 }
-SERVICES = {"dynamodb": "dynamodb", "s3": "s3", "sqs": "sqs", "stepfunctions": "states", "lambda": "lambda"}
+SERVICES = {
+    "dynamodb": "dynamodb",
+    "s3": "s3",
+    "sqs": "sqs",
+    "sns": "sns",
+    "stepfunctions": "states",
+    "lambda": "lambda",
+}
 OTHER_NAMES = {  # an IAM action does not always have its call's name
     "head_object": {"s3:GetObject"},
     "list_objects_v2": {"s3:ListBucket"},
@@ -39,7 +46,7 @@ TRANSACTION_PARTS = {
     "Put": "dynamodb:PutItem",
     "Delete": "dynamodb:DeleteItem",
 }
-CLIENTS = {"client", "dynamodb", "s3", "sfn", "sqs", "stepfunctions"}
+CLIENTS = {"client", "dynamodb", "s3", "sfn", "sns", "sqs", "stepfunctions"}
 STREAMS = {"body"}
 """What a `.read()` reads that is no method of ours."""
 OWN_GET = {"self", "quarantine"}

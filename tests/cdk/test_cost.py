@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from receipt_chroma import folding
+from receipt_chroma.snapshot import retention
 
 from . import calls
 from .template import Template
@@ -52,8 +53,23 @@ def test_the_bound_of_folding_is_the_library_s() -> None:
 
 def test_new_bases_are_written_about_base_over_bound_times_what_changed() -> None:
     written = COST["gigabytes_written_a_month"](Load(10_000, 1, records=70_000))
-    assert written["bases"] / written["segments"] == pytest.approx(5 * 9.6 / 6.6, rel=0.1)
+    assert written["bases"] / written["segments"] == pytest.approx(9.6 / 6.6 / COST["SHARE_OF_BASE"], rel=0.1)
     assert written["manifests"] < written["segments"]
+
+
+def test_storage_counts_what_the_grace_and_the_hour_before_deletion_hold() -> None:
+    from compaction_cdk import settings
+
+    stage = settings.stage_named("prod")
+    assert COST["GRACE_HOURS"] * 3600 == stage.expire_grace_seconds
+    assert COST["KEPT"] == stage.keep_snapshots
+    assert COST["EXPIRED_HOURS"] * 3600 == retention.EXPIRED_FOR.total_seconds()
+    busy = Load(10_000, 1)  # a commit each interval: ten versions are younger than the grace
+    assert COST["hours_kept"](busy) == pytest.approx(2.0)
+    assert COST["hours_kept"](Load(24, 1)) == pytest.approx(10 + 1, rel=0.05)
+    bases = COST["gigabytes_written_a_month"](busy)["bases"] / COST["DAYS"] / 24
+    segments = COST["gigabytes_written_a_month"](busy)["segments"] / COST["DAYS"] / 24
+    assert COST["gigabytes_kept"](busy) > busy.base_gb + 2 * (bases + segments)
 
 
 def test_what_a_receipt_a_minute_costs_is_known_and_what_would_hold_its_bound() -> None:

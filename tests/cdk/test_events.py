@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from .template import Template, joined
 
 pytestmark = pytest.mark.cdk
 ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "docs/deploy.md"
+RUNBOOK = ROOT / "docs/runbook.md"
 
 
 @pytest.mark.parametrize("collection", ["lines", "words"])
@@ -41,45 +40,6 @@ def test_the_current_version_of_each_collection_is_proved_again_every_week(dev: 
     assert json.loads(asked["Input"]) == {"collection": collection, "mode": "verify", "trigger": "schedule"}
 
 
-def matches(detail: dict[str, Any], pattern: dict[str, Any]) -> bool:
-    """EventBridge's content filters, as far as ours go."""
-
-    def value_matches(name: str, rules: list[Any]) -> bool:
-        for rule in rules:
-            if isinstance(rule, dict) and "exists" in rule:
-                if (name in detail) == rule["exists"]:
-                    return True
-            elif isinstance(rule, dict):
-                banned = rule["anything-but"]
-                if detail.get(name) is not None and detail[name] not in banned:
-                    return True
-            elif name in detail and detail[name] == rule:
-                return True
-        return False
-
-    return all(value_matches(name, rules) for name, rules in pattern.items() if name != "stateMachineArn")
-
-
-@pytest.mark.parametrize(
-    ("detail", "told"),
-    [
-        ({"status": "FAILED", "error": "ShardInvalid"}, True),
-        ({"status": "FAILED", "error": None}, True),
-        ({"status": "FAILED"}, True),
-        ({"status": "TIMED_OUT", "error": None}, True),
-        ({"status": "FAILED", "error": "Fenced"}, False),
-        ({"status": "ABORTED", "error": None}, False),
-        ({"status": "SUCCEEDED", "error": None}, False),
-    ],
-)
-def test_people_are_told_of_failures_but_not_of_fenced_or_stopped_ones(
-    dev: Template, detail: dict[str, Any], told: bool
-) -> None:
-    rule = dev.one("Events::Rule", "Failures")
-    assert matches(detail, rule["EventPattern"]["detail"]) is told
-    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": next(iter(dev.all("SNS::Topic")))}]
-
-
 def test_every_status_of_this_machines_executions_is_recorded(dev: Template) -> None:
     rule = dev.one("Events::Rule", "Every")
     machine = next(iter(dev.all("StepFunctions::StateMachine")))
@@ -88,13 +48,36 @@ def test_every_status_of_this_machines_executions_is_recorded(dev: Template) -> 
     assert Template.name_of(dev.all("Lambda::Function")[target["Arn"]["Fn::GetAtt"][0]]) == "RecordExecution"
 
 
-def test_alarms_and_rules_may_publish_to_the_topic(dev: Template) -> None:
+def test_no_rule_reads_a_field_that_aws_does_not_document(dev: Template) -> None:
+    assert len(dev.all("Events::Rule")) == 1
+    assert not re.search(r"detail\.(error|cause)", json.dumps(dev.all("Events::Rule")))
+
+
+def test_an_event_that_nobody_could_take_is_in_a_queue_with_an_alarm(dev: Template) -> None:
+    (queue,) = (name for name in dev.all("SQS::Queue") if "StatusLost" in name)
+    arn = {"Fn::GetAtt": [queue, "Arn"]}
+    (target,) = dev.one("Events::Rule", "Every")["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": arn}
+    invoked = dev.one("Lambda::EventInvokeConfig")
+    assert invoked["DestinationConfig"]["OnFailure"]["Destination"] == arn
+    (name,) = dev.one("CloudWatch::Alarm", "StatusEventsLost")["Dimensions"]
+    assert name["Value"] == {"Fn::GetAtt": [queue, "QueueName"]}
+
+
+def test_the_recorder_mails_to_the_topic_of_the_alarms(dev: Template) -> None:
+    topic = {"Ref": next(iter(dev.all("SNS::Topic")))}
+    assert dev.functions()["RecordExecution"]["Environment"]["Variables"]["ALERTS_TOPIC_ARN"] == topic
+    others = [name for name, f in dev.functions().items() if "ALERTS_TOPIC_ARN" in f["Environment"]["Variables"]]
+    assert others == ["RecordExecution"]
+
+
+def test_only_alarms_of_this_account_may_publish_to_the_topic_beside_the_recorder(dev: Template) -> None:
     allowed = {
         statement["Principal"]["Service"]
         for statement in dev.one("SNS::TopicPolicy")["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Allow"
     }
-    assert allowed == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+    assert allowed == {"cloudwatch.amazonaws.com"}
 
 
 def own_metrics(template: Template) -> set[str]:
@@ -139,11 +122,13 @@ def alarm_names(template: Template) -> set[str]:
 
 
 def test_every_alarm_says_what_to_do_and_links_a_section_that_is_there(dev: Template) -> None:
-    headings = {line.lstrip("# ").strip().lower() for line in GUIDE.read_text().splitlines() if line.startswith("###")}
+    headings = {
+        line.lstrip("# ").strip().lower() for line in RUNBOOK.read_text().splitlines() if line.startswith("###")
+    }
     assert alarm_names(dev) <= headings
     for alarm in dev.all("CloudWatch::Alarm").values():
         text, _, link = alarm["AlarmDescription"].rpartition(" See ")
-        assert link.startswith("docs/deploy.md#")
+        assert link.startswith("docs/runbook.md#")
         assert len(text) > 60
 
 
@@ -151,17 +136,24 @@ def test_what_can_go_wrong_has_an_alarm(dev: Template) -> None:
     assert alarm_names(dev) == {
         "executionsfailed",
         "executionstartfailures",
+        "expiryfailures",
         "failurequeue",
         "filesystemlimit",
+        "filesystemspend",
         "mergetime",
         "nothingplanned",
         "nothingstarts",
         "oldestpendingage",
         "publishfailures",
         "quarantinedruns",
+        "recordererrors",
         "restored",
+        "rulefailures",
+        "schedulefailures",
         "scrubfailures",
         "shardsoverdue",
+        "statuseventslost",
+        "storagegrowing",
         "streamage",
         "streamerrors",
         "throttles",
@@ -179,6 +171,7 @@ def test_throttles_of_every_function_are_watched(dev: Template) -> None:
         dimension["Value"]["Ref"]
         for alarm in dev.all("CloudWatch::Alarm").values()
         for metric in alarm.get("Metrics", [])
+        if metric.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "AWS/Lambda"
         for dimension in metric.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
     }
     assert watched == set(dev.all("Lambda::Function"))
@@ -214,3 +207,45 @@ def test_everything_that_can_be_tagged_says_which_stage_it_is_of(prod: Template)
     for kind in ("Lambda::Function", "DynamoDB::Table", "S3::Bucket"):
         for properties in prod.all(kind).values():
             assert {"Key": "stage", "Value": "prod"} in properties["Tags"]
+
+
+def test_the_spend_of_efs_is_projected_from_its_bytes_at_the_prices_of_the_cost_table(dev: Template) -> None:
+    from compaction_cdk.settings import stage_named
+    from prices import PRICES
+
+    alarm = dev.one("CloudWatch::Alarm", "FileSystemSpend")
+    assert alarm["Threshold"] == stage_named("dev").efs_dollars_a_month
+    (formula,) = (metric["Expression"] for metric in alarm["Metrics"] if "Expression" in metric)
+    gb = 1_000_000_000
+    bytes_of = {"read": 2 * gb, "written": 3 * gb, "stored": 5 * gb}
+    found = eval(re.sub(r"FILL\((\w+), 0\)", r"\1", formula), {}, bytes_of)
+    price = {name: PRICES[name][0] for name in ("efs_read", "efs_write", "efs_month")}
+    expected = 30.4 * (2 * price["efs_read"] + 3 * price["efs_write"]) + 5 * price["efs_month"]
+    assert found == pytest.approx(expected)
+
+
+def test_a_schedule_that_cannot_start_anything_is_an_alarm(dev: Template) -> None:
+    group = {"Ref": next(iter(dev.all("Scheduler::ScheduleGroup")))}
+    watched = [m["MetricStat"]["Metric"] for m in dev.one("CloudWatch::Alarm", "ScheduleFailures")["Metrics"][1:]]
+    assert {metric["MetricName"] for metric in watched} == {"TargetErrorCount", "InvocationDroppedCount"}
+    assert all(metric["Dimensions"] == [{"Name": "ScheduleGroup", "Value": group}] for metric in watched)
+
+
+def test_the_queries_of_the_runbook_are_saved_and_ask_every_function_s_log(dev: Template) -> None:
+    runbook = RUNBOOK.read_text()
+    queries = dev.all("Logs::QueryDefinition").values()
+    assert len(queries) >= 5
+    for query in queries:
+        folder, _, name = query["Name"].partition("/")
+        assert folder == "receipt-compaction-dev"
+        assert f"*{name}*" in runbook
+        assert len(query["LogGroupNames"]) == len(dev.functions())
+
+
+def test_fields_that_a_saved_query_reads_are_fields_that_log_lines_have(dev: Template) -> None:
+    sources = "".join(
+        f.read_text() for p in ("handlers", "stream_package", "chroma_package") for f in (ROOT / p).rglob("*.py")
+    )
+    for query in dev.all("Logs::QueryDefinition").values():
+        for text in re.findall(r"message = '([^']+)'", query["QueryString"]):
+            assert f'"{text}"' in sources, text

@@ -25,13 +25,16 @@ logger = logging.getLogger(__name__)
 class RepairedShard:
     """A PublishedShard that is put right from S3 when its files on EFS are not those of the manifest.
 
-    A context manager, for one thread. Every method raises SnapshotDamaged when S3 does not have them either,
-    StorageUnavailable, TransientServiceError.
+    `private`: the root of a tree of one's own. Who may not write to EFS gives one: files are fetched into that then, and
+    EFS stays as it is, for the next merge to mend. A context manager, for one thread. Every method raises
+    SnapshotDamaged when S3 does not have them either, StorageUnavailable, TransientServiceError.
     """
 
-    def __init__(self, shard: ManifestShard, collection: str, *, bucket: Bucket, efs_root: Path) -> None:
+    def __init__(
+        self, shard: ManifestShard, collection: str, *, bucket: Bucket, efs_root: Path, private: Path | None = None
+    ) -> None:
         self._shard, self._collection = shard, collection
-        self._bucket, self._efs_root = bucket, efs_root
+        self._bucket, self._root, self._mended_root = bucket, efs_root, private or efs_root
         self._opened = ExitStack()
         self._now: PublishedShard | None = None
 
@@ -63,7 +66,8 @@ class RepairedShard:
             logger.warning("a published shard is damaged on EFS; it is fetched again", extra={"error": str(error)})
             self._opened.close()
             self._now = None
-            repair_shard(self._bucket, self._efs_root, self._collection, self._shard)
+            self._root = self._mended_root
+            repair_shard(self._bucket, self._root, self._collection, self._shard)
         try:
             return self._answer(question)
         except DAMAGED as error:
@@ -74,7 +78,7 @@ class RepairedShard:
     def _answer(self, question: Callable[[PublishedShard], T]) -> T:
         with storage_errors():
             if self._now is None:
-                folder = collection_folder(self._efs_root, self._collection)
+                folder = collection_folder(self._root, self._collection)
                 opening = PublishedShard.open(folder, self._collection, self._shard)
                 self._now = self._opened.enter_context(opening)
             return question(self._now)
