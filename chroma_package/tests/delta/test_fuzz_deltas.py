@@ -27,7 +27,7 @@ from receipt_dynamo_stream.keys import parse_record_id
 from ..samples import DIMENSION, RECEIPT, word
 from .strangers import GOOD, Files, good_directory, index_file, read, shown, tar
 
-CASES = 400
+CASES = 2_000
 MANY = 100_000
 TABLES = {
     "collections": ("id", "name", "dimension", "config_json_str", "schema_str"),
@@ -291,12 +291,14 @@ def cases(examples: int) -> Any:
     return settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.timeout(600)
 @cases(CASES * 3 // 4)
 @given(st.sampled_from(sorted(BUILT)), damages, st.booleans())
 def test_a_damaged_delta_is_records_or_a_refusal(built: str, some: list[Damage], inside: bool) -> None:
     check_damaged(built, some, inside)
 
 
+@pytest.mark.timeout(600)
 @cases(CASES // 4)
 @given(spelled())
 def test_a_good_delta_in_any_spelling_is_its_model(case: tuple[list[Record], bytes]) -> None:
