@@ -30,12 +30,17 @@ SECONDS_BETWEEN: Final = 2.0
 """Publications come so far apart while a fold runs. As fast as they can they would outrun it, which makes folds rarer
 and the bytes fewer than at any real pace."""
 
+YIELDING: Final = "10"
+"""The niceness of the process that folds. On AWS a fold is a function with cores of its own; two processes on two cores
+would wait for each other, and the row would measure that."""
+
 
 class FoldBeside:
     """Folds in another process, one at a time."""
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, str(Path(__file__).with_name("publish_measure.py")), "fold_on_demand", str(folder)]
+        command = ["nice", "-n", YIELDING, *command]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._reports: SimpleQueue[str] = SimpleQueue()
         self.running = False

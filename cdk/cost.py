@@ -24,7 +24,7 @@ DAYS, COLLECTIONS, WEEKS = 30.4, 2, 30.4 / 7
 SHARES = (0.712, 0.288)  # of the records that are words and lines: 70,000 and 28,372 of 805 receipts
 RECORDS, RECORDS_A_CHANGE = 98_372, 122.2
 BASE_KB, SEGMENT_KB, MANIFEST_KB, ENTRY_KB = 9.6, 6.6, 2.0, 0.45  # a record; a manifest's shard, and each segment in it
-LEAST_RECORDS, MOST_RECORDS, SHARE_OF_BASE, MOST_SEGMENTS = 2_000, 20_000, 0.2, 256  # receipt_chroma.folding's
+LEAST_RECORDS, MOST_RECORDS, SHARE_OF_BASE, MOST_SEGMENTS = 2_000, 20_000, 0.3, 256  # receipt_chroma.folding's
 KEPT, GRACE_HOURS = 10, 1.0  # versions that retention keeps, and what nothing names any more
 SCHEDULE_MINUTES = 5
 INTERVAL_MINUTES = 0.25  # between two commits of a collection, at least
@@ -36,10 +36,11 @@ each: not measured on Lambda. A function that nobody calls for WARM_MINUTES star
 FOLD_GB_PER_SECOND, FOLD_RECORDS_PER_SECOND = 0.05, 400  # a copy, its proof and its upload; insertions into a graph
 LOOKUP_MB = 0.3  # what a merge and its validation read of the index and the database, together
 QUERY_SECONDS = 0.02
+CHECK_SECONDS = 0.2  # what the schedule looks at on EFS, warm: two files and the sizes of the others
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
-LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 32, 38  # an alarm on a formula is paid for each of its metrics
+LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 34, 40  # an alarm on a formula is paid for each of its metrics
 
-IDLE = ("AcquireLease", "PlanCompaction", "NothingPending", "Finished")
+IDLE = ("AcquireLease", "SwapCommitted", "PlanCompaction", "NothingPending", "Finished")
 ROUND = ("AcquireLease", "PlanCompaction", "MergeShards", "CommitSnapshot", "SettleChanges", "ReleaseLease", "Finished")
 OF_A_SHARD = ("MergeDeltas", "ValidateShard")
 FOLD = ("PlanFold", "FoldShards", "WriteFold", "CommitSnapshot", "Folded", "ReleaseLease", "Finished")
@@ -178,7 +179,8 @@ def gigabyte_seconds(load: Load) -> float:
     inserted = DAYS * load.changes * load.records_a_change / FOLD_RECORDS_PER_SECOND
     folding = (folds * 2 * COLD_SECONDS + 2 * bases / FOLD_GB_PER_SECOND + inserted) * MERGE_GB
     verifying = WEEKS * load.base_gb / FOLD_GB_PER_SECOND * MERGE_GB
-    return merges + others + folding + verifying + DAYS * 86_400 * load.queries * QUERY_SECONDS * READER_GB
+    checks = DAYS * COLLECTIONS * 24 * 60 / SCHEDULE_MINUTES * CHECK_SECONDS * OTHER_GB
+    return merges + others + folding + verifying + checks + DAYS * 86_400 * load.queries * QUERY_SECONDS * READER_GB
 
 
 def cost(load: Load) -> dict[str, float]:
@@ -188,7 +190,7 @@ def cost(load: Load) -> dict[str, float]:
     rounds, segments = (DAYS * COLLECTIONS * each(load) for each in (commits_a_day, segments_a_day))
     folds = DAYS * sum(folds_a_day(load, share) for share in SHARES)
     starts = DAYS * COLLECTIONS * 24 * 60 / SCHEDULE_MINUTES + rounds
-    requests = starts * 2 + rounds * 6 + segments * 2 + DAYS * 86_400 * load.queries
+    requests = starts * 3 + rounds * 6 + segments * 2 + DAYS * 86_400 * load.queries
     listed = KEPT + commits_a_day(load) / 24 * GRACE_HOURS  # manifests that an expiry reads
     return {
         "Step Functions": transitions_a_month(load) * price["transition"],
@@ -213,17 +215,15 @@ def cost(load: Load) -> dict[str, float]:
 A_RECEIPT_A_MINUTE = Load(24 * 60, 4, INTERVAL_MINUTES, 100_000, 50, 1.0)
 ONE_SHARD = replace(A_RECEIPT_A_MINUTE, shards=1)
 SMALL = replace(ONE_SHARD, merge_gb=OTHER_GB)
-RARER = replace(SMALL, share_of_base=0.3)
 INTO_MANY = replace(A_RECEIPT_A_MINUTE, records=10_000_000)
 SCENARIOS = {
     "Into 100,000 records, as prod is set": A_RECEIPT_A_MINUTE,
     "… in one shard": ONE_SHARD,
     "… and published by functions of 1,769 MB": SMALL,
-    "… and folded at 30 % of the base": RARER,
-    "… and two minutes between commits": replace(RARER, interval_minutes=2),
-    "… or five": replace(RARER, interval_minutes=5),
-    "… or ten": replace(RARER, interval_minutes=10),
-    "… or one, and rounds of 10 states": replace(RARER, interval_minutes=1, round_states=10),
+    "… and two minutes between commits": replace(SMALL, interval_minutes=2),
+    "… or five": replace(SMALL, interval_minutes=5),
+    "… or ten": replace(SMALL, interval_minutes=10),
+    "… or one, and rounds of 10 states": replace(SMALL, interval_minutes=1, round_states=10),
     "Into 10,000,000 records, as prod is set": INTO_MANY,
     "… in 16 shards": replace(INTO_MANY, shards=16),
     "… in 32 shards": replace(INTO_MANY, shards=32),

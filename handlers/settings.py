@@ -34,6 +34,7 @@ class Settings:
     efs_root: str = ""
     failure_queue_url: str = ""
     messages_queue_url: str = ""
+    alerts_topic_arn: str = ""
     work_root: str = "/tmp"
     delta_buckets: str = ""
     min_commit_interval_seconds: int = 15
@@ -43,6 +44,7 @@ class Settings:
     default_shards: int = 1
     keep_snapshots: int = 10
     expire_grace_seconds: int = 3600
+    expired_for_seconds: int = 3600
     validate_all_up_to_records: int = 100_000
     fold_least: int | None = None
     fold_most: int | None = None

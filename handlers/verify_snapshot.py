@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from receipt_chroma import verify
 from receipt_chroma.errors import SnapshotUnavailable
 from receipt_dynamo_stream.control.head import Pointer
@@ -14,22 +11,24 @@ from .border import VerifySnapshotInput, VerifySnapshotOutput
 from .clients import bucket, control_table
 from .settings import settings
 from .step import LambdaContext, step
+from .work import work_folder
 
 
 @step
 def verify_snapshot(event: VerifySnapshotInput, _context: LambdaContext) -> VerifySnapshotOutput:
     """Raises what did not hold. A collection without any version is sound."""
     collection, snapshot_id = event["collection"], event["snapshot_id"]
-    pointer = pointer_of(collection, snapshot_id) if snapshot_id else current_of(collection)
+    current = verify.verify_current(control_table().head(collection).read, settings().efs)
+    pointer = pointer_of(collection, snapshot_id) if snapshot_id else current
     if pointer is None:
         return {"version": 0, "snapshot_id": "", "records": 0, "shards": 0, "checks": []}
-    with TemporaryDirectory(dir=settings().work_root, prefix="verify-") as workdir:
+    with work_folder("verify") as workdir:
         proof = verify.verify_snapshot(
             pointer=pointer,
             collection=collection,
             bucket=bucket(),
             efs_root=settings().efs,
-            workdir=Path(workdir),
+            workdir=workdir,
         )
     return {
         "version": pointer.version,
@@ -47,9 +46,3 @@ def pointer_of(collection: str, snapshot_id: str) -> Pointer:
         state = row.state if row else "unknown"
         raise SnapshotUnavailable(f"{snapshot_id} of {collection} is {state}: there is nothing to verify")
     return Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256)
-
-
-def current_of(collection: str) -> Pointer | None:
-    """The pointer of the version that HEAD names."""
-    head = control_table().head(collection).read()
-    return head.pointer if head else None

@@ -45,6 +45,7 @@ def environments(
         "POWERTOOLS_SERVICE_NAME": service,
         "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
         "POWERTOOLS_LOG_LEVEL": "INFO",
+        "MALLOC_ARENA_MAX": "2",  # what one thread freed is of use to the others: merges and readers have many threads
     }
     own: dict[str, dict[str, str]] = {
         "StreamHandler": {"STATE_MACHINE_ARN": state_machine_arn, "FAILURE_QUEUE_URL": failure_queue_url},

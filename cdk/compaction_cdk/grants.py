@@ -8,7 +8,7 @@ from typing import Literal
 
 from aws_cdk import aws_iam as iam
 
-from .storage import PLANS, REPORTS, SNAPSHOTS
+from .storage import PLANS, POISON, REPORTS, SNAPSHOTS
 
 Target = Literal["control", "receipts", "stream", "bucket", "objects", "failures", "machine", "executions", "anything"]
 
@@ -43,6 +43,9 @@ _LIST = Grant(on="bucket", actions=("s3:ListBucket",))
 # A run names its delta's prefix itself: any key of the bucket.
 _READ_DELTAS = _read("")
 
+# Rows of versions, those that expired long ago too.
+_VERSIONS = ("COLLECTION#*", "VERSIONS_EXPIRED#*")
+
 GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "StreamHandler": (
         _control("GetItem", "UpdateItem", keys=("COLLECTION#*", "PENDING#*")),
@@ -50,6 +53,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(on="anything", actions=("dynamodb:ListStreams",)),
         Grant(on="machine", actions=("states:StartExecution",)),
         Grant(on="failures", actions=("sqs:SendMessage",)),
+        _write(POISON),
     ),
     "InspectHolder": (
         _control("GetItem", keys=("COLLECTION#*",)),
@@ -66,7 +70,9 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _read(PLANS, REPORTS),
         _LIST,
     ),
-    "RecordExecution": (_control("UpdateItem", keys=("EXECUTIONS#*",)),),
+    "RecordExecution": (
+        _control("GetItem", "Query", "UpdateItem", "DeleteItem", keys=("EXECUTIONS#*", "EXECUTIONS_IDLE#*")),
+    ),
     "DownloadSnapshot": (_read(PLANS, SNAPSHOTS), _LIST),
     "MergeDeltas": (_READ_DELTAS, _write(SNAPSHOTS, REPORTS), _LIST),
     "ValidateShard": (_read(PLANS, REPORTS, SNAPSHOTS), _LIST),
@@ -76,10 +82,15 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _write(SNAPSHOTS),
         _LIST,
     ),
-    "SwapPointer": (_control("UpdateItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
-    "VerifySnapshot": (_control("GetItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
+    "SwapPointer": (
+        _control("GetItem", "UpdateItem", "PutItem", keys=("COLLECTION#*",)),
+        _read(SNAPSHOTS),
+        _write(SNAPSHOTS),
+        _LIST,
+    ),
+    "VerifySnapshot": (_control("GetItem", keys=_VERSIONS), _read(SNAPSHOTS), _LIST),
     "PrepareRollback": (
-        _control("GetItem", "Query", "PutItem", keys=("COLLECTION#*",)),
+        _control("GetItem", "Query", "PutItem", keys=_VERSIONS),
         _read(SNAPSHOTS),
         _write(SNAPSHOTS),
         _LIST,
@@ -99,7 +110,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(on="executions", actions=("states:DescribeExecution",)),
     ),
     "ExpireSnapshots": (
-        _control("GetItem", "Query", "UpdateItem", "ConditionCheckItem", keys=("COLLECTION#*",)),
+        _control("GetItem", "Query", "UpdateItem", "ConditionCheckItem", "PutItem", "DeleteItem", keys=_VERSIONS),
         _read(SNAPSHOTS),
         Grant(on="objects", actions=("s3:DeleteObject",), keys=(f"{SNAPSHOTS}*",)),
         _LIST,

@@ -42,6 +42,7 @@ from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manif
 from receipt_chroma.snapshot.repaired_shard import RepairedShard
 from receipt_chroma.stage import Attempt, stage_segment
 from receipt_chroma.stopwatch import Stopwatch
+from receipt_chroma.storage.room import room
 
 RECEIPTS_AT_ONCE: Final = 16
 """Receipts whose deltas are read at the same time: S3 latency, not bandwidth, is what takes the time."""
@@ -99,7 +100,7 @@ def merge_deltas(
     A run whose delta has wrong content is returned as a refusal while the rest is merged. May run twice: every attempt
     writes its own paths. `plan_key` is written into the report. bound: from how many changed records on a new base is
     written. delta_buckets: other buckets that a run's prefix may name. Raises SnapshotDamaged when what is published is
-    wrong on EFS and on S3, SchemaUnsupported, StorageUnavailable, TransientServiceError.
+    wrong on EFS and on S3, SchemaUnsupported, DiskFull, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)  # SQLite sorts and vacuums in files: never on EFS
@@ -108,6 +109,7 @@ def merge_deltas(
     base = _base_shard(plan, attempt.shard, manifest)
     staged, segment = None, None
     with (
+        room(workdir),
         tempfile.TemporaryDirectory(dir=workdir, prefix=f"merge-{attempt.shard:04d}-") as private,
         ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as pool,
         RepairedShard(base, plan.collection, bucket=bucket, efs_root=efs_root) as published,

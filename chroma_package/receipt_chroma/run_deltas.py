@@ -14,6 +14,7 @@ from receipt_dynamo_stream.runs import DeltaLocation, delta_location
 from receipt_chroma.delta.read import read_delta
 from receipt_chroma.errors import (
     DeltaMissing,
+    DeltaNotGiven,
     DeltaPrefixForbidden,
     DeltaPrefixMissing,
     DeltaRefused,
@@ -121,7 +122,7 @@ def _read_run(source: DeltaSource, facts: ReceiptFacts, run: RunFact, dimension:
     run_order(run)  # a run without a place in the order is refused before anything is read
     try:
         return RunDelta(run, source.read(facts, run, dimension))
-    except (DeltaMissing, DeltaPrefixMissing):
+    except (DeltaMissing, DeltaNotGiven, DeltaPrefixMissing):
         if run.state == names.COMPLETED:
             return RunDelta(run, VANISHED)
         raise
