@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -30,6 +31,12 @@ def dynamodb() -> DynamoDBClient:
 def s3() -> S3Client:
     """S3's client."""
     return boto3.client("s3", config=_config())
+
+
+@cache
+def sns() -> SNSClient:
+    """SNS's client."""
+    return boto3.client("sns", config=_config())
 
 
 @cache

@@ -7,31 +7,69 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
 from receipt_dynamo_stream.control.history import IDLE, RUNNING, UNKNOWN_COLLECTION, ExecutionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 
+from . import failure_mail
 from .border import RecordExecutionInput, RecordExecutionOutput
-from .clients import control_table
+from .clients import control_table, sns, stepfunctions
+from .settings import settings
 from .step import LambdaContext, measure, metrics, step
 
 FENCED = "Fenced"
+FAILURES = ("FAILED", "TIMED_OUT")
+"""What people are told of. ABORTED is not among them: a person stopped it."""
 CAUSE_CHARACTERS = 2_000  # a row stays far below DynamoDB's 400 KB
+TOLD_AGAIN = timedelta(hours=1)
+"""After which the same error of the same collection is told again: an outage is one mail an hour."""
 
 
 @step
 def record_execution(event: RecordExecutionInput, _context: LambdaContext) -> RecordExecutionOutput:
     """A late event never overwrites a newer one; the same event twice writes the same row."""
-    row = row_of(event["detail"])
+    row = with_reason(row_of(event["detail"]))
     history = control_table().history(row.collection)
     recorded = history.put(row)
     if row.outcome in IDLE:
         history.fold_idle(datetime.now(UTC))
-    if recorded and row.status in ("FAILED", "TIMED_OUT"):
+    if recorded and row.status in FAILURES:
         measure_failure(row)
+        tell_people(row)
     return {"recorded": recorded}
+
+
+def with_reason(row: ExecutionRow) -> ExecutionRow:
+    """The row with error and cause. AWS does not document them for the event, so Step Functions is asked; an execution
+    that it does not know (any more) has none."""
+    if row.status in (RUNNING, "SUCCEEDED") or row.error is not None:
+        return row
+    try:
+        found = stepfunctions().describe_execution(executionArn=row.arn)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "ExecutionDoesNotExist":
+            raise
+        return row
+    if found["status"] != row.status:  # it was redriven meanwhile
+        return row
+    return replace(row, error=_text(found.get("error")), cause=_text((found.get("cause") or "")[:CAUSE_CHARACTERS]))
+
+
+def tell_people(row: ExecutionRow) -> None:
+    """Mail a failure, unless its error was told of this collection within the hour. `Fenced` is none: another
+    execution publishes."""
+    topic = settings().alerts_topic_arn
+    if not topic or row.error == FENCED:
+        return
+    since = datetime.fromisoformat(row.ended_at or row.started_at) - TOLD_AGAIN
+    page = control_table().history(row.collection).page(after=since.isoformat(), before=row.key, limit=100)
+    if any(one.status in FAILURES and one.error == row.error for one in page.rows):
+        return
+    sns().publish(TopicArn=topic, Subject=failure_mail.subject(row), Message=failure_mail.text(row))
 
 
 def measure_failure(row: ExecutionRow) -> None:

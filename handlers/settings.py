@@ -23,7 +23,8 @@ class Settings:
 
     Durations are in seconds. A field without a default must be set wherever its function uses it; the empty string
     stands for "not deployed here" (a zip function has no EFS, a container function starts no execution). fold_…: the
-    parts of the fold bound; None is FoldBound's own.
+    parts of the fold bound; None is FoldBound's own. delta_buckets: other buckets that a run's prefix may name, with
+    commas between.
     """
 
     control_table: str
@@ -33,7 +34,9 @@ class Settings:
     efs_root: str = ""
     failure_queue_url: str = ""
     messages_queue_url: str = ""
+    alerts_topic_arn: str = ""
     work_root: str = "/tmp"
+    delta_buckets: str = ""
     min_commit_interval_seconds: int = 15
     max_receipts_per_round: int = 250
     max_records_per_round: int = 50_000

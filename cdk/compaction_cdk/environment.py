@@ -35,6 +35,7 @@ def environments(
     failure_queue_url: str,
     messages_queue_url: str | None,
     functions: tuple[str, ...],
+    delta_buckets: tuple[str, ...] = (),
 ) -> dict[str, Mapping[str, str]]:
     """Environment by function name. `service` is the dimension that tells one deployment's metrics from another's."""
     common = {
@@ -62,6 +63,8 @@ def environments(
     own["WriteFold"] = {"EXPIRE_GRACE_SECONDS": str(stage.expire_grace_seconds)}
     for function in KNOW_THE_BOUND:
         own[function] = own.get(function, {}) | fold_bound(stage)
+    if delta_buckets:
+        own["MergeDeltas"]["DELTA_BUCKETS"] = ",".join(delta_buckets)
     if messages_queue_url is not None:
         own["StreamHandler"]["MESSAGES_QUEUE_URL"] = messages_queue_url
     return {function: {**common, **own.get(function, {})} for function in functions}

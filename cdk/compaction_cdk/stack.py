@@ -92,6 +92,7 @@ class CompactionStack(Stack):
             failure_queue_url=self.failure_queue.queue_url,
             messages_queue_url=self.messages.queue_url if self.messages else None,
             functions=tuple(step.name for step in (*light, *heavy)),
+            delta_buckets=self.deployment.delta_buckets,
         )
         zips = ZipFunctions(
             self, "Light", steps=light, zip_file=zip_file, environment=environment, log_retention=retention

@@ -63,16 +63,18 @@ def swap_pointer(
     fence: int,
     trigger: str,
     now: datetime,
+    by_hand: bool = False,
     leave_damaged: bool = False,
 ) -> Projected:
     """Compare what readers see with HEAD, and bring what is wrong there from S3.
 
-    execution is the ARN of the lease's holder, fence its token. leave_damaged: what S3 does not have either is left as
-    it is. May run twice, late, and at once with others: HEAD must be the caller's, CURRENT only moves forward, and a
-    restore is committed as every version is. Raises Fenced, PointerMissing, SnapshotDamaged, ManifestConflict,
+    execution is the ARN of the lease's holder, fence its token. by_hand: an operator asks for a restore, so that even
+    where EFS and HEAD went back together readers get past what they saw. leave_damaged: what S3 does not have either is
+    left as it is. May run twice, late, and at once with others: HEAD must be the caller's, CURRENT only moves forward,
+    and a restore is committed as every version is. Raises Fenced, PointerMissing, SnapshotDamaged, ManifestConflict,
     StorageUnavailable, TransientServiceError.
     """
-    projection = _Projection(control, bucket, efs_root, collection, execution, fence, trigger, now)
+    projection = _Projection(control, bucket, efs_root, collection, execution, fence, trigger, now, by_hand)
     try:
         return projection.project()
     except SnapshotDamaged as error:
@@ -92,6 +94,7 @@ class _Projection:
     fence: int
     trigger: str
     now: datetime
+    by_hand: bool
 
     def project(self) -> Projected:
         part = self.control.head(self.collection)
@@ -101,13 +104,16 @@ class _Projection:
             return Projected(item)
         seen = look(self.efs_root, self.collection, head.pointer)
         found = _unexpected(head, seen)
-        if seen.problem is None and head.unseen is None and head.projected_version >= head.version:
+        later = self._later_than(head, seen)
+        if later is None and seen.problem is None and head.unseen is None and head.projected_version >= head.version:
             return Projected(item)
+        if later is not None:
+            found = f"{found or seen.problem or 'CURRENT is right'}; {later}"
         if found:
             logger.warning("readers do not see what HEAD names", extra={"collection": self.collection, "found": found})
             what = "nothing" if seen.nothing else f"another version than {head.version}, or a part of it"
             part.note_unseen(f"readers see {what}, found {utc_text(self.now)}: {found}")
-        if seen.ahead is not None:
+        if later is not None:
             head = self._publish_again(part, head, found)
         return self._bring(part, head, found)
 
@@ -130,6 +136,18 @@ class _Projection:
             what = f"{fetched.files} files, {fetched.bytes} bytes{', and CURRENT' if moved else ''}"
             part.note_restored(f"{utc_text(self.now)} {what}: {found or head.unseen}")
         return Projected(self._mine(part)[0], manifest, found, fetched, moved)
+
+    def _later_than(self, head: Head, seen: Seen) -> str | None:
+        """What says that HEAD is behind what readers may have seen. The bucket is asked where CURRENT cannot tell, and
+        when somebody asks for a restore; what it has may be of an attempt that was never published, and going past that
+        does no harm."""
+        assert head.pointer is not None
+        if seen.ahead is not None:
+            return "HEAD went back"
+        if not (self.by_hand or (seen.nothing and head.projected_version)):
+            return None
+        newest = self._stored()[-1:]
+        return f"the bucket has a manifest of {newest[0]}" if newest and newest[0] > head.pointer.snapshot_id else None
 
     def _mine(self, part: CollectionHead) -> tuple[Item, Head]:
         item = part.read_item()

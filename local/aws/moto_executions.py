@@ -103,8 +103,6 @@ def _change_of(execution: "Execution", status: str) -> StatusChange:
         stopped_at=execution.stop_date,
         input=to_json_str(execution.input_data),
         output=to_json_str(execution.output) if status == "SUCCEEDED" else None,
-        error=execution.error,
-        cause=execution.cause,
     )
 
 

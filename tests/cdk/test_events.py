@@ -119,7 +119,14 @@ def test_a_misspelt_metric_is_noticed(dev: Template) -> None:
 
 
 def test_an_alarm_watches_the_dimensions_under_which_the_metric_is_emitted(dev: Template) -> None:
-    with_collection = {"ExecutionsFailed", "OldestPendingAge", "QuarantinedRuns", "ScrubFailures", "ShardsOverdue"}
+    with_collection = {
+        "ExecutionsFailed",
+        "OldestPendingAge",
+        "QuarantinedRuns",
+        "Restored",
+        "ScrubFailures",
+        "ShardsOverdue",
+    }
     for alarm in dev.all("CloudWatch::Alarm").values():
         if alarm.get("Namespace") == "Compaction":
             names = {dimension["Name"] for dimension in alarm["Dimensions"]}
@@ -152,6 +159,7 @@ def test_what_can_go_wrong_has_an_alarm(dev: Template) -> None:
         "oldestpendingage",
         "publishfailures",
         "quarantinedruns",
+        "restored",
         "scrubfailures",
         "shardsoverdue",
         "streamage",

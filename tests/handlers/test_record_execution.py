@@ -1,13 +1,17 @@
-"""Rows of history: how an execution began and ended, whatever order the events come in."""
+"""Rows of history: how an execution began and ended, whatever order the events come in; and the mail of a failure."""
 
 import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 from receipt_dynamo_stream.control.history import ExecutionRow
 
+from handlers import clients, failure_mail
 from handlers.record_execution import record_execution
+from handlers.settings import settings
 
 from .conftest import CONTEXT, Aws
 
@@ -30,8 +34,6 @@ def event(status: str, **detail: Any) -> dict[str, Any]:
             "input": json.dumps({"collection": "words", "mode": "compact", "trigger": "stream"}),
             "inputDetails": {"included": True},
             "output": None,
-            "error": None,
-            "cause": None,
             **detail,
         },
     }
@@ -176,3 +178,146 @@ def test_executions_that_had_nothing_to_do_are_one_row_a_day(aws: Aws) -> None:
     record_execution(event("SUCCEEDED", **told, output=output), CONTEXT)
     assert len(rows(aws)) == 1 + 12
     assert sum(day.executions for day in history.idle_days(9)) == 28
+
+
+# Why it failed: the event does not say
+
+
+def described(monkeypatch: pytest.MonkeyPatch, **answer: Any) -> list[str]:
+    """Step Functions says this of every execution; which ones it was asked of."""
+    asked: list[str] = []
+
+    class Says:
+        def describe_execution(self, **of: str) -> dict[str, Any]:
+            asked.append(of["executionArn"])
+            return answer
+
+    monkeypatch.setattr("handlers.record_execution.stepfunctions", Says)
+    return asked
+
+
+def test_what_the_event_does_not_say_is_asked_of_step_functions(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = described(monkeypatch, status="FAILED", error="ShardInvalid", cause="a page" + "x" * 40_000)
+    record_execution(event("FAILED"), CONTEXT)
+    (row,) = rows(aws)
+    assert (row["error"], row["cause"][:6], len(row["cause"])) == ("ShardInvalid", "a page", 2_000)
+    assert asked == [ARN]
+
+
+def test_a_fenced_execution_is_told_apart_by_what_step_functions_says(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    described(monkeypatch, status="FAILED", error="Fenced", cause="another one publishes")
+    record_execution(event("FAILED"), CONTEXT)
+    out = capsys.readouterr().out
+    assert "ExecutionsFenced" in out
+    assert "ExecutionsFailed" not in out
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])
+def test_nobody_is_asked_of_an_execution_that_did_not_fail(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    asked = described(monkeypatch, status=status)
+    record_execution(event(status), CONTEXT)
+    assert asked == []
+
+
+def test_an_execution_that_was_redriven_meanwhile_has_no_error_yet(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    described(monkeypatch, status="RUNNING")
+    record_execution(event("FAILED"), CONTEXT)
+    assert "error" not in rows(aws)[0]
+
+
+def test_an_execution_that_step_functions_does_not_know_is_a_row_without_an_error(aws: Aws) -> None:
+    assert record_execution(event("FAILED"), CONTEXT) == {"recorded": True}
+    assert "error" not in rows(aws)[0]
+
+
+# The mail
+
+
+@pytest.fixture
+def mails(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What SNS delivered so far."""
+    sns = boto3.client("sns")
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    queue = aws.sqs.create_queue(QueueName="mails")["QueueUrl"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:mails")
+    monkeypatch.setenv("ALERTS_TOPIC_ARN", topic)
+    settings.cache_clear()
+    clients.sns.cache_clear()
+
+    def delivered() -> list[dict[str, Any]]:
+        received = aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        return [json.loads(one["Body"]) for one in received.get("Messages", [])]
+
+    yield delivered
+    clients.sns.cache_clear()
+
+
+Mails = Callable[[], list[dict[str, Any]]]
+
+
+def test_a_failure_is_mailed_with_what_it_was_where_it_is_and_what_to_do(aws: Aws, mails: Mails) -> None:
+    record_execution(event("FAILED", error="ShardInvalid", cause="a page"), CONTEXT)
+    (mail,) = mails()
+    assert mail["Subject"] == "words: execution failed: ShardInvalid"
+    for part in (
+        "Error:      ShardInvalid",
+        "Cause:      a page",
+        "Mode:       compact, started by stream at 2026-01-01T00:00:00.123000+00:00, ended after 5 s",
+        f"https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/{ARN}",
+        "docs/runbook.md, section ShardInvalid",
+        "$ compaction history words",
+        "the next execution plans the same changes again",
+    ):
+        assert part in mail["Message"]
+
+
+def test_a_scrub_that_fails_is_not_said_to_heal(aws: Aws, mails: Mails) -> None:
+    asked = json.dumps({"collection": "words", "mode": "verify", "trigger": "schedule"})
+    record_execution(event("FAILED", input=asked, error="SnapshotDamaged"), CONTEXT)
+    assert "nothing heals that by itself" in mails()[0]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [("FAILED", "Fenced"), ("ABORTED", "StoppedByOperator"), ("SUCCEEDED", None), ("RUNNING", None)],
+)
+def test_what_is_no_failure_is_not_mailed(aws: Aws, mails: Mails, status: str, error: str | None) -> None:
+    record_execution(event(status, error=error), CONTEXT)
+    assert mails() == []
+
+
+def test_an_outage_is_one_mail_an_hour_for_each_error(aws: Aws, mails: Mails) -> None:
+    minute = 60_000
+
+    def fail(number: int, error: str, after: int) -> None:
+        times = {"startDate": STARTED + after, "stopDate": ENDED + after}
+        record_execution(event("FAILED", error=error, name=f"words-{number}", **times), CONTEXT)
+
+    for number in range(5):
+        fail(number, "StorageUnavailable", number * minute)
+    fail(5, "ShardInvalid", 5 * minute)
+    fail(6, "StorageUnavailable", 70 * minute)
+    told = [mail["Subject"].rpartition(" ")[2] for mail in mails()]
+    assert sorted(told) == ["ShardInvalid", "StorageUnavailable", "StorageUnavailable"]
+
+
+def test_a_subject_is_one_short_line_of_ascii() -> None:
+    row = ExecutionRow(collection="words", name="n", arn=ARN, status="FAILED", started_at="x", error="Ä\n" * 100)
+    line = failure_mail.subject(row)
+    assert line.isascii()
+    assert len(line) == 100
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("partition", "host"),
+    [("aws-cn", "cn-north-1.console.amazonaws.cn"), ("aws-us-gov", "us-gov-west-1.console.amazonaws-us-gov.com")],
+)
+def test_the_link_leads_to_the_console_of_the_partition(partition: str, host: str) -> None:
+    region = host.partition(".")[0]
+    arn = f"arn:{partition}:states:{region}:1:execution:m:n"
+    assert failure_mail.link(arn).startswith(f"https://{host}/states/home?region={region}#")

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,19 @@ def test_a_restore_by_hand_says_what_it_brought_back(world: World) -> None:
     again = (world.run(mode="restore").output or {})["result"]
     assert (again["found"], again["files"], again["moved"]) == ("", 0, False)
     assert world.head().holder is None
+
+
+def test_verify_proves_what_readers_open(world: World) -> None:
+    world.published(A)
+    world.published(B)
+    for damage in (gone, garbage, folder, older, manifest_damaged, manifest_gone, a_file_for_the_folder):
+        damage(world)
+        ended = world.run(mode="verify")
+        assert ended.error == "SnapshotDamaged", damage.__name__
+        assert "words" in (ended.cause or "")
+        assert world.run(mode="restore").outcome == "restored"
+    assert world.run(mode="verify").outcome == "verified"
+    ahead = read_current(world.efs, "words")
+    later = replace(ahead, version=9, fence=9, snapshot_id="0000000009-0000000009-0")
+    world.put_current(later)
+    assert world.run(mode="verify").error == "SnapshotDamaged"
