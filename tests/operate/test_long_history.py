@@ -31,6 +31,11 @@ class LongTable:
     def __init__(self, say: Say) -> None:
         self.requests: Counter[str] = Counter()
         self._items = _items(say)
+        self.folded_until = ""
+
+    def drop_newest(self, count: int) -> None:
+        """These were idle, and are counted by day."""
+        self._items = self._items[:-count]
 
     def query(self, **asked: Any) -> dict[str, Any]:
         self.requests["query"] += 1
@@ -46,7 +51,7 @@ class LongTable:
 
     def get_item(self, **_: Any) -> dict[str, Any]:
         self.requests["get"] += 1
-        return {}
+        return {"Item": {"until": string(self.folded_until)}} if self.folded_until else {}
 
 
 @lru_cache
@@ -127,6 +132,16 @@ def test_a_page_over_ten_thousand_executions_asks_for_little(rows: str, asked: s
     history.page(wanted, before)
     assert time.perf_counter() - began < 1
     assert table.requests.total() <= 18, table.requests
+
+
+def test_what_succeeded_before_idle_rows_were_folded_and_has_no_row_is_not_described_again() -> None:
+    history, table = history_of(SAYS["all published"])
+    table.drop_newest(30)
+    table.folded_until = (START + timedelta(seconds=ROWS)).isoformat()
+    assert history.page(Wanted()).rows[0].execution.name == f"words-stream-{ROWS - 31:032x}"
+    table.folded_until = ""
+    with pytest.raises(AssertionError, match="as Step Functions says"):
+        history.page(Wanted())
 
 
 def test_an_execution_is_found_by_name_among_the_newest_with_few_questions() -> None:

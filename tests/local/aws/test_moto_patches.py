@@ -480,3 +480,22 @@ def test_stream_records_that_a_reader_is_long_past_are_forgotten_and_none_is_mis
     kept = [one for one in table.stream_shard.items if one is not None]
     assert len(kept) == 5
     assert read_all(streams, from_the_oldest())[0] == more[-5:]
+
+
+def test_what_is_gone_is_not_kept_for_a_reset(dynamodb: Any, patched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto.dynamodb.models.dynamo_type import Item
+    from moto.s3.models import FakeKey
+
+    monkeypatch.setattr(moto_patches, "KEPT_OPEN", 10)
+    items, objects = len(Item.instances_tracked), len(FakeKey.instances_tracked)
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    for number in range(35):
+        dynamodb.put_item(TableName=TABLE, Item={"PK": {"S": "a"}, "SK": {"S": "k00"}, "n": {"N": str(number)}})
+        s3.put_object(Bucket="bucket", Key=f"{number}", Body=b"x")
+        s3.delete_object(Bucket="bucket", Key=f"{number}")
+    s3.put_object(Bucket="bucket", Key="kept", Body=b"x")
+    assert len(Item.instances_tracked) == items
+    assert len(FakeKey.instances_tracked) - objects <= 10
+    assert FakeKey.instances_tracked[-1].name == "kept"
+    assert s3.get_object(Bucket="bucket", Key="kept")["Body"].read() == b"x"
