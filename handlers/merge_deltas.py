@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 from receipt_chroma import merge
 from receipt_chroma.folding import FoldBound
 from receipt_chroma.stage import Attempt
+from receipt_dynamo_stream.round.blame import at_risk
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import save_report
 
 from .border import MergeDeltasInput, MergeDeltasOutput
-from .clients import bucket
+from .clients import bucket, control_table
 from .measures import measure_merge
 from .settings import settings
 from .step import LambdaContext, step
@@ -31,6 +32,7 @@ def merge_deltas(event: MergeDeltasInput, context: LambdaContext) -> MergeDeltas
             efs_root=settings().efs,
             workdir=Path(workdir),
             bound=FoldBound(**settings().fold_bound),
+            at_risk=at_risk(control_table().pending(plan.collection), plan, event["plan_key"]),
         )
     report_key = save_report(bucket(), report)
     measure_merge(report)
