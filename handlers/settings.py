@@ -33,6 +33,7 @@ class Settings:
     efs_root: str = ""
     failure_queue_url: str = ""
     messages_queue_url: str = ""
+    deployment: str = ""
     work_root: str = "/tmp"
     min_commit_interval_seconds: int = 15
     max_receipts_per_round: int = 250

@@ -31,6 +31,7 @@ def settle_changes(event: SettleChangesInput, _context: LambdaContext) -> Settle
             plan_key=event["plan_key"],
             error=event["failed"],
             now=now,
+            deployment=settings().deployment,
         )
         done = settle.Settled(0, len(plan.receipts), 0, quarantined)
     else:

@@ -88,7 +88,9 @@ def _evidence(pending: PendingReceipts, plan: Plan, plan_key: str) -> Iterator[N
         pending.end(suspect.facts.receipt, plan_key)
 
 
-def blame(control: ControlTable, *, receipts_table: str, plan: Plan, plan_key: str, error: str, now: str) -> int:
+def blame(
+    control: ControlTable, *, receipts_table: str, plan: Plan, plan_key: str, error: str, now: str, deployment: str = ""
+) -> int:
     """Write down what the failed merge of a plan says of its receipts; returns how many runs it quarantined.
 
     May run twice, and late: every write carries the order of its round. Raises
@@ -104,7 +106,7 @@ def blame(control: ControlTable, *, receipts_table: str, plan: Plan, plan_key: s
             (suspect,) = plan.receipts
             counted = pending.count_attempt(suspect.facts.receipt, plan_key=plan_key, base=base, order=order)
             if counted >= COUNTED_FAILURES:
-                return _quarantine(control, receipts_table, plan, error, now)
+                return _quarantine(control, receipts_table, plan, error, now, deployment)
             if counted:
                 return 0
         if plan.trial == WITHOUT:
@@ -122,7 +124,7 @@ def blame(control: ControlTable, *, receipts_table: str, plan: Plan, plan_key: s
     return 0
 
 
-def _quarantine(control: ControlTable, receipts_table: str, plan: Plan, error: str, now: str) -> int:
+def _quarantine(control: ControlTable, receipts_table: str, plan: Plan, error: str, now: str, deployment: str) -> int:
     """Set aside the new runs of the plan's one receipt; it stays pending, and is planned again without them."""
     (guilty,) = plan.receipts
     receipt, order = guilty.facts.receipt, settle_order(plan.fence, plan.round)
@@ -137,7 +139,7 @@ def _quarantine(control: ControlTable, receipts_table: str, plan: Plan, error: s
         state = runs.fail(receipt, run.run_id, error=text, now=now, order=order, suspected=True)
         if state == names.FAILED:
             log.error("run %s of %s is set aside: %s", run.run_id, receipt.key, message)
-            quarantine.put(run.run_id, receipt, MERGE_KEEPS_FAILING, message, now, order=order)
+            quarantine.put(run.run_id, receipt, MERGE_KEEPS_FAILING, message, now, order=order, deployment=deployment)
             quarantined += 1
     if quarantined:
         control.pending(plan.collection).forgive(receipt)

@@ -4,10 +4,12 @@ The order is the protocol's: the base, then the tokens, then the facts. A token 
 settle a change that the facts do not have.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
+from uuid import uuid4
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, require_pointer_or_empty, snapshot_id_of
@@ -19,11 +21,13 @@ from receipt_dynamo_stream.round.choosing import Choice, bound_facts, choose_rec
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt, save_plan
 from receipt_dynamo_stream.sharding import shard_of
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
     """A round that an execution asks for. execution is its name; attempt the Lambda request id, which is in the plan's
-    key; a preview writes nothing but the plan."""
+    key; a preview writes nothing but the plan. deployment names the code that is deployed, "" where nothing does."""
 
     collection: str
     execution: str
@@ -33,6 +37,7 @@ class Round:
     fence: int
     attempt: str
     preview: bool = False
+    deployment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,8 @@ def plan_compaction(
     """
     head = _read_base(control, asked.collection, bounds.default_shards)
     pending = control.pending(asked.collection)
+    if asked.round == 0 and not asked.preview:
+        _try_suspected_runs_again(control, receipts_table, asked, now)
     waiting = pending.read()
     _measure_backlog(waiting, now, measure)
     choice = choose_receipts(waiting, version=head.version, max_receipts=bounds.receipts)
@@ -115,6 +122,15 @@ def seconds_to_wait(head: Head, interval: timedelta, now: datetime) -> int:
     return max(0, ceil((due - now).total_seconds()))
 
 
+def _try_suspected_runs_again(control: ControlTable, receipts_table: str, asked: Round, now: datetime) -> None:
+    quarantine = control.quarantine(asked.collection)
+    for run in quarantine.due(now=now, deployment=asked.deployment):
+        log.info("run %s of %s is tried once more", run.run_id, run.receipt.key)
+        quarantine.try_again(
+            run.run_id, receipts_table=receipts_table, now=now.isoformat(), new_token=lambda: uuid4().hex
+        )
+
+
 def _read_base(control: ControlTable, collection: str, default_shards: int) -> Head:
     head = control.head(collection).read()
     if head is None or head.pointer is None:
@@ -128,8 +144,8 @@ def _plan_receipts(
     """The chosen receipts with their facts, whether some were left for the next round because of their size, and what
     is tried."""
     tokens = {one.receipt: one for one in choice.chosen}
-    facts = read_many_facts(pending.client, receipts_table, list(tokens), pending.collection)
-    facts, trial = tried_facts(facts, choice.trial)
+    found = read_many_facts(pending.client, receipts_table, list(tokens), pending.collection)
+    facts, trial = tried_facts(found, choice.trial)
     receipts = [
         PlannedReceipt(
             shard=shard_of(receipt.image_id, receipt.receipt_id, shards),
