@@ -40,7 +40,7 @@ class InspectHolderOutput(TypedDict):
 
 
 class PlanCompactionInput(TypedDict):
-    """execution is an ARN. mode plan writes nothing but the plan."""
+    """execution is an ARN. mode plan writes nothing but the plan. acquired_at: since when the lease is held."""
 
     collection: str
     mode: str
@@ -49,6 +49,7 @@ class PlanCompactionInput(TypedDict):
     execution_name: str
     round: int
     fence: int
+    acquired_at: NotRequired[str]
 
 
 class PlannedShard(TypedDict):
@@ -58,11 +59,13 @@ class PlannedShard(TypedDict):
 
 
 class PlanCompactionOutput(TypedDict):
-    """Without receipts there is nothing to merge: plan_key is "" then, or another round has the work."""
+    """Without receipts there is nothing to merge: plan_key is "" then, or another round has the work. last: the lease
+    has been held for long, and no round follows this one, whatever is left."""
 
     plan_key: str
     receipts: int
     more: bool
+    last: bool
     wait_seconds: int
     base_version: int
     version: int
@@ -151,14 +154,25 @@ class PrepareRollbackOutput(PointerFields):
     rollback: str
 
 
-class SwapPointerInput(PointerFields):
+class SwapPointerInput(TypedDict):
+    """What is projected is what HEAD names. mode: what an execution that has done nothing yet was started for."""
+
     collection: str
+    execution: str
+    fence: int
+    trigger: str
+    mode: NotRequired[str]
 
 
 class SwapPointerOutput(TypedDict):
-    """moved: CURRENT was not there or further already. files and bytes were fetched from S3 first."""
+    """The lease as it is now, and what was done: found says what was wrong with what readers saw, "" when nothing was;
+    moved, that CURRENT was written; files and bytes were fetched from S3 first."""
 
+    head: Mapping[str, Any]
+    fence: int
     version: int
+    projected_version: int
+    found: str
     moved: bool
     files: int
     bytes: int
@@ -198,16 +212,22 @@ class ExpireSnapshotsInput(TypedDict):
 
 
 class ExpireSnapshotsOutput(TypedDict):
-    """How many were marked and deleted, or would be. fenced: it stopped, another execution holds the lease."""
+    """How many were marked, archived and deleted, or would be. fenced: it stopped, another execution holds the lease.
+    unremovable: how many could not be deleted; the first of them are named, each with the reason. more: it stopped at
+    its bound of rows, the next one goes on."""
 
     dry_run: bool
     fenced: bool
     expired: int
+    archived: int
     manifests: int
     shards: int
     segments: int
     staging: int
     bytes: int
+    unremovable: int
+    named: list[str]
+    more: bool
 
 
 class VerifySnapshotInput(TypedDict):

@@ -33,6 +33,12 @@ def s3() -> S3Client:
 
 
 @cache
+def impatient_s3() -> S3Client:
+    """S3's client for who must be done soon: a hanging S3 is given up after half a minute."""
+    return boto3.client("s3", config=client_config(read_timeout=10.0, attempts=2))
+
+
+@cache
 def sqs() -> SQSClient:
     """SQS's client."""
     return boto3.client("sqs", config=_config())

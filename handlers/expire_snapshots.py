@@ -10,13 +10,42 @@ from receipt_chroma.snapshot.retention import Retention
 from .border import ExpireSnapshotsInput, ExpireSnapshotsOutput
 from .clients import bucket, control_table
 from .settings import settings
-from .step import LambdaContext, step
+from .step import LambdaContext, measure, metrics, step
+
+NAMED = 20
+NAME_CHARACTERS = 500
 
 
 @step
 def expire_snapshots(event: ExpireSnapshotsInput, _context: LambdaContext) -> ExpireSnapshotsOutput:
-    """It stops when the fence is no longer the newest."""
-    done = expire.expire_snapshots(
+    """It stops when the fence is no longer the newest. The machine goes on whatever becomes of expiry: what fails is
+    counted, for the alarm to tell."""
+    metrics().add_dimension(name="collection", value=event["collection"])
+    try:
+        done = _expire(event)
+    except Exception:
+        measure("ExpiryFailures", 1)
+        raise
+    measure("ExpiryFailures", len(done.unremovable))
+    # Of paths the first few only: state data has a bound, a list of paths has none.
+    return {
+        "dry_run": done.dry_run,
+        "fenced": done.fenced,
+        "expired": len(done.expired),
+        "archived": len(done.archived),
+        "manifests": len(done.manifests),
+        "shards": len(done.shards),
+        "segments": len(done.segments),
+        "staging": len(done.staging),
+        "bytes": done.bytes,
+        "unremovable": len(done.unremovable),
+        "named": [f"{path}: {why}"[:NAME_CHARACTERS] for path, why in done.unremovable[:NAMED]],
+        "more": done.more,
+    }
+
+
+def _expire(event: ExpireSnapshotsInput) -> expire.Expired:
+    return expire.expire_snapshots(
         control_table(),
         bucket(),
         efs_root=settings().efs,
@@ -28,15 +57,5 @@ def expire_snapshots(event: ExpireSnapshotsInput, _context: LambdaContext) -> Ex
             now=datetime.now(UTC),
         ),
         dry_run=not event.get("apply", True),
+        rows_a_round=expire.ROWS_BY_HAND if "apply" in event else expire.ROWS_A_ROUND,
     )
-    # Numbers only: state data has a bound, a list of paths has none.
-    return {
-        "dry_run": done.dry_run,
-        "fenced": done.fenced,
-        "expired": len(done.expired),
-        "manifests": len(done.manifests),
-        "shards": len(done.shards),
-        "segments": len(done.segments),
-        "staging": len(done.staging),
-        "bytes": done.bytes,
-    }

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from receipt_chroma import fold
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.round.fold_report import save_fold_report
@@ -14,6 +11,7 @@ from .clients import bucket
 from .measures import measure_fold
 from .settings import settings
 from .step import LambdaContext, step
+from .work import work_folder
 
 
 @step
@@ -21,14 +19,14 @@ def fold_shard(event: FoldShardInput, context: LambdaContext) -> FoldShardOutput
     """Raises FoldChangedContent when base and segments do not come to what the manifest says."""
     base, shard = Pointer.from_json(event["base"]), event["shard"]
     collection, execution = event["collection"], event["execution_name"]
-    with TemporaryDirectory(dir=settings().work_root, prefix="fold-") as workdir:
+    with work_folder("fold") as workdir:
         report = fold.fold_shard(
             base,
             shard,
             fold.fold_attempt(base, shard, context.aws_request_id, collection=collection, execution=execution),
             bucket=bucket(),
             efs_root=settings().efs,
-            workdir=Path(workdir),
+            workdir=workdir,
         )
     report_key = save_fold_report(bucket(), report)
     measure_fold(report)

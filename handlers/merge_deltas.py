@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from receipt_chroma import merge
 from receipt_chroma.folding import FoldBound
 from receipt_chroma.stage import Attempt
@@ -17,20 +14,21 @@ from .clients import bucket, control_table
 from .measures import measure_merge
 from .settings import settings
 from .step import LambdaContext, step
+from .work import work_folder
 
 
 @step
 def merge_deltas(event: MergeDeltasInput, context: LambdaContext) -> MergeDeltasOutput:
     """A bad delta is a refusal in the report, never an error: it must not hold up the other receipts."""
     plan = load_plan(bucket(), event["plan_key"])
-    with TemporaryDirectory(dir=settings().work_root, prefix="merge-") as workdir:
+    with work_folder("merge") as workdir:
         report = merge.merge_deltas(
             plan=plan,
             plan_key=event["plan_key"],
             attempt=Attempt.of(plan, event["shard"], context.aws_request_id),
             bucket=bucket(),
             efs_root=settings().efs,
-            workdir=Path(workdir),
+            workdir=workdir,
             bound=FoldBound(**settings().fold_bound),
             at_risk=at_risk(control_table().pending(plan.collection), plan, event["plan_key"]),
         )

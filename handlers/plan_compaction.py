@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from receipt_dynamo_stream.round import planning
+from receipt_dynamo_stream.times import instant
 
 from .border import PlanCompactionInput, PlanCompactionOutput
 from .clients import bucket, control_table
 from .settings import settings
 from .step import LambdaContext, measure, metrics, step
 
+ROUNDS_FOR = timedelta(hours=4)
+"""So long an execution begins rounds; the machine's own timeout leaves the last one all the time that it may need."""
+
 
 @step
 def plan_compaction(event: PlanCompactionInput, context: LambdaContext) -> PlanCompactionOutput:
     """Mode plan writes nothing but the plan."""
     metrics().add_dimension(name="collection", value=event["collection"])
+    now = datetime.now(UTC)
+    held_since = instant(event.get("acquired_at"))
     planned = planning.plan_compaction(
         planning.Round(
             collection=event["collection"],
@@ -38,7 +44,7 @@ def plan_compaction(event: PlanCompactionInput, context: LambdaContext) -> PlanC
             commit_interval=timedelta(seconds=settings().min_commit_interval_seconds),
             default_shards=settings().default_shards,
         ),
-        now=datetime.now(UTC),
+        now=now,
         measure=measure,
     )
     plan = planned.plan
@@ -46,6 +52,7 @@ def plan_compaction(event: PlanCompactionInput, context: LambdaContext) -> PlanC
         "plan_key": planned.plan_key,
         "receipts": len(plan.receipts) if plan else 0,
         "more": planned.more,
+        "last": held_since is not None and now - held_since >= ROUNDS_FOR,
         "wait_seconds": planned.wait_seconds,
         "base_version": planned.base.version,
         "version": planned.base.version + 1,

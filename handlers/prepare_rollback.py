@@ -24,7 +24,7 @@ def prepare_rollback(event: PrepareRollbackInput, _context: LambdaContext) -> Pr
     head = control.head(collection).read()
     if head is None or head.pointer is None:
         raise PointerMissing(f"HEAD of {collection} names no snapshot: there is nothing to roll back")
-    target = rollback.rollback_target(head, control.versions(collection).list(), event["snapshot_id"])
+    target = rollback.rollback_target(head, control.versions(collection), event["snapshot_id"])
     watch = Stopwatch()
     with watch.measure("manifest"):
         pointer, manifest = rollback.prepare_rollback(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from receipt_dynamo_stream.control.history import RUNNING, UNKNOWN_COLLECTION, ExecutionRow
+from receipt_dynamo_stream.control.history import IDLE, RUNNING, UNKNOWN_COLLECTION, ExecutionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from .border import RecordExecutionInput, RecordExecutionOutput
@@ -25,7 +25,10 @@ CAUSE_CHARACTERS = 2_000  # a row stays far below DynamoDB's 400 KB
 def record_execution(event: RecordExecutionInput, _context: LambdaContext) -> RecordExecutionOutput:
     """A late event never overwrites a newer one; the same event twice writes the same row."""
     row = row_of(event["detail"])
-    recorded = control_table().history(row.collection).put(row)
+    history = control_table().history(row.collection)
+    recorded = history.put(row)
+    if row.outcome in IDLE:
+        history.fold_idle(datetime.now(UTC))
     if recorded and row.status in ("FAILED", "TIMED_OUT"):
         measure_failure(row)
     return {"recorded": recorded}

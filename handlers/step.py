@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, wraps
 from typing import TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext as LambdaContext
+from botocore.exceptions import ClientError
+from receipt_dynamo_stream.errors import ServiceRefused
 from receipt_dynamo_stream.measuring import Unit
 from receipt_dynamo_stream.retry import transient_errors
 
@@ -53,9 +56,19 @@ def execution_of(event: Event) -> str | None:
     return str(detail["name"]) if isinstance(detail, dict) and "name" in detail else None
 
 
+@contextmanager
+def service_errors() -> Iterator[None]:
+    """Raise TransientServiceError or ServiceRefused for what an AWS service answers in the block."""
+    try:
+        with transient_errors():
+            yield
+    except ClientError as error:
+        raise ServiceRefused(f"{error}: look at the function's rights, its keys and what it names") from error
+
+
 def step(handler: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaContext], Out]:
-    """Wrap a state's function. What it raises leaves as it is, but for AWS's passing errors, which become
-    TransientServiceError, the name that the state machine retries."""
+    """Wrap a state's function. What it raises leaves as it is, but for what AWS answers: its passing errors become
+    TransientServiceError, the name that the state machine retries, its refusals ServiceRefused."""
 
     @wraps(handler)
     def wrapped(event: In, context: LambdaContext) -> Out:
@@ -65,7 +78,7 @@ def step(handler: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaCon
         if (execution := execution_of(event)) is not None:
             log.append_keys(execution=execution)
         try:
-            with transient_errors():
+            with service_errors():
                 result = handler(event, context)
         except Exception:
             log.exception("step failed")

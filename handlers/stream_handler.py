@@ -8,10 +8,12 @@ from uuid import uuid4
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from receipt_dynamo_stream import stream_batch
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import TransientServiceError
+from receipt_dynamo_stream.set_aside import FailureQueue
 
 from .border import StreamHandlerInput, StreamHandlerOutput
-from .clients import control_table, sqs, stepfunctions
+from .clients import control_table, impatient_s3, sqs, stepfunctions
 from .settings import settings
 from .step import LambdaContext, measure, step
 
@@ -34,14 +36,14 @@ def stream_handler(event: StreamHandlerInput, context: LambdaContext) -> StreamH
     if queue_url := settings().messages_queue_url:
         stream_batch.publish_messages(batch, sqs(), queue_url, measure=measure)
     stream_batch.measure_batch(batch, len(failed), now=now, measure=measure)
+    failures = FailureQueue(sqs(), settings().failure_queue_url, Bucket(impatient_s3(), settings().bucket))
     places = {id(raw): place for place, raw in enumerate(records)}
 
     def outcome_of(record: DynamoDBRecord) -> None:
         """Raise what became of one record, for Powertools to report."""
         place = places[id(record.raw_event)]
         if place in batch.broken:
-            broken = batch.broken[place]
-            stream_batch.set_aside(record.raw_event, broken, sqs(), settings().failure_queue_url)
+            failures.set_aside(record.raw_event, batch.broken[place])
         elif place in batch.changes:
             _, change = batch.changes[place]
             if error := failed.get(change.receipt):

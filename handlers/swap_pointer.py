@@ -1,16 +1,12 @@
-"""SwapPointer: project a commit onto EFS, where readers follow CURRENT."""
+"""SwapPointer: EFS shows what HEAD names; readers follow CURRENT there."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from receipt_chroma import project
 from receipt_chroma.folding import OVERDUE, FoldBound
-from receipt_chroma.snapshot import download, pointer
-from receipt_chroma.snapshot.lineage import falls_back_to
-from receipt_chroma.snapshot.manifest import FOLD, Manifest, load_manifest
-from receipt_chroma.stopwatch import Stopwatch
-from receipt_chroma.storage.tree import collection_folder
-from receipt_dynamo_stream.control.head import Pointer
+from receipt_chroma.snapshot.manifest import FOLD, Manifest
 
 from .border import SwapPointerInput, SwapPointerOutput
 from .clients import bucket, control_table
@@ -20,22 +16,35 @@ from .step import LambdaContext, measure, metrics, step
 
 @step
 def swap_pointer(event: SwapPointerInput, _context: LambdaContext) -> SwapPointerOutput:
-    """CURRENT moves only when every file that the manifest names is on EFS: what is missing comes from S3 first, so
-    that a commit made before EFS was lost or replaced can be projected too."""
-    collection = event["collection"]
-    committed = Pointer.from_json(event)
-    efs, watch = settings().efs, Stopwatch()
-    with watch.measure("swap"):
-        manifest = load_manifest(bucket(), committed)
-        fetched = download.download_snapshot(bucket(), efs, collection, manifest)
-        before = falls_back_to(collection_folder(efs, collection), manifest)
-        moved = pointer.swap_pointer(efs, collection, committed, before=before)
-    measure_snapshot(manifest, is_new=moved)
-    control = control_table()
-    control.head(collection).raise_projected_version(committed.version)
-    now = datetime.now(UTC).isoformat()
-    control.versions(collection).mark_committed(committed.snapshot_id, committed_at=now, seconds=watch.seconds)
-    return {"version": committed.version, "moved": moved, "files": fetched.files, "bytes": fetched.bytes}
+    """After a commit, and whenever the schedule asks: what is wrong on EFS comes from S3.
+
+    A rollback is the way out of a snapshot that is lost on both sides, so before it begins that is no obstacle.
+    """
+    projected = project.swap_pointer(
+        control=control_table(),
+        bucket=bucket(),
+        efs_root=settings().efs,
+        collection=event["collection"],
+        execution=event["execution"],
+        fence=event["fence"],
+        trigger=event["trigger"],
+        now=datetime.now(UTC),
+        leave_damaged=event.get("mode") == "rollback",
+    )
+    if projected.manifest is not None:
+        measure_snapshot(projected.manifest, is_new=projected.moved)
+        measure("Restored", bool(projected.found))
+    numbers = {name: int(projected.head[name]["N"]) for name in ("version", "projected_version")}
+    return {
+        "head": projected.head,
+        "fence": event["fence"],
+        "version": numbers["version"],
+        "projected_version": numbers["projected_version"],
+        "found": projected.found,
+        "moved": projected.moved,
+        "files": projected.fetched.files,
+        "bytes": projected.fetched.bytes,
+    }
 
 
 def measure_snapshot(manifest: Manifest, *, is_new: bool) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from receipt_chroma import fold
 from receipt_dynamo_stream.round.fold_report import load_fold_report
 
@@ -12,18 +9,19 @@ from .border import ValidateFoldInput, ValidateFoldOutput
 from .clients import bucket
 from .settings import settings
 from .step import LambdaContext, step
+from .work import work_folder
 
 
 @step
 def validate_fold(event: ValidateFoldInput, _context: LambdaContext) -> ValidateFoldOutput:
     """Raises ShardInvalid naming the check that failed, or FoldChangedContent."""
     report = load_fold_report(bucket(), event["report_key"])
-    with TemporaryDirectory(dir=settings().work_root, prefix="validate-") as workdir:
+    with work_folder("validate") as workdir:
         proof = fold.validate_fold(
             report,
             bucket=bucket(),
             efs_root=settings().efs,
-            workdir=Path(workdir),
+            workdir=workdir,
             full_read_records=settings().validate_all_up_to_records,
         )
     return {"records": proof.records, "checks": list(proof.checks)}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from receipt_chroma import validate
 from receipt_dynamo_stream.round.blame import at_risk
 from receipt_dynamo_stream.round.plan import load_plan
@@ -14,6 +11,7 @@ from .border import ValidateShardInput, ValidateShardOutput
 from .clients import bucket, control_table
 from .settings import settings
 from .step import LambdaContext, step
+from .work import work_folder
 
 
 @step
@@ -21,13 +19,13 @@ def validate_shard(event: ValidateShardInput, _context: LambdaContext) -> Valida
     """Raises ShardInvalid or SegmentInvalid naming the check that failed."""
     plan = load_plan(bucket(), event["plan_key"])
     report = load_report(bucket(), event["report_key"])
-    with TemporaryDirectory(dir=settings().work_root, prefix="validate-") as workdir:
+    with work_folder("validate") as workdir:
         proof = validate.validate_shard(
             plan=plan,
             report=report,
             bucket=bucket(),
             efs_root=settings().efs,
-            workdir=Path(workdir),
+            workdir=workdir,
             full_read_records=settings().validate_all_up_to_records,
             at_risk=at_risk(control_table().pending(plan.collection), plan, event["plan_key"]),
         )

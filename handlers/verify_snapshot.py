@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from receipt_chroma import verify
 from receipt_chroma.errors import SnapshotUnavailable
 from receipt_dynamo_stream.control.head import Pointer
@@ -14,6 +11,7 @@ from .border import VerifySnapshotInput, VerifySnapshotOutput
 from .clients import bucket, control_table
 from .settings import settings
 from .step import LambdaContext, step
+from .work import work_folder
 
 
 @step
@@ -23,13 +21,13 @@ def verify_snapshot(event: VerifySnapshotInput, _context: LambdaContext) -> Veri
     pointer = pointer_of(collection, snapshot_id) if snapshot_id else current_of(collection)
     if pointer is None:
         return {"version": 0, "snapshot_id": "", "records": 0, "shards": 0, "checks": []}
-    with TemporaryDirectory(dir=settings().work_root, prefix="verify-") as workdir:
+    with work_folder("verify") as workdir:
         proof = verify.verify_snapshot(
             pointer=pointer,
             collection=collection,
             bucket=bucket(),
             efs_root=settings().efs,
-            workdir=Path(workdir),
+            workdir=workdir,
         )
     return {
         "version": pointer.version,

@@ -22,6 +22,17 @@ class AskedFirst:
     grave: bool = False
 
 
+def head_from_bucket(collection: str, version: int, records: int) -> AskedFirst:
+    return AskedFirst(
+        f"Let HEAD of {collection} name version {version}",
+        (
+            f"It is the newest version whose files are all in the bucket; it has {records:,} records.",
+            "Every receipt is marked pending, so that what changed since is derived again.",
+        ),
+        grave=True,
+    )
+
+
 # Executions
 
 

@@ -43,7 +43,9 @@ class Collections:
         version, paused = (head.version, head.paused) if head else (0, None)
         return CollectionStatus(
             collection=collection,
-            state=state_word(version=version, pending=backlog.count, paused=paused),
+            state=state_word(
+                version=version, pending=backlog.count, paused=paused, unseen=head.unseen if head else None
+            ),
             version=version,
             projected_version=head.projected_version if head else 0,
             snapshot_id=head.pointer.snapshot_id if head and head.pointer else None,
@@ -63,6 +65,9 @@ class Collections:
             quarantined=len(self._services.control.quarantine(collection).list()),
             last_execution=next(self._executions.of(collection), None),
             problem=problem,
+            unseen=head.unseen if head else None,
+            restored=head.restored if head else None,
+            went_back=head.went_back if head else None,
         )
 
     def pending(self, collection: str) -> list[PendingReceipt]:
@@ -93,7 +98,7 @@ class Collections:
         VersionUnreadable, before anything is marked, where a manifest or a shard's list of receipts does not tell.
         """
         published = [receipt for collection in collections for receipt in self._published_receipts(collection)]
-        return reconcile(
+        marked = reconcile(
             [self._services.control.pending(collection) for collection in collections],
             receipts_table=self._services.connection.receipts_table,
             image_id=image_id,
@@ -102,6 +107,10 @@ class Collections:
             new_token=self._services.new_unique,
             progress=progress,
         )
+        if image_id is None:
+            for collection in collections:
+                self._services.control.head(collection).forget_going_back()
+        return marked
 
     def _published_receipts(self, collection: str) -> list[ReceiptId]:
         manifest = self._manifest(self.head(collection))

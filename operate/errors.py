@@ -14,6 +14,7 @@ ConsoleError                one clear line for the operator; carries the command
 ├── VersionAmbiguous        several manifests have this number: which was published?          exit 2
 ├── VersionRefused          the version is EXPIRED, or already what is asked for              exit 2
 ├── DimensionsDiffer        two versions whose vectors have different lengths                 exit 2
+├── HeadStands              HEAD names a version whose manifest is there: nothing is to be taken up  exit 2
 ├── NothingToPause          the collection has no HEAD yet                                    exit 2
 ├── RunNotFound             no run in quarantine has this id                                  exit 2
 ├── RunAmbiguous            a shortened run id fits several runs in quarantine                exit 2
@@ -86,6 +87,10 @@ class VersionRefused(ConsoleError):
 
 class DimensionsDiffer(ConsoleError):
     """Compare versions from before or from after the change of model."""
+
+
+class HeadStands(ConsoleError):
+    """Roll back to another version instead, or restore without taking one up."""
 
 
 class NothingToPause(ConsoleError):

@@ -26,6 +26,13 @@ def health(status: CollectionStatus, recent: Sequence[Execution], now: datetime)
     bad, watch = [], []
     if status.problem is not None:
         bad.append(f"{status.problem[0].upper()}{status.problem[1:]}.")
+    if status.unseen is not None:
+        bad.append(f"{status.unseen[0].upper()}{status.unseen[1:]}.")
+    if status.went_back is not None:
+        bad.append(
+            f"HEAD had gone back, and what it forgot is not derived again: `compaction reconcile {status.collection}`."
+            f" {status.went_back}"
+        )
     if status.behind_seconds > LATE_SECONDS and status.paused is None:
         bad.append(f"The oldest change has waited for {duration(status.behind_seconds)}.")
     if (failed := unhealed_failure(recent)) is not None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from receipt_chroma.snapshot.manifest import ROLLBACK
 from receipt_chroma.snapshot.retention import parent_chain
-from receipt_dynamo_stream.control.head import Head, Pointer
+from receipt_dynamo_stream.control.head import Head, Pointer, parse_snapshot_id
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
+from receipt_dynamo_stream.errors import KeyMalformed
 
 from operate.errors import VersionNotFound, VersionRefused
 from operate.models import name_of, parse_time
@@ -59,12 +60,37 @@ class Version:
 
 def lineage(head: Head | None, rows: Sequence[VersionRow]) -> list[Version]:
     """Every row as a version: HEAD's chain first, from HEAD back to the oldest, then the others, newest first."""
-    chain = parent_chain(head.pointer.snapshot_id, rows) if head and head.pointer else []
-    place = {snapshot_id: index for index, snapshot_id in enumerate(chain)}
     newest_first = sorted(rows, key=lambda row: row.snapshot_id, reverse=True)
+    chain = parent_chain(head.pointer.snapshot_id, newest_first) if head and head.pointer else iter(())
+    place = {row.snapshot_id: index for index, row in enumerate(chain)}
     in_order = sorted(newest_first, key=lambda row: place.get(row.snapshot_id, len(place)))
     projected = head.projected_version if head else 0
     return [_version(row, place.get(row.snapshot_id), projected) for row in in_order]
+
+
+@dataclass(frozen=True)
+class ArchivedVersions:
+    """A page of the archive, newest first. `older` begins the next page, None at the end."""
+
+    versions: tuple[Version, ...]
+    older: str | None
+
+
+def archived_version(row: VersionRow) -> Version:
+    """An archived row as a version: `published` if readers ever saw it."""
+    return _version(row, None if row.committed_at is None else 1, 0)
+
+
+def version_number(given: str | None) -> int | None:
+    """The number of a version given by number or snapshot id; None for anything else."""
+    if given is None:
+        return None
+    if given.isascii() and given.isdigit():
+        return int(given)
+    try:
+        return parse_snapshot_id(given).version
+    except KeyMalformed:
+        return None
 
 
 def find_version(collection: str, versions: Sequence[Version], given: str | None, *, expired: bool = False) -> Version:

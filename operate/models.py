@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from receipt_dynamo_stream.control.history import IDLE as IDLE
+
 if TYPE_CHECKING:
     from receipt_dynamo_stream.control.history import ExecutionRow
 
@@ -18,16 +20,14 @@ STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
 """What Step Functions says of an execution, in lower case."""
 OUTCOMES = (
     *("published", "nothing_pending", "unchanged", "coalesced", "paused", "planned"),
-    *("rolled_back", "verified", "folded", "nothing_to_fold", "fold_lost"),
+    *("rolled_back", "verified", "restored", "folded", "nothing_to_fold", "fold_lost"),
 )
 """What a succeeded execution says of itself: `result.outcome` of its output."""
-_OF_A_VERSION = ("published", "rolled_back", "verified", "folded")
+_OF_A_VERSION = ("published", "rolled_back", "verified", "restored", "folded")
 FENCED = "fenced"
 """A failed execution that noticed in time that a newer one had taken over; it is no alarm."""
 RESULTS = (*STATUSES, *OUTCOMES, FENCED)
 """Every word that an execution's result can be filtered by."""
-IDLE = ("nothing_pending", "coalesced", "nothing_to_fold")
-"""Results of executions that had nothing to do: the schedule and bursts make many."""
 FAILURES = ("failed", "timed_out", "aborted")
 """Results that leave work undone until a later execution does it."""
 UNHEALED = "unhealed"
@@ -38,7 +38,7 @@ MERGED = ("published", "unchanged", "nothing_pending")
 
 TRIGGERS = ("stream", "schedule", "operator")
 """What starts an execution."""
-MODES = ("compact", "plan", "verify", "rollback", "expire", "fold")
+MODES = ("compact", "plan", "verify", "rollback", "expire", "fold", "restore")
 """What an execution is started for."""
 MODES_WITH_ROUNDS = (None, "compact", "plan", "expire", "fold")
 """Modes that plan and merge; an execution that was started without a mode compacts."""
@@ -180,7 +180,9 @@ def heals(later: Execution, failed: Execution) -> bool:
 class CollectionStatus:
     """How one collection is. `behind_seconds` is the age of its oldest change that no snapshot has, 0 without one.
 
-    `fresh_records` of its records lie in `segments`, which no fold has taken up yet.
+    `fresh_records` of its records lie in `segments`, which no fold has taken up yet. `unseen`: that readers do not see
+    the version that is committed, and why, as an execution found; `restored`: what was last brought back to them;
+    `went_back`: that HEAD had gone back, and what it forgot was not derived again.
     """
 
     collection: str
@@ -204,6 +206,9 @@ class CollectionStatus:
     problem: str | None
     fresh_records: int = 0
     segments: int = 0
+    unseen: str | None = None
+    restored: str | None = None
+    went_back: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, times in ISO-8601."""
@@ -234,8 +239,10 @@ class PlanPreview:
         return asdict(self)
 
 
-def state_word(*, version: int, pending: int, paused: str | None) -> str:
-    """`paused` before `behind` before `empty` before `current`: what an operator has to know first."""
+def state_word(*, version: int, pending: int, paused: str | None, unseen: str | None = None) -> str:
+    """`unseen`, `paused`, `behind`, `empty` or `current`, the first that fits: what an operator has to know first."""
+    if unseen is not None:
+        return "unseen"
     if paused is not None:
         return "paused"
     if pending:

@@ -18,6 +18,7 @@ from operate.connection import Connection
 from operate.executions import Executions
 from operate.history import History
 from operate.quarantine import WaitingRuns
+from operate.restoring import Restoring
 from operate.services import Services, new_unique, utc_now
 from operate.state_machine import StateMachine
 from operate.stored import Stored
@@ -43,4 +44,5 @@ class Stack:
         self.executions = Executions(services, machine, History(services, machine), self.stored)
         self.collections = Collections(services, self.stored, self.executions)
         self.versions = Versions(services, self.collections, self.executions)
+        self.restoring = Restoring(services, self.collections, self.stored)
         self.quarantine = WaitingRuns(services, self.executions)

@@ -51,6 +51,11 @@ class Stored:
         """A manifest as it is stored; nothing proves it. None when it is gone."""
         return self._services.bucket.find(object_key(collection, manifest_path(snapshot_id)))
 
+    def sizes(self, collection: str) -> dict[str, int]:
+        """Every object of a collection's snapshots, by its path relative to the collection's folder."""
+        prefix = object_key(collection, "")
+        return {one.key.removeprefix(prefix): one.size for one in self._services.bucket.list(prefix)}
+
     def receipts(self, manifest: Manifest) -> list[ReceiptId]:
         """The receipts that a version has, shard by shard. Raises VersionUnreadable unless all lists are whole."""
         with _unreadable(f"the receipts of version {manifest.version} cannot be read"):

@@ -3,23 +3,27 @@
 Everything that publishes or deletes is an execution that takes the lease and commits; nothing here does it beside them.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from receipt_dynamo_stream.control.head import Pointer
-from receipt_dynamo_stream.control.versions import VersionRow
+from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 
 from operate.collections import Collections
-from operate.errors import SnapshotNotFound, VersionRefused
+from operate.errors import SnapshotNotFound, VersionNotFound, VersionRefused
 from operate.executions import Executions
-from operate.lineage import Version, find_version, lineage
+from operate.lineage import ArchivedVersions, Version, archived_version, find_version, lineage, version_number
 from operate.services import Services
 
 
 @dataclass(frozen=True)
 class Expiry:
     """What expiry did, or would do. Versions marked EXPIRED; manifests, shards (bases), segments and staging folders
-    deleted, on EFS and S3 together `bytes`. `fenced`: it stopped, because another execution has the lease."""
+    deleted, on EFS and S3 together `bytes`. `fenced`: it stopped, because another execution has the lease.
+
+    `archived` rows of long expired versions left for the archive. `unremovable` entries could not be deleted; the first
+    are `named`, with the reason. `more`: it stopped at its bound of rows, and the next expiry goes on."""
 
     dry_run: bool
     fenced: bool
@@ -29,6 +33,10 @@ class Expiry:
     staging: int
     bytes: int
     segments: int = 0
+    archived: int = 0
+    unremovable: int = 0
+    named: Sequence[str] = ()
+    more: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -47,7 +55,7 @@ class Versions:
     # What is
 
     def of(self, collection: str) -> list[Version]:
-        """HEAD's chain from HEAD back, then what was never published."""
+        """HEAD's chain from HEAD back, then what was never published; what expired long ago is in `archived`."""
         rows = self._services.control.versions(collection).list()
         return lineage(self._collections.head(collection), rows)
 
@@ -55,9 +63,39 @@ class Versions:
         """The VERSION rows of these version numbers, both included."""
         return self._services.control.versions(collection).between(first, last)
 
+    def archived(self, collection: str, before: str | None = None, limit: int = 20) -> ArchivedVersions:
+        """What expired so long ago that no list has it any more: a page, the newest first, older than a snapshot id."""
+        rows = self._services.control.versions(collection).archived(before=before, limit=limit)
+        found = tuple(map(archived_version, rows))
+        return ArchivedVersions(found, found[-1].snapshot_id if len(found) == limit else None)
+
+    def archived_one(self, collection: str, snapshot_id: str) -> Version | None:
+        """An archived version by its snapshot id; None for one that is not in the archive."""
+        row = self._services.control.versions(collection).read(snapshot_id)
+        return archived_version(row) if row is not None and row.state == EXPIRED else None
+
+    def row(self, collection: str, snapshot_id: str) -> VersionRow:
+        """The VERSION row of a snapshot id, archived or not. Raises VersionNotFound."""
+        row = self._services.control.versions(collection).read(snapshot_id)
+        if row is None:
+            raise VersionNotFound(f"no version {snapshot_id} of {collection}: `compaction versions` lists them")
+        return row
+
     def find(self, collection: str, given: str | None, *, expired: bool = False) -> Version:
         """A published version, with `expired` also one whose files may be gone."""
-        return find_version(collection, self.of(collection), given, expired=expired)
+        versions = self.of(collection)
+        try:
+            return find_version(collection, versions, given, expired=expired)
+        except VersionNotFound:
+            return find_version(collection, self._archived_as(collection, given), given, expired=expired)
+
+    def _archived_as(self, collection: str, given: str | None) -> list[Version]:
+        """The archived versions of a number or snapshot id."""
+        number = version_number(given)
+        if number is None:
+            return []
+        rows = self._services.control.versions(collection).between(number, number)
+        return [archived_version(row) for row in rows if row.state == EXPIRED]
 
     def pointer(self, collection: str, given: str | None) -> Pointer:
         """Where the manifest of a version is. Raises SnapshotNotFound too, before the first publication."""
@@ -109,6 +147,10 @@ class Versions:
     def fold(self, collection: str) -> str:
         """Fold every shard that has a segment: new bases with the same records."""
         return self._executions.start(collection, "fold", all=True)
+
+    def restore(self, collection: str) -> str:
+        """Compare what readers see with HEAD now, and bring what is wrong from S3; paused or not."""
+        return self._executions.start(collection, "restore")
 
     def expiry(self, execution: str) -> Expiry | None:
         """What an ended execution of mode `expire` did or would do; None when it got to no answer."""

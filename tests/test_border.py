@@ -22,7 +22,6 @@ FOR_PEOPLE = {  # what stands in a step's output for who looks at it, and no sta
     "DownloadSnapshotOutput": {"files", "bytes"},
     "MergeDeltasOutput": {"plan_key", "unchanged"},
     "SettleChangesOutput": {"settled", "kept", "completed_runs", "failed_runs"},
-    "SwapPointerOutput": {"version", "moved", "files", "bytes"},
     "ValidateShardOutput": {"records", "checks"},
     "StartFoldOutput": {"started"},
     "ValidateFoldOutput": {"records", "checks"},

@@ -8,7 +8,7 @@ from typing import Literal
 
 from aws_cdk import aws_iam as iam
 
-from .storage import PLANS, REPORTS, SNAPSHOTS
+from .storage import PLANS, POISON, REPORTS, SNAPSHOTS
 
 Target = Literal["control", "receipts", "stream", "bucket", "objects", "failures", "machine", "executions", "anything"]
 
@@ -45,6 +45,9 @@ _READ_DELTAS = _read("")
 # A receipt that is tried alone may be what ends the process, which could then say nothing any more.
 _EVIDENCE = _control("UpdateItem", keys=("PENDING#*",))
 
+# Rows of versions, those that expired long ago too.
+_VERSIONS = ("COLLECTION#*", "VERSIONS_EXPIRED#*")
+
 GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "StreamHandler": (
         _control("GetItem", "UpdateItem", keys=("COLLECTION#*", "PENDING#*")),
@@ -52,6 +55,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(on="anything", actions=("dynamodb:ListStreams",)),
         Grant(on="machine", actions=("states:StartExecution",)),
         Grant(on="failures", actions=("sqs:SendMessage",)),
+        _write(POISON),
     ),
     "InspectHolder": (
         _control("GetItem", keys=("COLLECTION#*",)),
@@ -68,7 +72,9 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _read(PLANS, REPORTS),
         _LIST,
     ),
-    "RecordExecution": (_control("UpdateItem", keys=("EXECUTIONS#*",)),),
+    "RecordExecution": (
+        _control("GetItem", "Query", "UpdateItem", "DeleteItem", keys=("EXECUTIONS#*", "EXECUTIONS_IDLE#*")),
+    ),
     "DownloadSnapshot": (_read(PLANS, SNAPSHOTS), _LIST),
     "MergeDeltas": (_EVIDENCE, _READ_DELTAS, _write(SNAPSHOTS, REPORTS), _LIST),
     "ValidateShard": (_EVIDENCE, _read(PLANS, REPORTS, SNAPSHOTS), _LIST),
@@ -79,9 +85,9 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _LIST,
     ),
     "SwapPointer": (_control("UpdateItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
-    "VerifySnapshot": (_control("GetItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
+    "VerifySnapshot": (_control("GetItem", keys=_VERSIONS), _read(SNAPSHOTS), _LIST),
     "PrepareRollback": (
-        _control("GetItem", "Query", "PutItem", keys=("COLLECTION#*",)),
+        _control("GetItem", "Query", "PutItem", keys=_VERSIONS),
         _read(SNAPSHOTS),
         _write(SNAPSHOTS),
         _LIST,
@@ -101,7 +107,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(on="executions", actions=("states:DescribeExecution",)),
     ),
     "ExpireSnapshots": (
-        _control("GetItem", "Query", "UpdateItem", "ConditionCheckItem", keys=("COLLECTION#*",)),
+        _control("GetItem", "Query", "UpdateItem", "ConditionCheckItem", "PutItem", "DeleteItem", keys=_VERSIONS),
         _read(SNAPSHOTS),
         Grant(on="objects", actions=("s3:DeleteObject",), keys=(f"{SNAPSHOTS}*",)),
         _LIST,

@@ -7,13 +7,17 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-SNAPSHOTS, PLANS, REPORTS = "snapshots/", "plans/", "reports/"
+SNAPSHOTS, PLANS, REPORTS, POISON = "snapshots/", "plans/", "reports/", "poison/"
+
+POISON_DAYS = 30
+"""Longer than the failure queue keeps the message that names the object."""
 
 
 class Storage(Construct):
     """`receipts` (created, or imported by name and stream ARN), `control`, and `bucket`.
 
-    The bucket's lifecycle expires plans and reports only. A delta is never expired: its run's item may still name it.
+    The bucket's lifecycle expires plans, reports and poison only. A delta is never expired: its run's item may
+    still name it.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Storage(Construct):
             lifecycle_rules=[
                 s3.LifecycleRule(id="plans", prefix=PLANS, expiration=Duration.days(plan_days)),
                 s3.LifecycleRule(id="reports", prefix=REPORTS, expiration=Duration.days(plan_days)),
+                s3.LifecycleRule(id="poison", prefix=POISON, expiration=Duration.days(POISON_DAYS)),
                 s3.LifecycleRule(id="incomplete-uploads", abort_incomplete_multipart_upload_after=Duration.days(2)),
             ],
         )

@@ -6,6 +6,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── DeltaRefused                 the delta's content: quarantine its run, merge the others; it never heals by itself
     │   ├── DeltaPrefixMissing       the run names no delta for this collection
     │   ├── DeltaMissing             nothing lies at the run's prefix
+    │   ├── DeltaNotGiven            S3 has it and does not give it: archived, or encrypted with its writer's key
     │   ├── DeltaCorrupt             it cannot be read, or is not shaped as a delta
     │   ├── DeltaTooLarge            beyond what a merge can hold
     │   ├── UnsafeTarMember          a tar member that would leave its folder, or is no plain file
@@ -27,14 +28,18 @@ The class says what the caller may do, the message what happened and what to do 
     ├── RollbackRefused              choose another version: this one is unknown, EXPIRED, or has other shards
     ├── ExportRefused                choose another directory: the target of an export holds something
     ├── ChromaUnreadable             chromadb cannot open or read a directory
+    ├── Fenced                       stop: a newer fencing token is out, its holder does the work
     ├── NoSnapshotYet                wait: nothing was ever published for the collection
     ├── SnapshotUnavailable          try again: no snapshot can be opened, or the reader is closed
+    │   └── CurrentGone              try again: snapshots were published, and what says which is current is gone
     ├── VersionNotServed             wait or go on without: the version that a reader waited for did not come in time
     ├── StorageUnavailable           try again: the file system answered ESTALE or EIO
     └── DiskFull                     try once more: leftovers are removed first; then give the function a larger disk
 
 Step Functions matches these names exactly and knows no inheritance.
 """
+
+from pathlib import Path
 
 from receipt_dynamo_stream.errors import CompactionError
 
@@ -49,6 +54,10 @@ class DeltaPrefixMissing(DeltaRefused):
 
 class DeltaMissing(DeltaRefused):
     """No delta in any known format lies at the run's prefix."""
+
+
+class DeltaNotGiven(DeltaRefused):
+    """S3 has the delta and gives it to nobody: a lifecycle rule archived it, or only its writer has its key."""
 
 
 class DeltaCorrupt(DeltaRefused):
@@ -143,12 +152,20 @@ class ChromaUnreadable(CompactionError):
     """chromadb cannot open or read a directory; the message carries its answer."""
 
 
+class Fenced(CompactionError):
+    """The caller no longer holds the lease, and nothing was changed."""
+
+
 class NoSnapshotYet(CompactionError):
     """The collection has no CURRENT: nothing was published yet."""
 
 
 class SnapshotUnavailable(CompactionError):
     """Neither the snapshot that CURRENT names nor an earlier one could be opened, or the reader is closed."""
+
+
+class CurrentGone(SnapshotUnavailable):
+    """Something was published, and CURRENT is not there: the next scheduled execution writes it again."""
 
 
 class VersionNotServed(CompactionError):
@@ -160,4 +177,12 @@ class StorageUnavailable(CompactionError):
 
 
 class DiskFull(CompactionError):
-    """No room is left on a disk; the message has the free and, where they are known, the needed bytes."""
+    """No room is left on a disk: `free` bytes in `folder`, where `needed` are written at least; None is not known."""
+
+    def __init__(self, folder: Path | None, free: int | None, needed: int | None) -> None:
+        what = "what is written" if needed is None else f"{needed:,} bytes"
+        left = "" if free is None else f", where {free:,} bytes are free"
+        super().__init__(
+            f"{what} did not fit into {folder or 'the disk'}{left}: make room there, or give the function a larger disk"
+        )
+        self.folder, self.free, self.needed = folder, free, needed

@@ -20,6 +20,7 @@ from receipt_chroma.shard.sqlite_files import compact_sqlite
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.published_shard import DAMAGED, PublishedShard
 from receipt_chroma.storage.files import storage_errors
+from receipt_chroma.storage.room import room
 
 _BATCH = 1_000
 
@@ -48,11 +49,14 @@ def export_snapshot(
     folder: the collection's folder, on EFS or a copy of it, which has every file of the version. progress is told how
     many records were written so far. Memory: a batch of records, and what chromadb holds of an index of that size.
     Raises ExportRefused for a target that holds something, SnapshotDamaged when the files do not come to the version's
-    digest, StorageUnavailable.
+    digest, DiskFull, StorageUnavailable.
     """
     check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
+    with (
+        room(target.parent, manifest.records * (manifest.dimension or 0) * 4),
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside,
+    ):
         written = Path(beside) / "exported"
         os.environ["SQLITE_TMPDIR"] = beside
         with ChromaDir.create(written, manifest.collection) as directory:

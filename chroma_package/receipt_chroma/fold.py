@@ -27,6 +27,7 @@ from receipt_chroma.snapshot.repaired_shard import RepairedShard
 from receipt_chroma.stage import Attempt
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.files import storage_errors
+from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import collection_folder
 from receipt_chroma.validate import FULL_READ_RECORDS, ShardValidation, validate_base
 
@@ -46,13 +47,14 @@ def fold_shard(
     """Stage the base that a shard of a version folds to. Needs no lease, and may run twice: paths carry the attempt.
 
     Raises FoldChangedContent when base and segments do not come to what the manifest says, SnapshotDamaged when they
-    are wrong on EFS and on S3, StorageUnavailable, TransientServiceError.
+    are wrong on EFS and on S3, DiskFull, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)
     manifest, watch = load_manifest(bucket, base), Stopwatch()
     before = manifest.shards[shard]
     with (
+        room(workdir),
         tempfile.TemporaryDirectory(dir=workdir, prefix=f"fold-{shard:04d}-") as private,
         RepairedShard(before, attempt.collection, bucket=bucket, efs_root=efs_root) as published,
     ):

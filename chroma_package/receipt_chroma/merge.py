@@ -44,6 +44,7 @@ from receipt_chroma.snapshot.repaired_shard import RepairedShard
 from receipt_chroma.stage import Attempt, stage_segment
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.files import storage_errors, write_atomically
+from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import collection_folder
 
 RECEIPTS_AT_ONCE: Final = 16
@@ -103,7 +104,7 @@ def merge_deltas(
     writes its own paths. `plan_key` is written into the report. bound: from how many changed records on a new base is
     written. at_risk is put around what a receipt may be to blame for, after everything else has answered. Raises
     SnapshotDamaged when what is published is wrong on EFS and on S3,
-    SchemaUnsupported, StorageUnavailable, TransientServiceError.
+    SchemaUnsupported, DiskFull, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)  # SQLite sorts and vacuums in files: never on EFS
@@ -112,6 +113,7 @@ def merge_deltas(
     base = _base_shard(plan, attempt.shard, manifest)
     staged, segment = None, None
     with (
+        room(workdir),
         tempfile.TemporaryDirectory(dir=workdir, prefix=f"merge-{attempt.shard:04d}-") as private,
         ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as pool,
         RepairedShard(base, plan.collection, bucket=bucket, efs_root=efs_root) as published,

@@ -18,6 +18,7 @@ from receipt_chroma.snapshot.base_copy import copy_base
 from receipt_chroma.snapshot.manifest import ManifestShard
 from receipt_chroma.stage import Attempt, Stage
 from receipt_chroma.stopwatch import Stopwatch
+from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import collection_folder
 
 
@@ -48,8 +49,22 @@ def write_new_base(
 
     The old base is copied into `folder`, every file proved. Memory: the records of the overlay and their old rows; for
     a rebuild also those of a batch. Raises FoldChangedContent when the records do not come to the contents,
-    SnapshotDamaged, StorageUnavailable, TransientServiceError.
+    SnapshotDamaged, DiskFull, StorageUnavailable, TransientServiceError.
     """
+    with room(folder, sum(entry.size for entry in shard.files)):
+        return _written(shard, new, attempt=attempt, folder=folder, watch=watch, bucket=bucket, efs_root=efs_root)
+
+
+def _written(
+    shard: ManifestShard,
+    new: NewContent,
+    *,
+    attempt: Attempt,
+    folder: Path,
+    watch: Stopwatch,
+    bucket: Bucket,
+    efs_root: Path,
+) -> StagedShard:
     if shard.path is not None:
         with watch.measure("copy"):
             efs_folder = collection_folder(efs_root, attempt.collection)

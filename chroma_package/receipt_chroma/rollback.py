@@ -1,12 +1,11 @@
 """Rollback: the shards of an older version under a new one. History only grows; no file is copied."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
-from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
+from receipt_dynamo_stream.control.versions import EXPIRED, Versions
 
 from receipt_chroma.errors import RollbackRefused
 from receipt_chroma.publish import put_manifest
@@ -16,17 +15,19 @@ from receipt_chroma.snapshot.retention import parent_chain
 from receipt_chroma.storage.tree import collection_folder
 
 
-def rollback_target(head: Head, rows: Sequence[VersionRow], snapshot_id: str) -> Pointer:
+def rollback_target(head: Head, versions: Versions, snapshot_id: str) -> Pointer:
     """The pointer of the version to roll back to.
 
     Only an ancestor of HEAD, which is what was once published, and only while it is not EXPIRED: its files may be gone.
     Raises RollbackRefused.
     """
-    row = next((row for row in rows if row.snapshot_id == snapshot_id), None)
-    if head.pointer is None or row is None or snapshot_id not in parent_chain(head.pointer.snapshot_id, rows):
-        raise RollbackRefused(f"{snapshot_id} was never published in {head.collection}: see `compaction versions`")
-    if row.state == EXPIRED:
+    row = versions.read(snapshot_id)
+    if row is not None and row.state == EXPIRED:
         raise RollbackRefused(f"{snapshot_id} is EXPIRED, its files may be gone: see `compaction versions`")
+    chain = parent_chain(head.pointer.snapshot_id, versions.newest_first()) if head.pointer and row else iter(())
+    ancestor = next((one for one in chain if one.snapshot_id <= snapshot_id), None)
+    if row is None or ancestor is None or ancestor.snapshot_id != snapshot_id:
+        raise RollbackRefused(f"{snapshot_id} was never published in {head.collection}: see `compaction versions`")
     return Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256)
 
 

@@ -13,7 +13,7 @@ from receipt_dynamo_stream.round.report import Refusal
 from receipt_dynamo_stream.runs import delta_location
 
 from receipt_chroma.delta.read import read_delta
-from receipt_chroma.errors import DeltaMissing, DeltaPrefixMissing, DeltaRefused, RunTimeInvalid
+from receipt_chroma.errors import DeltaMissing, DeltaNotGiven, DeltaPrefixMissing, DeltaRefused, RunTimeInvalid
 from receipt_chroma.records import Record
 from receipt_chroma.wanted import VANISHED, RunDelta, Wanted, is_eligible, run_order, wanted_records
 
@@ -103,7 +103,7 @@ def _read_run(source: DeltaSource, facts: ReceiptFacts, run: RunFact, dimension:
     run_order(run)  # a run without a place in the order is refused before anything is read
     try:
         return RunDelta(run, source.read(facts, run, dimension))
-    except (DeltaMissing, DeltaPrefixMissing):
+    except (DeltaMissing, DeltaNotGiven, DeltaPrefixMissing):
         if run.state == names.COMPLETED:
             return RunDelta(run, VANISHED)
         raise

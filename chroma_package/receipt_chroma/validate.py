@@ -21,6 +21,7 @@ from receipt_chroma.shard.checks import CONTENT_CHECKS, Expected, check_director
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.files import copy_in, file_names, file_size, storage_errors
 from receipt_chroma.storage.objects import file_pool
+from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import collection_folder, object_key, shard_path
 from receipt_chroma.validate_segment import CHECKS as SEGMENT_CHECKS
 from receipt_chroma.validate_segment import validate_segment
@@ -96,7 +97,10 @@ def validate_base(
     watch = Stopwatch()
     full = staged.records <= full_read_records
     collection, shard = expected.collection, expected.shard
-    with tempfile.TemporaryDirectory(dir=workdir, prefix=f"validate-{shard:04d}-") as private:
+    with (
+        room(workdir, sum(entry.size for entry in staged.files)),
+        tempfile.TemporaryDirectory(dir=workdir, prefix=f"validate-{shard:04d}-") as private,
+    ):
         folder = Path(private) / "shard"
         with watch.measure("copy"):
             _copy_staged(collection_folder(efs_root, collection), shard, staged, folder)

@@ -15,6 +15,7 @@ from receipt_chroma.shard.checks import CONTENT_CHECKS, Expected, check_director
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
 from receipt_chroma.snapshot.published_shard import PublishedShard, read_published
 from receipt_chroma.storage.files import copy_in, file_names, storage_errors
+from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import collection_folder
 
 
@@ -42,7 +43,10 @@ def verify_snapshot(*, pointer: Pointer, collection: str, bucket: Bucket, efs_ro
         _verify_whole(root, manifest, shard)
         if shard.path is None:
             continue
-        with tempfile.TemporaryDirectory(dir=workdir, prefix=f"verify-{shard.shard:04d}-") as private:
+        with (
+            room(workdir, sum(entry.size for entry in shard.files)),
+            tempfile.TemporaryDirectory(dir=workdir, prefix=f"verify-{shard.shard:04d}-") as private,
+        ):
             folder = Path(private) / "shard"
             _copy_published(root / str(shard.path), shard, folder)
             check_directory(folder, _expected(manifest, shard), full=True)

@@ -13,7 +13,7 @@ from receipt_chroma.rollback import prepare_rollback
 from receipt_chroma.snapshot.lineage import falls_back_to
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.pointer import Current
-from receipt_chroma.storage.tree import CURRENT, manifest_path
+from receipt_chroma.storage.tree import CURRENT, CURRENT_LOCK, manifest_path, published_mark
 from receipt_dynamo_stream.control.head import Head
 
 from .samples import facts, label, run, word
@@ -53,7 +53,8 @@ class History:
         self.cache = folder / "cache"
         self.manifests = list(manifests)
         shutil.copytree(source, self.efs)
-        (self.folder / CURRENT).unlink()
+        for written in (self.folder / CURRENT, self.folder / CURRENT_LOCK, published_mark(self.efs, "words")):
+            written.unlink()
 
     @property
     def folder(self) -> Path:

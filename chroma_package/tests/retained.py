@@ -6,7 +6,7 @@ same histories on a real client of each.
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -21,7 +21,7 @@ from receipt_chroma.snapshot.retention import Retention
 from receipt_chroma.storage.tree import manifest_path, object_key, shard_path
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
-from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
+from receipt_dynamo_stream.control.versions import EXPIRED, Archived, VersionRow
 from receipt_dynamo_stream.round.report import FileEntry
 
 SHARDS = 2
@@ -107,6 +107,7 @@ class MemoryControl:
 
     lease: Head | None = None
     rows: dict[str, VersionRow] = field(default_factory=dict)
+    archive_rows: dict[str, VersionRow] = field(default_factory=dict)
 
     def head(self, _collection: str) -> Self:
         return self
@@ -126,6 +127,21 @@ class MemoryControl:
 
     def list(self) -> list[VersionRow]:
         return sorted(self.rows.values(), key=lambda row: row.snapshot_id)
+
+    def oldest_first(self) -> Iterator[VersionRow]:
+        return iter(self.list())
+
+    def newest_first(self) -> Iterator[VersionRow]:
+        return iter(self.list()[::-1])
+
+    def archive(self, may_go: Callable[[VersionRow], bool], *, at_most: int, dry_run: bool) -> Archived:
+        going = [row.snapshot_id for row in self.list() if row.state == EXPIRED and may_go(row)][:at_most]
+        for snapshot_id in [] if dry_run else going:
+            self.archive_rows[snapshot_id] = self.rows.pop(snapshot_id)
+        return Archived(tuple(going), len(going) == at_most)
+
+    def archived(self, *, limit: int) -> Sequence[VersionRow]:
+        return sorted(self.archive_rows.values(), key=lambda row: row.snapshot_id, reverse=True)[:limit]
 
     def put_row(self, row: VersionRow) -> None:
         self.rows[row.snapshot_id] = row
@@ -202,8 +218,9 @@ class Collection:
 
     @property
     def rows(self) -> dict[str, VersionRow]:
-        """The VERSION rows by snapshot id."""
-        return {row.snapshot_id: row for row in self.control.versions("words").list()}
+        """The VERSION rows by snapshot id, archived ones too."""
+        versions = self.control.versions("words")
+        return {row.snapshot_id: row for row in (*versions.archived(limit=1_000), *versions.list())}
 
     def missing(self, manifest: Manifest) -> list[str]:
         """What of a version is not there as its manifest says, on EFS and on S3."""

@@ -267,21 +267,23 @@ def row(number: int, parent: int | None, **more: Any) -> VersionRow:
 def test_the_newest_of_heads_chain_are_kept_not_the_newest_rows() -> None:
     rows = [row(1, None), row(2, 1), row(3, 2), row(4, 2)]
     head = rows[3].snapshot_id
-    assert parent_chain(head, rows) == [rows[3].snapshot_id, rows[1].snapshot_id, rows[0].snapshot_id]
-    assert Retention(keep=2, grace=GRACE, now=NOW + LATER).rows_to_expire(rows, head) == [rows[0], rows[2]]
+    assert list(parent_chain(head, rows[::-1])) == [rows[3], rows[1], rows[0]]
+    retention = Retention(keep=2, grace=GRACE, now=NOW + LATER)
+    kept = retention.kept(head, rows[::-1])
+    assert [one for one in rows if retention.may_expire(one, kept)] == [rows[0], rows[2]]
 
 
 def test_a_chain_that_bites_its_tail_ends() -> None:
     rows = [row(1, 2), row(2, 1)]
-    assert len(parent_chain(rows[0].snapshot_id, rows)) == 2
+    assert list(parent_chain(rows[0].snapshot_id, rows[::-1])) == [rows[0]]
 
 
 def test_a_pinned_row_is_not_even_proposed() -> None:
-    assert KEEP_ONE.rows_to_expire([row(1, None, pinned="audit")], "head") == []
+    assert not KEEP_ONE.may_expire(row(1, None, pinned="audit"), ())
 
 
 def test_a_row_without_a_readable_time_is_kept() -> None:
-    assert KEEP_ONE.rows_to_expire([row(1, None, created_at="")], "head") == []
+    assert not KEEP_ONE.may_expire(row(1, None, created_at=""), ())
 
 
 def test_files_younger_than_the_grace_are_kept_whatever_their_name(history: History) -> None:

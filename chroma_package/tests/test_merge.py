@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from receipt_chroma import run_deltas
 from receipt_chroma.digests import add_digests
-from receipt_chroma.errors import SnapshotDamaged
+from receipt_chroma.errors import DeltaNotGiven, SnapshotDamaged
 from receipt_chroma.records import Record, metadata_bytes, record_hash
 from receipt_chroma.shard.index import read_index
 from receipt_dynamo_stream.facts import ReceiptFacts
@@ -181,6 +182,23 @@ def test_the_records_of_a_completed_run_outlive_its_delta(world: World) -> None:
     (report,) = world.publish(of)
     assert [one.error for one in report.refusals] == ["DeltaMissing"]
     assert report.counts == MergeCounts(removed=4)
+
+
+def test_the_records_of_a_completed_run_outlive_the_archiving_of_its_delta(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (of,) = publish_receipts(world, [1])
+
+    def archived(*_: object, **__: object) -> None:
+        raise DeltaNotGiven("a lifecycle rule moved it")
+
+    monkeypatch.setattr(run_deltas, "read_delta", archived)
+    done = replace(of, runs=(replace(of.runs[0], state="COMPLETED"),), place={"merchant_name": "Shop"})
+    (report,) = world.publish(done)
+    assert report.refusals == ()
+    assert {record.metadata["merchant_name"] for record in world.read().values()} == {"Shop"}
+    (report,) = world.publish(of)
+    assert [one.error for one in report.refusals] == ["DeltaNotGiven"]
 
 
 class TestDimension:

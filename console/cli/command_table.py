@@ -183,6 +183,14 @@ COMMANDS: tuple[Command, ...] = (
         options.rollback,
     ),
     Command(
+        "restore",
+        "snapshots",
+        "bring back what readers lost, from the bucket; waits",
+        "compaction restore words",
+        "console.cli.snapshot_commands:restore",
+        options.restore,
+    ),
+    Command(
         "pause",
         "snapshots",
         "publish nothing until resume; changes keep collecting",

@@ -97,6 +97,13 @@ def versions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
     parser.add_argument("--all", action="store_true", help="also what lost attempts left, which was never published")
+    parser.add_argument(
+        "--archived",
+        nargs="?",
+        const="",
+        metavar="BEFORE",
+        help="what expired long ago, of one collection; a page, the newest first, older than a snapshot id",
+    )
 
 
 def compare(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +148,16 @@ def unpin(parser: argparse.ArgumentParser) -> None:
 def fold(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
+
+
+def restore(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument(
+        "--head-from-bucket",
+        action="store_true",
+        help="first let HEAD name the newest whole version in the bucket: for a control table that was lost",
+    )
+    _yes(parser)
 
 
 def expire(parser: argparse.ArgumentParser) -> None:

@@ -76,7 +76,7 @@ def rollback_table(collection: str, current: Version, target: Version, now: date
 def expiry_table(collection: str, expiry: Expiry) -> Table:
     """What expiry did, or would do."""
     would = "would " if expiry.dry_run else ""
-    facts = [
+    facts: list[tuple[str, object]] = [
         (f"Versions {would + 'be ' if would else ''}marked EXPIRED", number(expiry.expired)),
         (f"Manifests {would + 'be ' if would else ''}deleted", number(expiry.manifests)),
         (f"Bases {would + 'be ' if would else ''}deleted", number(expiry.shards)),
@@ -84,6 +84,13 @@ def expiry_table(collection: str, expiry: Expiry) -> Table:
         (f"Staging folders {would + 'be ' if would else ''}deleted", number(expiry.staging)),
         ("Bytes on EFS and S3", size(expiry.bytes)),
     ]
+    if expiry.archived:
+        facts.append((f"Rows {would + 'be ' if would else ''}moved to the archive", number(expiry.archived)))
+    if expiry.unremovable:
+        facts.append(("Could not be deleted", number(expiry.unremovable)))
+        facts += [("", Text(one)) for one in expiry.named]
+    if expiry.more:
+        facts.append(("Not at the end yet", Text("expire again: a table of many rows is worked off in parts")))
     return plain_table(f"Expiry of {collection}{' (dry run)' if expiry.dry_run else ''}", ("", ""), facts)
 
 

@@ -14,13 +14,15 @@ from operate.errors import ExecutionFailed
 from operate.models import Execution
 from operate.stack import Stack
 from operate.versions import Expiry
-from operate.wording import count_of
+from operate.wording import count_of, size
 
 
 def versions(arguments: Namespace) -> int:
     """The newest are shown; what was never published is counted, not shown, unless asked for."""
     stack = stack_of(arguments)
     collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
+    if arguments.archived is not None:
+        return _archived(arguments, stack, collections)
     with waiting("asking for versions"):
         found = {collection: stack.versions.of(collection) for collection in collections}
     wanted = {name: [one for one in rows if arguments.all or one.published] for name, rows in found.items()}
@@ -49,6 +51,35 @@ def versions(arguments: Namespace) -> int:
             stdout.print(f"Not shown: {older} older (--limit).")
         if lost := len(found[name]) - len(wanted[name]):
             stdout.print(f"Not shown: {lost} of attempts that were never published (--all).")
+    return 0
+
+
+def _archived(arguments: Namespace, stack: Stack, collections: list[str]) -> int:
+    """A page of the archive of each collection."""
+    with waiting("asking for archived versions"):
+        pages = {
+            name: stack.versions.archived(name, arguments.archived or None, arguments.limit) for name in collections
+        }
+    if arguments.json:
+        print_json(
+            {
+                "collections": {
+                    name: {"versions": [version.to_json() for version in page.versions], "older": page.older}
+                    for name, page in pages.items()
+                }
+            }
+        )
+        return 0
+    stdout = stdout_console()
+    for name, page in pages.items():
+        if not page.versions:
+            stdout.print(f"No version of {name} expired so long ago.")
+            continue
+        stdout.print(
+            render_operator.versions_table(name, page.versions, stack.now(), width=stdout.width, ids=arguments.all)
+        )
+        if page.older:
+            stdout.print(f"Older: compaction versions {name} --archived {page.older}")
     return 0
 
 
@@ -131,6 +162,42 @@ def rollback(arguments: Namespace) -> int:
             f"{collection} is paused: changes wait until `compaction resume {collection}` derives them again."
         )
     return code
+
+
+def restore(arguments: Namespace) -> int:
+    """Raises what `Restoring` does, Declined, and ExecutionFailed when what readers lost could not be brought back."""
+    stack = stack_of(arguments)
+    collection = arguments.collection
+    more: dict[str, object] = {}
+    if arguments.head_from_bucket:
+        require_answer(arguments)
+        with waiting("looking for whole versions in the bucket"):
+            found = stack.restoring.newest_in_bucket(collection)
+        confirm(arguments, asked_first.head_from_bucket(collection, found.version, found.records))
+        with waiting("marking every receipt pending"):
+            more = {"taken_up": found.version, "receipts": stack.restoring.head_from_bucket(collection, found)}
+    execution = follow(stack, stack.versions.restore(collection), wait=True)
+    result = stack.executions.output(execution.arn).get("result", {})
+    more |= {name: result.get(name) for name in ("found", "moved", "files", "bytes")}
+    if arguments.json or execution.status != "succeeded":
+        return report(stack, execution, as_json=arguments.json, more=more)
+    stdout = stdout_console()
+    if not result["version"]:
+        stdout.print(f"Nothing of {collection} was published yet: there is nothing to bring back.")
+        return 0
+    if not result["found"] and not result["moved"]:
+        stdout.print(f"Readers of {collection} see version {result['version']}, whole: nothing was to be brought back.")
+        return 0
+    if result["found"]:
+        stdout.print(Text(f"Found: {result['found']}"))
+    pointer = ", and CURRENT was written" if result["moved"] else ""
+    stdout.print(
+        f"Brought back {count_of(result['files'], 'file')} ({size(result['bytes'])}){pointer}: readers of {collection}"
+        f" see version {result['version']}."
+    )
+    if stack.collections.status(collection).went_back is not None:
+        stdout.print(f"HEAD had gone back: `compaction reconcile {collection}` derives what it forgot.")
+    return 0
 
 
 def fold(arguments: Namespace) -> int:

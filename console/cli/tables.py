@@ -28,12 +28,14 @@ STYLES = {
     "current": "green",
     "rolled_back": "green",
     "verified": "green",
+    "restored": "green",
     "folded": "green",
     "running": "cyan",
     "behind": "yellow",
     "paused": "yellow",
     FENCED: "yellow",
     "aborted": "yellow",
+    "unseen": "bold red",
     "failed": "bold red",
     "timed_out": "bold red",
 }
@@ -81,8 +83,13 @@ def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
         ("Version", lambda s: f"{s.version} ({age(s.committed_at, now)})" if s.version else "none yet", True),
         (
             "Readers see",
-            lambda s: f"version {s.projected_version}",
-            any(s.projected_version < s.version for s in statuses),
+            _readers_see,
+            any(s.unseen is not None or s.projected_version < s.version for s in statuses),
+        ),
+        (
+            "HEAD went back",
+            lambda s: Text(s.went_back or "no", style="bold red" if s.went_back else ""),
+            any(s.went_back is not None for s in statuses),
         ),
         ("Records", lambda s: number(s.records), True),
         (
@@ -190,6 +197,12 @@ def new_table(title: str) -> Table:
         table.title = Text(title, style="bold")
         table.min_width = cell_len(title) + 2  # or the title would be folded to the width of a small table
     return table
+
+
+def _readers_see(status: CollectionStatus) -> Text:
+    if status.unseen is not None:
+        return Text(status.unseen.removeprefix("readers see "), style="bold red")
+    return Text(f"version {status.projected_version}")
 
 
 def _lease(status: CollectionStatus, now: datetime) -> str:

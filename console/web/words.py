@@ -14,6 +14,7 @@ GLYPHS = {
     "published": "✓",
     "rolled_back": "↺",
     "verified": "✓",
+    "restored": "⟲",
     "folded": "⊟",
     "nothing_to_fold": "·",
     "fold_lost": "⇥",

@@ -1,11 +1,13 @@
 """The patches of moto's Step Functions: how executions are parsed, started, told of, ended and forgotten."""
 
 import copy
+import pickle
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
@@ -21,6 +23,7 @@ Original = Callable[..., Any]
 """What a patch stands in front of."""
 
 KEPT_EXECUTIONS = 2000
+_LAST_THREADS = timedelta(seconds=5)
 _STARTING_SECONDS = 2.0
 
 FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
@@ -117,9 +120,40 @@ def keep_request_id(original: Callable[Concatenate[object, dict[str, Any], P], A
     return select_from_typed_dict
 
 
+class EndedWorker:
+    """What is asked of an ended execution's worker: its history, packed. The worker itself has the whole program with
+    the values of every state, two to three megabytes."""
+
+    def __init__(self, history: list[Any]) -> None:
+        self._packed = zlib.compress(pickle.dumps(history), level=1)
+
+    @property
+    def env(self) -> "EndedWorker":
+        return self
+
+    event_manager = env
+
+    def get_event_history(self) -> list[Any]:
+        events: list[Any] = pickle.loads(zlib.decompress(self._packed))
+        return events
+
+    def program_state(self) -> str:
+        return "ended"
+
+
+def keep_history_alone(execution: "Execution") -> None:
+    """Pack what an ended execution leaves, some seconds after its end: its last threads have ended then."""
+    worker, ended = execution.exec_worker, execution.stop_date
+    if worker is None or isinstance(worker, EndedWorker) or execution.status not in FINAL or ended is None:
+        return
+    if worker.env is not None and datetime.now(UTC) - ended > _LAST_THREADS:
+        packed: Any = EndedWorker(worker.env.event_manager.get_event_history())
+        execution.exec_worker = packed
+
+
 def forget_old_executions(original: "Callable[Concatenate[StepFunctionsParserBackend, str, P], Execution]") -> Any:
     """Every execution keeps its history and its threads' objects for ever, and the schedule starts one after the other.
-    Keep the newest that have ended, and all that run."""
+    Keep all that run, and of the newest that have ended their histories."""
 
     def start_execution(
         self: "StepFunctionsParserBackend", state_machine_arn: str, *args: P.args, **kwargs: P.kwargs
@@ -129,6 +163,8 @@ def forget_old_executions(original: "Callable[Concatenate[StepFunctionsParserBac
             executions = self.describe_state_machine(state_machine_arn).executions
             old = executions[:-KEPT_EXECUTIONS]
             executions[: len(old)] = [each for each in old if each.status not in FINAL]
+            for each in executions:
+                keep_history_alone(each)
             interpreter_threads()
         return execution
 

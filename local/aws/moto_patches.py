@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from moto.core.serialize import BaseJSONSerializer
     from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.dynamo_type import DynamoType, Item
-    from moto.dynamodb.models.table import Table
+    from moto.dynamodb.models.table import StreamShard, Table
     from moto.dynamodbstreams.models import DynamoDBStreamsBackend
 
 P = ParamSpec("P")
@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 TESTED_VERSION = "5.2.5"
 KEPT_ITERATORS = 1000
+KEPT_RECORDS = 1000
 
 _TABLE_REQUESTS = ("get_item", "put_item", "delete_item", "query", "scan", "transact_write_items")
 _SCALARS = frozenset({"S", "N", "BOOL", "NULL"})
@@ -75,7 +76,7 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
     from moto.core.serialize import BaseJSONSerializer
     from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.dynamo_type import Item
-    from moto.dynamodb.models.table import Table
+    from moto.dynamodb.models.table import StreamShard, Table
     from moto.dynamodbstreams.models import DynamoDBStreamsBackend
     from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -89,6 +90,7 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
         *((DynamoDBBackend, name, one_at_a_time) for name in _TABLE_REQUESTS),
         (DynamoDBBackend, "update_item", update_a_copy),
         (DynamoDBStreamsBackend, "get_records", forget_old_iterators),
+        (StreamShard, "get", begin_at_first_kept),
         (Execution, "start", partial(tell_of_start, tell=tell)),
         (Execution, "stop", partial(end_at_once, tell=tell)),
         (StepFunctionResponse, "stop_execution", pass_reason_on),
@@ -190,6 +192,11 @@ def forget_old_iterators(original: "Callable[Concatenate[DynamoDBStreamsBackend,
     """Every GetRecords leaves a shard iterator behind, and a poller asks four times a second: keep the newest."""
 
     def get_records(self: "DynamoDBStreamsBackend", *args: P.args, **kwargs: P.kwargs) -> T:
+        read = next(
+            (self.shard_iterators.get(each) for each in (*args, *kwargs.values()) if isinstance(each, str)), None
+        )
+        if read is not None:
+            forget_read_records(read.stream_shard, read.sequence_number)
         result = original(self, *args, **kwargs)
         iterators = self.shard_iterators
         for old in list(iterators)[:-KEPT_ITERATORS]:
@@ -197,6 +204,25 @@ def forget_old_iterators(original: "Callable[Concatenate[DynamoDBStreamsBackend,
         return result
 
     return get_records
+
+
+def forget_read_records(shard: "StreamShard", sequence_number: int) -> None:
+    """A stream keeps every record with both images for ever, not for a day. Forget those that a reader is long past.
+    Their places stay: moto counts them."""
+    records: list[Any] = shard.items
+    first = getattr(shard, "first_kept", 0)
+    now = max(first, sequence_number - shard.starting_sequence_number - KEPT_RECORDS)
+    records[first:now] = [None] * (now - first)
+    shard.first_kept = now  # type: ignore[attr-defined]  # ours
+
+
+def begin_at_first_kept(original: "Callable[[StreamShard, int, int], list[dict[str, Any]]]") -> Any:
+    """TRIM_HORIZON is the oldest record that is still there."""
+
+    def get(self: "StreamShard", start: int, quantity: int) -> list[dict[str, Any]]:
+        return original(self, max(start, self.starting_sequence_number + getattr(self, "first_kept", 0)), quantity)
+
+    return get
 
 
 def copy_scalars(original: Original) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from receipt_chroma.errors import ExportRefused, NoSnapshotYet, SnapshotDamaged
+from receipt_chroma.errors import CurrentGone, ExportRefused, NoSnapshotYet, SnapshotDamaged
 from receipt_chroma.export import Exported, check_target, export_snapshot
 from receipt_chroma.snapshot.lineage import read_manifest, snapshot_ids
 from receipt_chroma.snapshot.manifest import Manifest
@@ -87,7 +87,7 @@ class FolderSource:
         folder = self._efs / collection
         try:
             current = read_current(self._efs, collection)
-        except NoSnapshotYet as error:
+        except (NoSnapshotYet, CurrentGone) as error:
             if given is None:
                 raise SnapshotNotFound(f"{error}: is {self._efs} the folder that has the collections?") from error
             current = None

@@ -21,7 +21,7 @@ from receipt_dynamo_stream.round.report import MergeCounts, ReceiptReport, Shard
 
 from operate.contents.merged_models import MergedReceipt, MergedRound, MergedShard, RefusedRun, WhatCame
 from operate.errors import VersionUnreadable
-from operate.lineage import Version, find_version
+from operate.lineage import Version
 from operate.models import parse_time
 from operate.stack import Stack
 
@@ -32,8 +32,8 @@ _REPORT: Final = re.compile(r"reports/[^/]+/(?P<execution>[^/]+)/(?P<round>\d+)/
 
 def what_came(stack: Stack, collection: str, given: str | None) -> WhatCame:
     """What a published version brought, given by number or snapshot id, also an EXPIRED one. Raises VersionNotFound."""
-    versions = stack.versions.of(collection)
-    version = find_version(collection, versions, given, expired=True)
+    version = stack.versions.find(collection, given, expired=True)
+    versions = [version, *(one for one in stack.versions.of(collection) if one.snapshot_id != version.snapshot_id)]
     planned = _PLAN.fullmatch(version.plan_key)
     took_up: str | None = None
     problem: str | None = None
@@ -49,6 +49,7 @@ def what_came(stack: Stack, collection: str, given: str | None) -> WhatCame:
         problem = "a rollback merges nothing: it publishes the records of an older version again"
         by = (version.plan_key, planned["execution"])
         took_up = next((one.snapshot_id for one in versions if (one.plan_key, one.execution) == by), None)
+        took_up = took_up or stack.versions.row(collection, version.snapshot_id).rollback
     else:
         rounds = _rounds(stack, collection, version.execution, versions, only=int(planned["round"]))
         merged = next((one for one in rounds if one.plan_key == version.plan_key), None)
@@ -144,6 +145,8 @@ def _round(
         plan = stack.stored.plan(plan_key)
     except (SchemaUnsupported, StoredObjectDamaged) as error:
         problems.append(f"{plan_key}: {error}")
+    if plan is not None and version is None:
+        version = stack.versions.archived_one(collection, plan.snapshot_id)
     manifest = None
     if version is not None and version.state != "expired":
         try:

@@ -1,6 +1,6 @@
 """Conditional writes of single items: one way to ask "did it apply, and if not, what is there"."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream.attributes import Item
@@ -41,12 +41,16 @@ def refused_item(error: "ClientError") -> Item | None:
     return item or None
 
 
-def query_all(client: "DynamoDBClient", **request: Any) -> list[Item]:
-    """Every item of a consistent Query, all pages."""
-    items: list[Item] = []
+def query_each(client: "DynamoDBClient", **request: Any) -> Iterator[Item]:
+    """The items of a consistent Query; a page is read when its first item is asked for, and one is in memory."""
     while True:
         page = client.query(ConsistentRead=True, **request)
-        items.extend(page["Items"])
+        yield from page["Items"]
         if not page.get("LastEvaluatedKey"):
-            return items
+            return
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def query_all(client: "DynamoDBClient", **request: Any) -> list[Item]:
+    """Every item of a consistent Query, all pages."""
+    return list(query_each(client, **request))

@@ -10,6 +10,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── StoredObjectDamaged      a plan or report object that is not what this project writes: start a new execution
     ├── PublishFailed            some messages were not accepted by the queue: `failed_ids` names them
     ├── TransientServiceError    try the same call again later
+    ├── ServiceRefused           AWS said no and would again: rights, a key, a missing table or bucket
     ├── PointerMissing           look first: the control table lost a pointer that once existed
     └── ObjectMissing            look first: an object that a key names is not in the bucket
         ├── PlanMissing
@@ -69,6 +70,10 @@ class PublishFailed(CompactionError):
 
 class TransientServiceError(CompactionError):
     """Throttling, a server-side error, a timeout or a broken connection: the same call may work later."""
+
+
+class ServiceRefused(CompactionError):
+    """AWS refused a call and would refuse it again: look at the deployment, its rights and its keys."""
 
 
 class PointerMissing(CompactionError):

@@ -8,54 +8,97 @@ from receipt_dynamo_stream.errors import TransientServiceError
 
 if TYPE_CHECKING:
     from botocore.config import Config
+    from botocore.exceptions import ClientError
 
-# Codes that DynamoDB, S3, SQS and Step Functions document as "try again"; every 5xx status counts as well.
 TRANSIENT_CODES = frozenset(
     {
-        "BandwidthLimitExceeded",
-        "EC2ThrottledException",
-        "InternalError",
-        "InternalFailure",
+        # DynamoDB
         "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
+        "RequestLimitExceeded",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        # S3: also a body that arrived there damaged or cut off, and a request that was signed long ago
+        "BadDigest",
+        "BandwidthLimitExceeded",
+        "ConditionalRequestConflict",
+        "IncompleteBody",
+        "InternalError",
+        "OperationAborted",
+        "RequestTimeTooSkewed",
+        "SlowDown",
+        "XAmzContentChecksumMismatch",
+        "XAmzContentSHA256Mismatch",
+        # KMS, which S3 answers for with status 400
+        "DependencyTimeoutException",
+        "KMSInternalException",
+        "KeyUnavailableException",
+        # SQS, SNS, Step Functions
+        "ConcurrentAccess",
+        "ExecutionLimitExceeded",
+        "OverLimit",
+        # every service
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InternalFailure",
+        "InternalServerException",
         "LimitExceededException",
         "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
+        "RequestExpired",
         "RequestTimeout",
         "RequestTimeoutException",
         "ServiceUnavailable",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
+        "ServiceUnavailableException",
+        "TooManyRequests",
         "TooManyRequestsException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
     }
+)
+"""What AWS documents as "try again", beside the statuses below and every code that speaks of throttling. S3 puts the
+service that it asked before the code: `KMS.ThrottlingException`."""
+TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 507, 509})
+"""HTTP statuses that pass whatever the code; 501 and 505 do not."""
+_PASSING_REASONS = frozenset(
+    {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
 )
 
 
 def is_transient(error: BaseException) -> bool:
-    """True when the same call may work later: throttling, 5xx, timeouts, broken connections."""
-    if isinstance(error, TransientServiceError):
+    """True when the same call may work later: throttling, 5xx, timeouts, broken connections, damaged transfers."""
+    if isinstance(error, TransientServiceError | ConnectionError | TimeoutError):
         return True
     # Imported here: an error of botocore exists only where botocore is loaded already.
+    from boto3.exceptions import S3UploadFailedError
     from botocore import exceptions as botocore_errors
+    from botocore.parsers import ResponseParserError
 
     if isinstance(error, botocore_errors.ClientError):
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return code in TRANSIENT_CODES or status >= 500 or code in {"500", "502", "503", "504"}
+        return _passes(error)
+    if isinstance(error, S3UploadFailedError):  # made from a ClientError, which it mentions
+        return error.__context__ is not None and is_transient(error.__context__)
     transient_types = (
         botocore_errors.ConnectionError,  # endpoint not reachable, connect timeouts
         botocore_errors.HTTPClientError,  # read timeouts, connections that break off, proxies
         botocore_errors.IncompleteReadError,
         botocore_errors.ResponseStreamingError,
+        botocore_errors.FlexibleChecksumError,  # the body differs from its checksum: the transfer was damaged
+        botocore_errors.ChecksumError,
         botocore_errors.CredentialRetrievalError,  # the container's credential endpoint was not reachable
+        ResponseParserError,  # an answer that was cut off
     )
-    return isinstance(error, (*transient_types, ConnectionError, TimeoutError))
+    return isinstance(error, transient_types)
+
+
+def _passes(error: "ClientError") -> bool:
+    """What an answer of AWS says. A transaction passes when nothing but conflicts and throttling stood in its way."""
+    code = str(error.response.get("Error", {}).get("Code", "")).rpartition(".")[2]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code == "TransactionCanceledException":
+        reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons", ())}
+        return bool(reasons - {"None"}) and reasons <= _PASSING_REASONS
+    if code.isdecimal():
+        status = int(code)
+    return code in TRANSIENT_CODES or status in TRANSIENT_STATUSES or "throttl" in code.lower()
 
 
 @contextmanager
@@ -71,15 +114,17 @@ def transient_errors() -> Iterator[None]:
         raise
 
 
-def client_config(*, connect_timeout: float = 2.0, read_timeout: float = 10.0, pool: int = 32) -> "Config":
-    """Configuration for the low-level clients: up to 6 attempts with exponential backoff and full jitter.
+def client_config(
+    *, connect_timeout: float = 2.0, read_timeout: float = 10.0, pool: int = 32, attempts: int = 6
+) -> "Config":
+    """Configuration for the low-level clients: so many attempts with exponential backoff and full jitter.
 
     Timeouts are in seconds. `pool` is the number of connections; the parallel functions here use up to 16.
     """
     from botocore.config import Config
 
     return Config(
-        retries={"mode": "standard", "total_max_attempts": 6},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
         max_pool_connections=pool,

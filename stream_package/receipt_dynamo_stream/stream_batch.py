@@ -1,6 +1,6 @@
 """A batch of stream records, folded: each receipt is marked once for each collection, whatever happened to it.
 
-A record that cannot be parsed would never heal and would hold its shard: it is set aside raw and counts as done.
+A record that cannot be parsed would never heal and would hold its shard: it is set aside and counts as done.
 """
 
 import json
@@ -133,13 +133,6 @@ def publish_messages(batch: StreamBatch, sqs: "SQSClient", queue_url: str, *, me
         measure("PublishFailures", 1)
     else:
         measure("MessagesPublished", sent)
-
-
-def set_aside(raw: Raw, error: StreamRecordError, sqs: "SQSClient", queue_url: str) -> None:
-    """Keep a record that cannot be parsed, as it came, beside what is wrong with it."""
-    log.error("record set aside: %s", error)
-    body = json.dumps({"error": type(error).__name__, "message": str(error), "record": raw}, default=str)
-    sqs.send_message(QueueUrl=queue_url, MessageBody=body)
 
 
 def measure_batch(batch: StreamBatch, failed_marks: int, *, now: datetime, measure: Measure) -> None:

@@ -1,7 +1,10 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions as botocore_errors
+from botocore.parsers import ResponseParserError
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 from hypothesis import given
 from hypothesis import strategies as st
 from receipt_dynamo_stream import TransientServiceError, is_transient
@@ -13,12 +16,50 @@ def client_error(code: str, status: int = 400) -> botocore_errors.ClientError:
     return botocore_errors.ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "X")
 
 
+def canceled(*reasons: str) -> botocore_errors.ClientError:
+    error = client_error("TransactionCanceledException")
+    error.response["CancellationReasons"] = [{"Code": reason} for reason in reasons]  # type: ignore[typeddict-unknown-key]
+    return error
+
+
+def upload_failed(cause: botocore_errors.ClientError) -> Exception:
+    """As boto3 raises it: made from an error that it only mentions."""
+    try:
+        try:
+            raise cause
+        except botocore_errors.ClientError:
+            raise S3UploadFailedError("Failed to upload") from None
+    except S3UploadFailedError as error:
+        return error
+
+
 TRANSIENT = [
     client_error("ThrottlingException"),
     client_error("ProvisionedThroughputExceededException"),
     client_error("SlowDown", 503),
     client_error("Whatever", 500),
     client_error("503"),
+    client_error("429"),
+    client_error("TooManyRequests", 429),
+    client_error("RequestTimeout", 400),
+    client_error("RequestTimeTooSkewed", 403),
+    client_error("OperationAborted", 409),
+    client_error("IncompleteBody", 400),
+    client_error("BadDigest", 400),
+    client_error("ExpiredToken", 400),
+    client_error("KMS.ThrottlingException", 400),
+    client_error("KMS.KMSInternalException", 400),
+    client_error("KMS.DependencyTimeoutException", 400),
+    client_error("KMS.KeyUnavailableException", 400),
+    client_error("KmsThrottled", 400),
+    client_error("KMSThrottlingException", 400),
+    client_error("ReplicatedWriteConflictException"),
+    client_error("ExecutionLimitExceeded"),
+    canceled("None", "TransactionConflict"),
+    canceled("ThrottlingError", "ProvisionedThroughputExceeded"),
+    upload_failed(client_error("SlowDown", 503)),
+    botocore_errors.FlexibleChecksumError(error_msg="crc32 differs"),
+    ResponseParserError("no element found"),
     client_error("TransactionConflictException"),
     botocore_errors.EndpointConnectionError(endpoint_url="https://x"),
     botocore_errors.ReadTimeoutError(endpoint_url="https://x"),
@@ -34,6 +75,16 @@ LASTING = [
     client_error("ValidationException"),
     client_error("ConditionalCheckFailedException"),
     client_error("NoSuchKey", 404),
+    client_error("NotImplemented", 501),
+    client_error("InvalidObjectState", 403),
+    client_error("KMS.DisabledException", 400),
+    client_error("KMS.KMSInvalidStateException", 400),
+    client_error("KMS.NotFoundException", 400),
+    client_error("TransactionCanceledException"),
+    canceled("None", "ConditionalCheckFailed"),
+    canceled("TransactionConflict", "ConditionalCheckFailed"),
+    canceled("None", "None"),
+    upload_failed(client_error("AccessDenied", 403)),
     botocore_errors.NoCredentialsError(),
     botocore_errors.ParamValidationError(report="x"),
     ValueError("x"),
@@ -55,6 +106,21 @@ def test_what_does_not_heal_passes_as_it_is(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, transient_errors():
         raise error
     assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "code",
+    sorted(
+        {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES},
+    ),
+)
+def test_what_boto3_tries_again_by_itself_is_transient(code: str) -> None:
+    assert is_transient(client_error(code))
+
+
+@pytest.mark.parametrize("status", TransientRetryableChecker._TRANSIENT_STATUS_CODES)
+def test_so_is_every_status_that_boto3_tries_again(status: int) -> None:
+    assert is_transient(client_error("Whatever", status))
 
 
 def test_clients_retry_with_backoff_and_jitter() -> None:

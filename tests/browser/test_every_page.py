@@ -83,6 +83,7 @@ def everything(stack: LocalStack) -> Iterator[Everything]:
             Shown(f"/executions/{failed}/log/DownloadSnapshot", "Log of DownloadSnapshot"),
             Shown("/executions/nobody", "Not found"),
             Shown("/snapshots/words", "Version"),
+            Shown("/snapshots/words/archive", "Nothing of words expired so long ago"),
             Shown(f"/snapshots/words/{newer}", "What it brought"),
             Shown(f"/snapshots/words/{newer}/receipts", "Records"),
             Shown(f"/snapshots/words/compare?older={older}&newer={newer}", "Removed"),

@@ -81,6 +81,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         caches = (
             clients.dynamodb,
             clients.s3,
+            clients.impatient_s3,
             clients.sqs,
             clients.stepfunctions,
             settings.settings,

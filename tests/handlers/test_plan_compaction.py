@@ -91,3 +91,12 @@ def test_two_commits_keep_the_minimum_interval(aws: Aws, ago: int, wait: bool) -
     answer = plan()
     assert (5 < answer["wait_seconds"] <= 10) if wait else answer["wait_seconds"] == 0
     assert answer["receipts"] == (0 if wait else 1)
+
+
+def test_an_execution_that_has_held_the_lease_for_long_makes_its_last_round(aws: Aws) -> None:
+    mark(aws, A)
+    now = datetime.now(UTC)
+    assert plan(acquired_at=(now - timedelta(hours=3, minutes=59)).isoformat())["last"] is False
+    late = plan(acquired_at=(now - timedelta(hours=4)).isoformat())
+    assert (late["last"], late["receipts"]) == (True, 1), "this round is made all the same"
+    assert plan()["last"] is False, "a preview holds no lease"

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.errors import PlanMissing
+from botocore.exceptions import ClientError
+from receipt_dynamo_stream.errors import PlanMissing, ServiceRefused, TransientServiceError
 
 from handlers.record_execution import record_execution
 from handlers.settle_changes import settle_changes
-from handlers.step import execution_of
+from handlers.step import execution_of, step
 
 from .conftest import CONTEXT, Aws
 
@@ -34,6 +35,27 @@ def test_a_failing_steps_line_has_its_request_its_execution_and_its_error(
     assert (line["level"], line["function_request_id"]) == ("ERROR", "request-1")
     assert (line["execution"], line["collection"], line["plan_key"]) == ("words-stream-1", "words", PLAN_KEY)
     assert line["exception_name"] == "PlanMissing"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "name"),
+    [
+        ("AccessDeniedException", 400, ServiceRefused),
+        ("KMS.DisabledException", 400, ServiceRefused),
+        ("KMS.ThrottlingException", 400, TransientServiceError),
+        ("TooManyRequests", 429, TransientServiceError),
+        ("ResourceNotFoundException", 400, ServiceRefused),
+    ],
+)
+def test_what_a_service_answers_leaves_under_a_name_that_says_what_to_do(
+    code: str, status: int, name: type[Exception]
+) -> None:
+    @step
+    def asks(_event: dict[str, object], _context: object) -> dict[str, object]:
+        raise ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetItem")
+
+    with pytest.raises(name, match=code):
+        asks({}, CONTEXT)
 
 
 def test_an_execution_of_one_event_does_not_stay_for_the_next(capsys: pytest.CaptureFixture[str]) -> None:

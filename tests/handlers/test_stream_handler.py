@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream import StreamMessage
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.pending import PendingReceipts
+from receipt_dynamo_stream.errors import ServiceRefused
 from receipt_dynamo_stream.keys import ReceiptId
 
 from handlers.stream_handler import stream_handler
@@ -79,6 +81,77 @@ def test_a_record_that_cannot_be_parsed_goes_raw_to_the_failure_queue_and_is_ack
     assert pending(aws, "words") == [B]
 
 
+def large(number: int, text: str, size: int = 380_000) -> dict[str, Any]:
+    """A record that cannot be parsed (its id is not padded), with two images of nearly DynamoDB's 400 KB."""
+    poison = record(A, "#LINE#1#WORD#1", "RECEIPT_WORD", number, event="MODIFY")
+    image = {**poison["dynamodb"]["NewImage"], "note": {"S": text * (size // len(text.encode()))}}
+    poison["dynamodb"] |= {"NewImage": image, "OldImage": image}
+    return poison
+
+
+@pytest.mark.parametrize("text", ["x", "\u5e97", "\x01", "\U0001f9fe", '"', "\x7f\ufffe"])
+def test_poison_larger_than_a_message_goes_to_the_bucket_and_its_address_to_the_queue(aws: Aws, text: str) -> None:
+    poison = large(1, text)
+    for _ in range(2):  # delivered twice it is stored once
+        assert failed(stream_handler({"Records": [poison, word(B, 1, 2)]}, CONTEXT)) == []
+    messages = aws.failures()
+    assert len(messages) == 2
+    (stored,) = {message["stored"] for message in messages}
+    assert stored.startswith("s3://bucket/poison/")
+    body = aws.s3.get_object(Bucket="bucket", Key=stored.removeprefix("s3://bucket/"))["Body"].read()
+    assert json.loads(body)["record"] == poison
+    assert json.loads(body)["error"] == messages[0]["error"] == "StreamRecordError"
+    assert messages[0]["keys"] == poison["dynamodb"]["Keys"]
+    assert messages[0]["sequence_number"] == f"{1:021d}"
+    assert pending(aws, "words") == [B]
+
+
+@pytest.mark.parametrize("size", [60_000, 124_000, 125_000, 131_000, 135_000])
+def test_poison_of_a_size_near_a_messages_is_set_aside_either_way(aws: Aws, size: int) -> None:
+    poison = large(1, "x", size)
+    assert failed(stream_handler({"Records": [poison]}, CONTEXT)) == []
+    (message,) = aws.failures()
+    assert ("record" in message) != ("stored" in message)
+
+
+def test_many_large_poisons_of_one_batch_have_an_object_each(aws: Aws) -> None:
+    poisons = [large(number, "\u5e97") for number in range(1, 8)]
+    assert failed(stream_handler({"Records": poisons}, CONTEXT)) == []
+    messages = aws.failures()
+    assert len({message["stored"] for message in messages}) == 7
+    assert sorted(message["sequence_number"] for message in messages) == [f"{n:021d}" for n in range(1, 8)]
+
+
+def test_a_bucket_that_refuses_poison_is_asked_once_a_batch_and_keys_and_numbers_are_kept(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def put(_self: Bucket, key: str, _content: bytes) -> None:
+        asked.append(key)
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+
+    monkeypatch.setattr(Bucket, "put", put)
+    poisons = [large(1, "x"), large(2, "x")]
+    assert failed(stream_handler({"Records": [*poisons, word(B, 1, 3)]}, CONTEXT)) == []
+    messages = aws.failures()
+    assert sorted(message["sequence_number"] for message in messages) == [f"{1:021d}", f"{2:021d}"]
+    assert all("AccessDenied" in message["not_stored"] for message in messages)
+    assert all(message["keys"] == poisons[0]["dynamodb"]["Keys"] for message in messages)
+    assert len(asked) == 1
+    assert pending(aws, "words") == [B]
+
+
+def test_poison_whose_keys_are_the_large_part_is_set_aside_too(aws: Aws) -> None:
+    poison = word(A, 1, 1)
+    poison["dynamodb"]["Keys"] = {"PK": {"S": "\u5e97" * 100_000}, "SK": {"N": "1" * 100_000}}
+    poison["eventID"] = "e" * 300_000
+    assert failed(stream_handler({"Records": [poison]}, CONTEXT)) == []
+    (message,) = aws.failures()
+    assert message["stored"]
+    assert len(json.dumps(message)) < 150_000
+
+
 def test_only_the_records_of_a_receipt_whose_mark_failed_are_reported(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +170,7 @@ def test_only_the_records_of_a_receipt_whose_mark_failed_are_reported(
 def test_a_mark_that_will_never_work_fails_the_invocation(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
     monkeypatch.setattr(PendingReceipts, "mark", lambda *_, **__: {A: denied})
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(ServiceRefused, match="AccessDenied"):
         stream_handler({"Records": [word(A, 1)]}, CONTEXT)
 
 

@@ -57,8 +57,10 @@ def test_a_run_whose_delta_is_not_there_is_quarantined(world: World) -> None:
     assert quarantined(world) == {run_id: "DeltaMissing"}
 
 
-def test_a_worker_that_is_killed_in_its_merge_is_retried(world: World) -> None:
+def test_a_worker_that_is_killed_in_its_merge_is_retried_and_leaves_nothing(world: World) -> None:
     world.stack.poller.pause()
+    left = world.stack.folder / "tmp/merge-killed"  # by an earlier one
+    (left / "merge-0000-x").mkdir(parents=True)
     try:
         world.put_receipt(A)
         world.announce(A)
@@ -67,6 +69,7 @@ def test_a_worker_that_is_killed_in_its_merge_is_retried(world: World) -> None:
             os.kill(worker.pid, signal.SIGKILL)
         assert world.end_of(arn).outcome == "published"
         assert world.ids() == word_ids(A)
+        assert list(left.parent.glob("*-*")) == []
     finally:
         world.stack.poller.resume()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,8 +17,9 @@ import boto3
 import numpy as np
 from receipt_chroma.delta.read import DeltaRecord, write_arrow_delta_to
 from receipt_chroma.reader import SnapshotReader
+from receipt_chroma.snapshot.pointer import Current
 from receipt_dynamo_stream.bucket import Bucket
-from receipt_dynamo_stream.control.head import Head
+from receipt_dynamo_stream.control.head import Head, Pointer, parse_head
 from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
@@ -126,6 +129,12 @@ class World:
         """Start an execution and wait for its end."""
         return self.end_of(self.start(collection, **more))
 
+    def run_arn(self, **more: Any) -> str:
+        """The same; its ARN."""
+        arn = self.start(**more)
+        self.end_of(arn)
+        return arn
+
     def end_of(self, arn: str) -> Execution:
         return self.stack.wait_for_execution(arn, timeout=60)
 
@@ -182,6 +191,39 @@ class World:
         more = {"ExpressionAttributeValues": values} if values else {}
         key = {"PK": {"S": f"COLLECTION#{collection}"}, "SK": {"S": "HEAD"}}
         self.inside.update_item(TableName=self.names.control_table, Key=key, UpdateExpression=expression, **more)
+
+    def head_item(self) -> dict[str, Any]:
+        """HEAD and the VERSION rows as a backup of the control table has them, without whoever holds the lease."""
+        key = {"PK": {"S": "COLLECTION#words"}, "SK": {"S": "HEAD"}}
+        item: dict[str, Any] = self.inside.get_item(TableName=self.names.control_table, Key=key)["Item"]
+        return {name: value for name, value in item.items() if name not in ("holder", "rerun", "waiting")}
+
+    def put_head(self, item: Mapping[str, Any]) -> None:
+        """A restored control table: HEAD as it was, and no row of a later version."""
+        for row in self.control.versions("words").list():
+            if row.snapshot_id > item["snapshot_id"]["S"]:
+                self._forget(f"VERSION#{row.snapshot_id}")
+        self.inside.put_item(TableName=self.names.control_table, Item=dict(item))
+
+    def forget_head(self) -> None:
+        """A new control table: neither HEAD nor VERSION rows."""
+        for row in self.control.versions("words").list():
+            self._forget(f"VERSION#{row.snapshot_id}")
+        self._forget("HEAD")
+
+    def _forget(self, sort_key: str) -> None:
+        key = {"PK": {"S": "COLLECTION#words"}, "SK": {"S": sort_key}}
+        self.inside.delete_item(TableName=self.names.control_table, Key=key)
+
+    def put_current(self, current: Current) -> None:
+        """CURRENT, written by hand."""
+        (self.efs / "words/CURRENT").write_text(json.dumps(asdict(current)) + "\n")
+
+    @staticmethod
+    def pointer_in(item: Mapping[str, Any]) -> Pointer:
+        pointer = parse_head("words", item).pointer
+        assert pointer is not None
+        return pointer
 
     def pending_of(self, collection: str) -> PendingReceipts:
         return self.control.pending(collection)

@@ -22,7 +22,10 @@ from operate.connection import Connection
 REGION = "us-east-1"
 MACHINE = f"arn:aws:states:{REGION}:123456789012:stateMachine:compaction"
 
-EXPIRED = {"fenced": False, "expired": 2, "manifests": 1, "shards": 3, "segments": 5, "staging": 0, "bytes": 12_345_678}
+EXPIRED = {
+    **{"fenced": False, "expired": 2, "manifests": 1, "shards": 3, "segments": 5, "staging": 0, "bytes": 12_345_678},
+    **{"archived": 7, "unremovable": 1, "named": ["staging/x: Device or resource busy"], "more": True},
+}
 
 
 def _is(collection: str) -> dict[str, str]:

@@ -11,19 +11,37 @@ from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.retry import transient_errors
 
 from receipt_chroma.delta.archive import MAX_MEMBERS, safe_name
-from receipt_chroma.errors import DeltaCorrupt, DeltaMissing, DeltaTooLarge
+from receipt_chroma.errors import DeltaCorrupt, DeltaMissing, DeltaNotGiven, DeltaTooLarge
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
 
 MAX_DELTA_BYTES: Final = 256 << 20
 """Largest delta object, and largest delta directory; a receipt's delta is about a megabyte."""
 
-_NOT_THERE = frozenset({"NoSuchKey", "404", "NoSuchBucket", "KeyTooLongError", "InvalidBucketName"})
+_NOT_THERE = frozenset(
+    {
+        "404",
+        "InvalidBucketName",
+        "InvalidURI",
+        "KeyTooLongError",
+        "MethodNotAllowed",  # a delete marker
+        "NoSuchBucket",
+        "NoSuchKey",
+        "NoSuchVersion",
+    }
+)
+_NOT_GIVEN = {
+    "InvalidObjectState": "is archived: a lifecycle rule moved it to a storage class that must be restored first",
+    "ObjectNotInActiveTierError": "is archived: it must be restored first",
+    "InvalidRequest": "is encrypted with a key that only its writer has (SSE-C)",
+}
+"""What S3 says of an object that lies there and is not given, whoever asks."""
 
 
 def read_object(bucket: Bucket, key: str) -> bytes | None:
     """The bytes of an object, or None when it is not there (a name that cannot exist included).
 
-    Raises DeltaTooLarge beyond MAX_DELTA_BYTES, TransientServiceError, and others as they are.
+    Raises DeltaTooLarge beyond MAX_DELTA_BYTES, DeltaNotGiven, TransientServiceError, and others as they are: missing
+    rights, a key of KMS that is disabled and the like are no property of this one object.
     """
     from botocore.exceptions import ClientError, ParamValidationError
 
@@ -33,8 +51,11 @@ def read_object(bucket: Bucket, key: str) -> bytes | None:
         except ParamValidationError:
             return None
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _NOT_THERE:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in _NOT_THERE:
                 return None
+            if code in _NOT_GIVEN:
+                raise DeltaNotGiven(f"s3://{bucket.name}/{key} {_NOT_GIVEN[code]}; write it anew ({error})") from error
             raise
         with answer["Body"] as body:
             if answer["ContentLength"] > MAX_DELTA_BYTES:

@@ -30,6 +30,7 @@ from receipt_chroma.errors import (
     DeltaCorrupt,
     DeltaMissing,
     DeltaPrefixMissing,
+    DiskFull,
     ShardInvalid,
     WrongCollection,
     WrongSpace,
@@ -38,6 +39,7 @@ from receipt_chroma.records import Record
 from receipt_chroma.shard.chroma_dir import SPACE, ChromaDir, collection_names
 from receipt_chroma.shard.hnsw_files import HEADER_FILE, check_sizes, read_header
 from receipt_chroma.shard.sqlite_files import check_sqlite
+from receipt_chroma.storage.room import LITTLE, free_bytes
 
 ARROW_FILE: Final = "delta.arrow"
 TAR_FILE: Final = "delta.tar.gz"
@@ -124,6 +126,8 @@ def _read_chroma(folder: Path, collection: str) -> list[Record]:
                     raise WrongSpace(f"the delta's collection measures in {spaces.pop()}, not {SPACE}")
                 rows = list(directory.rows(directory.ids()))
     except (ChromaUnreadable, ShardInvalid) as error:
+        if free_bytes(folder) < LITTLE:  # no fault of the delta
+            raise DiskFull(folder, free_bytes(folder), None) from error
         raise DeltaCorrupt(f"the delta's Chroma directory cannot be read: {error}") from error
     return [Record(name, vector, text, dict(metadata or {})) for name, vector, text, metadata in rows]  # type: ignore[arg-type]
 

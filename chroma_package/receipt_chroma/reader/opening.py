@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable, StorageUnavailable
+from receipt_chroma.errors import CurrentGone, NoSnapshotYet, SnapshotUnavailable, StorageUnavailable
 from receipt_chroma.reader.generation import NOT_OPENED, Generation, open_generation
 from receipt_chroma.reader.open_files import OpenFiles
 from receipt_chroma.snapshot.lineage import earlier_snapshots, read_manifest
@@ -63,8 +63,8 @@ class SnapshotOpener:
         """The newest snapshot that can be opened, opened; None when `served` is as new, or nothing newer can be.
 
         folds: False leaves one that only folded what is served unopened while it may be, and None is returned when
-        `served` stands for it. Without `served` it raises NoSnapshotYet, and SnapshotUnavailable when nothing at all
-        can be opened.
+        `served` stands for it. Without `served` it raises NoSnapshotYet, and SnapshotUnavailable (CurrentGone) when
+        nothing at all can be opened.
         """
         failed: Current | None = None
         problem: Exception | None = None
@@ -98,6 +98,8 @@ class SnapshotOpener:
         self._refuse(failed, str(problem))
         earlier = self._open_earlier(served, failed)
         if earlier is None and served is None:
+            if isinstance(problem, CurrentGone):
+                raise problem
             raise SnapshotUnavailable(f"{self._collection}: no snapshot can be opened: {problem}") from problem
         logger.warning(
             "the newest snapshot cannot be opened; an earlier one is served",

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from receipt_chroma.errors import ChromaUnreadable, ShardInvalid
 from receipt_chroma.records import Metadata
+from receipt_chroma.storage.room import disk_full, is_disk_full
 
 SQLITE_FILE: Final = "chroma.sqlite3"
 
@@ -142,6 +143,8 @@ def compact_sqlite(path: Path) -> None:
         if pays:
             connection.execute("VACUUM INTO ?", (str(compact),))
     except sqlite3.Error as error:
+        if is_disk_full(error):
+            raise disk_full(error) from error
         raise ChromaUnreadable(f"{database}: {error}") from error
     finally:
         connection.close()

@@ -10,8 +10,16 @@ from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.round.report import FileEntry
 
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
-from receipt_chroma.storage.files import file_size, sha256_file, storage_errors, sync_folder, write_atomically
+from receipt_chroma.storage.files import (
+    clear_way,
+    file_size,
+    sha256_file,
+    storage_errors,
+    sync_folder,
+    write_atomically,
+)
 from receipt_chroma.storage.objects import fetch_file, file_pool
+from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import STAGING, collection_folder, manifest_path, object_key
 
 logger = logging.getLogger(__name__)
@@ -43,12 +51,21 @@ def download_shards(bucket: Bucket, efs_root: Path, collection: str, shards: Ite
     lacking: list[tuple[str, FileEntry]] = []
     with storage_errors():
         for shard in shards:
-            lacking += [(path, entry) for path, entry in shard_files(shard) if file_size(root / path) != entry.size]
+            lacking += lacking_files(root, shard)
         if lacking:
+            clear_way(root / STAGING / "download", below=root)
             (root / STAGING).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=root / STAGING, prefix="download-") as folder:
+            with (
+                room(root / STAGING, sum(entry.size for _, entry in lacking)),
+                tempfile.TemporaryDirectory(dir=root / STAGING, prefix="download-") as folder,
+            ):
                 _fetch(bucket, collection, root, Path(folder), lacking)
     return DownloadResult(len(lacking), sum(entry.size for _, entry in lacking))
+
+
+def lacking_files(root: Path, shard: ManifestShard) -> list[tuple[str, FileEntry]]:
+    """The files of a shard that the collection's folder lacks or has in another size."""
+    return [(path, entry) for path, entry in shard_files(shard) if file_size(root / path) != entry.size]
 
 
 def repair_shard(bucket: Bucket, efs_root: Path, collection: str, shard: ManifestShard) -> DownloadResult:
@@ -61,7 +78,10 @@ def repair_shard(bucket: Bucket, efs_root: Path, collection: str, shard: Manifes
         wrong = [(path, entry) for path, entry in shard_files(shard) if not _is_right(root / path, entry)]
         if wrong:
             (root / STAGING).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=root / STAGING, prefix="repair-") as folder:
+            with (
+                room(root / STAGING, sum(entry.size for _, entry in wrong)),
+                tempfile.TemporaryDirectory(dir=root / STAGING, prefix="repair-") as folder,
+            ):
                 _fetch(bucket, collection, root, Path(folder), wrong)
     return DownloadResult(len(wrong), sum(entry.size for _, entry in wrong))
 
@@ -84,6 +104,7 @@ def _fetch(bucket: Bucket, collection: str, root: Path, folder: Path, lacking: l
         logger.info("fetching a file that EFS lacks", extra={"path": path, "bytes": entry.size})
         fetched, target = folder / str(number), root / path
         fetch_file(bucket, object_key(collection, path), fetched, entry)
+        clear_way(target, below=root)
         target.parent.mkdir(parents=True, exist_ok=True)
         fetched.replace(target)
         sync_folder(target.parent)
@@ -95,4 +116,5 @@ def _fetch(bucket: Bucket, collection: str, root: Path, folder: Path, lacking: l
 def _ensure_manifest(root: Path, manifest: Manifest) -> None:
     path, content = root / manifest_path(manifest.snapshot_id), manifest.encode()
     if file_size(path) != len(content) or path.read_bytes() != content:
+        clear_way(path, below=root)
         write_atomically(path, content)

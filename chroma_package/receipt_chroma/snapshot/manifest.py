@@ -27,6 +27,7 @@ SCHEMA_VERSION: Final = 2
 MERGE: Final = "merge"
 FOLD: Final = "fold"
 ROLLBACK: Final = "rollback"
+RESTORE: Final = "restore"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class RowValues(TypedDict):
 class Manifest:
     """One snapshot. dimension is None while no vector was ever seen; digest is the sum of the shards' digests.
 
-    kind: what made it, MERGE, FOLD (the same records as its parent's) or ROLLBACK; None in schema version 1.
+    kind: what made it, MERGE, FOLD (the same records as its parent's), ROLLBACK, or RESTORE (its parent's shards, under
+    a version that readers have not seen); None in schema version 1.
     """
 
     collection: str

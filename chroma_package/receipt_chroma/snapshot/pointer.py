@@ -1,4 +1,4 @@
-"""SwapPointer: the commit projected onto EFS, as one file that only moves forward.
+"""CURRENT: the commit projected onto EFS, as one file that only moves forward.
 
 `CURRENT` is one JSON line. It is written by temp file, fsync and rename under a lock on `CURRENT.lock`, a file of its
 own that is never renamed. NFS locks can be lost; then two writers could cross, and the next execution puts it right.
@@ -9,15 +9,15 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from receipt_dynamo_stream.control.head import Pointer, parse_snapshot_id
 
-from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable
-from receipt_chroma.storage.files import storage_errors, write_atomically
-from receipt_chroma.storage.tree import CURRENT, CURRENT_LOCK, collection_folder
+from receipt_chroma.errors import CurrentGone, NoSnapshotYet, SnapshotUnavailable
+from receipt_chroma.storage.files import clear_way, file_size, storage_errors, write_atomically
+from receipt_chroma.storage.tree import CURRENT, CURRENT_LOCK, collection_folder, published_mark
 
 logger = logging.getLogger(__name__)
 
@@ -51,33 +51,51 @@ class Current:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Decode; raises ValueError, KeyError or TypeError for anything else."""
         earlier = value.get("before")
-        return cls(
+        current = cls(
             version=int(value["version"]),
             snapshot_id=str(value["snapshot_id"]),
             manifest_sha256=str(value["manifest_sha256"]),
             fence=int(value["fence"]),
             before=None if earlier is None else cls.from_json(earlier),
         )
+        named = parse_snapshot_id(current.snapshot_id)
+        if (named.version, named.fence) != current.place:
+            raise ValueError(f"version {current.version} and fence {current.fence} are not those of its snapshot id")
+        return current
 
 
 def read_current(efs_root: Path, collection: str) -> Current:
-    """CURRENT, opened anew. Raises NoSnapshotYet, SnapshotUnavailable when it cannot be read, StorageUnavailable."""
+    """CURRENT, opened anew. Raises NoSnapshotYet, CurrentGone when something was published and it is not there,
+    SnapshotUnavailable when it cannot be read, StorageUnavailable."""
     path = collection_folder(efs_root, collection) / CURRENT
     try:
         with storage_errors():
             text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        with storage_errors():
+            if _was_published(efs_root, collection):
+                raise CurrentGone(f"{path} is gone: the next scheduled execution writes it again") from error
         raise NoSnapshotYet(f"{path} is not there: nothing was published for {collection} yet") from error
+    except IsADirectoryError as error:
+        raise SnapshotUnavailable(f"{path} is a folder: the next scheduled execution writes it again") from error
     except UnicodeDecodeError as error:
         raise SnapshotUnavailable(f"{path} is no pointer: {error}") from error
     try:
         return Current.from_json(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SnapshotUnavailable(f"{path} is no pointer ({error!r}): the next execution writes it again") from error
+        raise SnapshotUnavailable(
+            f"{path} is no pointer ({error!r}): the next scheduled execution writes it again"
+        ) from error
+
+
+def _was_published(efs_root: Path, collection: str) -> bool:
+    """Whether CURRENT was there once: the mark beside the folder says so, or the lock that is taken to write it."""
+    lock = collection_folder(efs_root, collection) / CURRENT_LOCK
+    return any(file_size(path) is not None for path in (published_mark(efs_root, collection), lock))
 
 
 def swap_pointer(efs_root: Path, collection: str, pointer: Pointer, *, before: Pointer | None = None) -> bool:
-    """Project a committed pointer onto EFS; True when CURRENT moved, False when it is there or further already.
+    """Project a committed pointer onto EFS; True when CURRENT was written, False when it is there or further already.
 
     before: what readers may fall back to (lineage.falls_back_to), so that they know it without the manifest.
 
@@ -86,6 +104,8 @@ def swap_pointer(efs_root: Path, collection: str, pointer: Pointer, *, before: P
     """
     folder, new = collection_folder(efs_root, collection), Current.of(pointer, before)
     with storage_errors():
+        for name in (CURRENT, CURRENT_LOCK):
+            clear_way(folder / name, below=folder)
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / CURRENT_LOCK):
             try:
@@ -95,9 +115,10 @@ def swap_pointer(efs_root: Path, collection: str, pointer: Pointer, *, before: P
             except SnapshotUnavailable:
                 logger.warning("CURRENT cannot be read and is written again", extra={"collection": collection})
                 old = None
-            if old is not None and old.place >= new.place:
+            if old is not None and (old.place > new.place or replace(old, before=new.before) == new):
                 return False
             write_atomically(folder / CURRENT, (json.dumps(asdict(new)) + "\n").encode())
+            published_mark(efs_root, collection).touch()
             return True
 
 

@@ -1,8 +1,9 @@
 """Which versions may go: pure rules over the VERSION rows and HEAD."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
@@ -12,15 +13,19 @@ EXPIRED_FOR: Final = timedelta(hours=1)
 """How long a version stays EXPIRED before its files are deleted: whoever chose it before has long seen the mark."""
 
 
-def parent_chain(head_snapshot: str, rows: Iterable[VersionRow]) -> list[str]:
-    """HEAD's snapshot and its ancestors, newest first, as far as rows are there."""
-    parents = {row.snapshot_id: row.parent for row in rows}
-    chain: list[str] = []
-    snapshot: str | None = head_snapshot
-    while snapshot is not None and snapshot not in chain:
-        chain.append(snapshot)
-        snapshot = parents.get(snapshot)
-    return chain
+def parent_chain(head_snapshot: str, newest_first: Iterable[VersionRow]) -> Iterator[VersionRow]:
+    """The rows of HEAD's snapshot and of its ancestors, newest first, from all rows by their ids as texts, descending.
+
+    Where the row of an ancestor is in the archive, the chain goes on with the newest older one that readers saw: who
+    was ever HEAD's is an ancestor for ever. So it may be asked of as many rows as there are, one at a time.
+    """
+    wanted: str | None = head_snapshot
+    for row in newest_first:
+        if wanted is None:
+            return
+        if row.snapshot_id == wanted or (row.snapshot_id < wanted and row.committed_at is not None):
+            yield row
+            wanted = row.parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,29 +37,22 @@ class Retention:
     grace: timedelta
     now: datetime
 
-    def rows_to_expire(self, rows: Sequence[VersionRow], head_snapshot: str) -> list[VersionRow]:
-        """The rows to mark EXPIRED, in the order given.
+    def kept(self, head_snapshot: str, newest_first: Iterable[VersionRow]) -> set[str]:
+        """The newest `keep` of HEAD's chain, HEAD's own in any case; the rows as `parent_chain` takes them."""
+        chain = islice(parent_chain(head_snapshot, newest_first), max(1, self.keep))
+        return {head_snapshot, *(row.snapshot_id for row in chain)}
 
-        Never HEAD's, the newest `keep` of its chain, pinned ones, those made within `grace`, or one without a readable
-        created_at.
-        """
-        kept = set(parent_chain(head_snapshot, rows)[: max(1, self.keep)])
+    def may_expire(self, row: VersionRow, kept: Collection[str]) -> bool:
+        """Whether a row is to be marked EXPIRED: not one that is kept, pinned, made within `grace`, or without a
+        readable created_at."""
+        made = instant(row.created_at)
+        old = made is not None and self.is_old(made)
+        return row.state != EXPIRED and old and row.pinned is None and row.snapshot_id not in kept
 
-        def may_go(row: VersionRow) -> bool:
-            made = instant(row.created_at)
-            old = made is not None and self.is_old(made)
-            return row.state != EXPIRED and old and row.pinned is None and row.snapshot_id not in kept
-
-        return [row for row in rows if may_go(row)]
-
-    def deletable(self, rows: Iterable[VersionRow]) -> set[str]:
-        """Snapshots whose rows have been EXPIRED for long enough; a mark without a readable time does not count."""
-        gone = set()
-        for row in rows:
-            marked = instant(row.expired_at)
-            if row.state == EXPIRED and marked is not None and self.now - marked >= EXPIRED_FOR:
-                gone.add(row.snapshot_id)
-        return gone
+    def is_deletable(self, row: VersionRow) -> bool:
+        """Whether a row has been EXPIRED for long enough; a mark without a readable time does not count."""
+        marked = instant(row.expired_at)
+        return row.state == EXPIRED and marked is not None and self.now - marked >= EXPIRED_FOR
 
     def is_old(self, moment: datetime) -> bool:
         """Whether it is past the grace."""

@@ -1,13 +1,13 @@
 """What lies in a collection's tree on S3 and EFS, how old it is, and its deletion."""
 
 import shutil
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from receipt_dynamo_stream.bucket import Bucket
 
-from receipt_chroma.errors import StorageUnavailable
 from receipt_chroma.storage.files import storage_errors
 from receipt_chroma.storage.tree import MANIFESTS, SEGMENTS, SHARDS, STAGING, object_key
 
@@ -60,16 +60,40 @@ def read_tree(bucket: Bucket, efs_folder: Path) -> StoredTree:
     return tree
 
 
-def delete_entry(bucket: Bucket, efs_folder: Path, path: str, entry: Entry) -> None:
-    """Remove one entry from EFS, then from S3. May run twice. Raises StorageUnavailable, TransientServiceError."""
-    target = efs_folder / path
-    with storage_errors():
-        if target.is_dir():
-            shutil.rmtree(target)
-        else:
+def delete_entry(bucket: Bucket, efs_folder: Path, path: str, entry: Entry) -> list[str]:
+    """Remove one entry from EFS and S3; what did not go, and why: whatever else of it can be removed is. May run twice.
+
+    Raises TransientServiceError when S3 does not answer.
+    """
+    from botocore.exceptions import ClientError
+
+    problems = [f"{error.filename or path}: {error.strerror or error}" for error in _remove(efs_folder / path)]
+    try:
+        refused = bucket.delete_all(entry.keys)
+    except ClientError as error:
+        return [*problems, f"s3://{bucket.name}/{entry.keys[0]}: {error}"]
+    return [*problems, *(f"s3://{bucket.name}/{one.get('Key')}: {one.get('Code')}" for one in refused)]
+
+
+def _remove(target: Path) -> list[OSError]:
+    """Remove a file or a folder; the errors of what cannot be removed (on NFS a file that somebody has open)."""
+    errors: list[OSError] = []
+
+    def note(_function: object, _path: str, error: BaseException | tuple[object, BaseException, object]) -> None:
+        failed = error[1] if isinstance(error, tuple) else error
+        if isinstance(failed, OSError) and not isinstance(failed, FileNotFoundError):
+            errors.append(failed)
+
+    try:
+        if not target.is_dir() or target.is_symlink():
             target.unlink(missing_ok=True)
-    if problems := bucket.delete_all(entry.keys):
-        raise StorageUnavailable(f"S3 did not delete {len(problems)} objects: {problems[0]}")
+        elif sys.version_info >= (3, 12):
+            shutil.rmtree(target, onexc=note)
+        else:
+            shutil.rmtree(target, onerror=note)
+    except OSError as error:
+        errors.append(error)
+    return errors
 
 
 def _entry(tree: StoredTree, parts: list[str]) -> Entry | None:

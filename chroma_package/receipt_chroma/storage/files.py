@@ -9,9 +9,12 @@ from hashlib import sha256
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from shutil import copyfile
+from stat import S_ISREG
 from typing import IO
+from uuid import uuid4
 
 from receipt_chroma.errors import StorageUnavailable
+from receipt_chroma.storage.room import disk_full, is_disk_full
 
 _MAPPED = 16 << 20
 """Bytes that are hashed at once. With read() a thread would wait for the interpreter's lock three times a megabyte,
@@ -22,12 +25,14 @@ _PASSING = frozenset({errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN})
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Raise StorageUnavailable for a file system error that passes; everything else stays as it is."""
+    """Raise StorageUnavailable for a file system error that passes, DiskFull for a full disk; others as they are."""
     try:
         yield
     except OSError as error:
         if error.errno in _PASSING:
             raise StorageUnavailable(f"{error}: try again, the file server may have been away") from error
+        if is_disk_full(error):
+            raise disk_full(error) from error
         raise
 
 
@@ -100,8 +105,19 @@ def file_names(folder: Path) -> list[str]:
 
 
 def file_size(path: Path) -> int | None:
-    """Size in bytes, or None when no such file is there."""
+    """Size in bytes, or None when no such file is there: nothing, or a folder in its place."""
     try:
-        return path.stat().st_size
+        found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return found.st_size if S_ISREG(found.st_mode) else None
+
+
+def clear_way(path: Path, *, below: Path) -> None:
+    """Rename what stands where a file is to be written: a folder in its place, or from `below` on a file in place of a
+    folder on the way to it. It stays beside, as `{name}.aside-{unique}`: nothing is deleted."""
+    steps = [below, *(below / part for part in reversed(path.relative_to(below).parents) if part.name), path]
+    for step in steps:
+        if os.path.lexists(step) and step.is_dir() == (step == path):
+            with suppress(FileNotFoundError):  # somebody else renamed it just now
+                step.rename(step.with_name(f"{step.name}.aside-{uuid4().hex[:12]}"))

@@ -1,6 +1,7 @@
 """Where everything lies. EFS `{root}/{collection}/…` and S3 `snapshots/{collection}/…` hold the same immutable tree.
 
     CURRENT, CURRENT.lock                          EFS only: the pointer, projected
+    ../{collection}.published                      EFS only, beside the folder: CURRENT was written once
     manifests/{snapshot_id}.json                   immutable
     shards/{shard:04d}/{shard_version}/<files>     a base: an immutable Chroma directory
     segments/{shard:04d}/{segment_version}.arrow   immutable
@@ -30,6 +31,11 @@ SEGMENT_FILE = "segment.arrow"
 def collection_folder(efs_root: Path, collection: str) -> Path:
     """The collection's folder on EFS."""
     return efs_root / collection
+
+
+def published_mark(efs_root: Path, collection: str) -> Path:
+    """An empty file that outlives the collection's folder: with it a CURRENT that is missing is gone."""
+    return efs_root / f"{collection}.published"
 
 
 def object_key(collection: str, path: str) -> str:

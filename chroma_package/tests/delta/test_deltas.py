@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, FlexibleChecksumError, ReadTimeoutError
 from botocore.stub import Stubber
 from receipt_chroma.delta import objects as delta_objects
 from receipt_chroma.delta.arrow import write_arrow_delta
@@ -15,6 +15,7 @@ from receipt_chroma.errors import (
     DeltaCorrupt,
     DeltaMetadataInvalid,
     DeltaMissing,
+    DeltaNotGiven,
     DeltaPrefixMissing,
     DeltaRefused,
     DeltaTooLarge,
@@ -319,7 +320,50 @@ def test_denied_access_is_no_fault_of_the_delta(world: World) -> None:
         read(world)
 
 
-@pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("InternalError", 500)])
+@pytest.mark.parametrize("code", ["KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"])
+def test_a_key_that_cannot_be_used_is_no_fault_of_the_delta(world: World, code: str) -> None:
+    with answer(world, code, 400), pytest.raises(ClientError, match=code):
+        read(world)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "refusal"),
+    [
+        ("InvalidObjectState", 403, DeltaNotGiven),
+        ("ObjectNotInActiveTierError", 403, DeltaNotGiven),
+        ("InvalidRequest", 400, DeltaNotGiven),
+    ],
+)
+def test_what_s3_never_gives_is_refused_by_name(
+    world: World, code: str, status: int, refusal: type[DeltaRefused]
+) -> None:
+    with answer(world, code, status), pytest.raises(refusal, match="write it anew"):
+        read(world)
+
+
+@pytest.mark.parametrize(("code", "status"), [("NoSuchVersion", 404), ("MethodNotAllowed", 405), ("NoSuchBucket", 404)])
+def test_a_version_or_bucket_that_is_not_there_is_a_delta_that_is_not_there(
+    world: World, code: str, status: int
+) -> None:
+    with answer(world, code, status), pytest.raises(DeltaMissing):
+        read(world, PREFIX + "delta.arrow")
+
+
+def test_a_body_that_differs_from_its_checksum_is_to_be_read_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(**_: Any) -> None:
+        raise FlexibleChecksumError(error_msg="crc32 differs")
+
+    monkeypatch.setattr(world.s3, "get_object", damaged)
+    with pytest.raises(TransientServiceError, match="crc32"):
+        read(world)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("SlowDown", 503), ("InternalError", 500), ("TooManyRequests", 429), ("KMS.ThrottlingException", 400)],
+)
 def test_throttling_and_server_errors_are_to_be_tried_again(world: World, code: str, status: int) -> None:
     with answer(world, code, status), pytest.raises(TransientServiceError):
         read(world)

@@ -44,6 +44,19 @@ def show(collection: str) -> str:
     )
 
 
+@page.get("/<collection>/archive")
+def archive(collection: str) -> str:
+    _known(collection)
+    before = request.args.get("before") or None
+    found = site().stack.versions.archived(collection, before, SHOWN)
+    return render_template(
+        "archive.html",
+        collection=collection,
+        versions=found.versions,
+        older=found.older and url_for(".archive", collection=collection, before=found.older),
+    )
+
+
 @page.get("/<collection>/<version>")
 def version(collection: str, version: str) -> str:
     one = _version(collection, version)

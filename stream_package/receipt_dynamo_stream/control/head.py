@@ -1,7 +1,8 @@
 """HEAD of a collection in the control table: the lease and the pointer.
 
 The lease and the commit are written by native states of the state machine; this module reads HEAD and writes what
-functions own: `projected_version` (the version that EFS shows) and `fold` (the execution that folds).
+functions own: `projected_version` (the version that EFS shows), what readers were found to see, and `fold` (the
+execution that folds).
 """
 
 from collections.abc import Iterable, Mapping
@@ -53,6 +54,9 @@ class Head:
 
     waiting: the execution that gets the lease after the holder's round. fold_due: how many shards of the current
     version are past the fold bound; fold: the execution that was last started to fold them.
+
+    unseen: since when, and why, readers do not see what the pointer names; restored: when and what was last brought
+    back to EFS; went_back: that HEAD was found behind what readers had seen, and what it forgot was not derived again.
     """
 
     collection: str
@@ -70,6 +74,9 @@ class Head:
     waiting: str | None = None
     fold_due: int = 0
     fold: str | None = None
+    unseen: str | None = None
+    restored: str | None = None
+    went_back: str | None = None
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -126,6 +133,9 @@ def parse_head(collection: str, item: Item) -> Head:
         waiting=text_of(item, "waiting"),
         fold_due=int_of(item, "fold_due"),
         fold=text_of(item, "fold"),
+        unseen=_flag(item, "unseen"),
+        restored=text_of(item, "restored"),
+        went_back=_flag(item, "went_back"),
     )
 
 
@@ -134,9 +144,13 @@ class CollectionHead(Part):
 
     def read(self) -> Head | None:
         """HEAD by a consistent read; None before the collection's first execution."""
-        answer = self.client.get_item(TableName=self.table, Key=head_key(self.collection), ConsistentRead=True)
-        item = answer.get("Item")
+        item = self.read_item()
         return parse_head(self.collection, item) if item else None
+
+    def read_item(self) -> Item:
+        """HEAD's attributes by a consistent read; empty before the collection's first execution."""
+        answer = self.client.get_item(TableName=self.table, Key=head_key(self.collection), ConsistentRead=True)
+        return answer.get("Item") or {}
 
     def raise_projected_version(self, version: int) -> bool:
         """Record that EFS shows this version. Only upward: False when it is not higher, or there is no HEAD."""
@@ -150,6 +164,93 @@ class CollectionHead(Part):
             ExpressionAttributeValues={":version": number(version)},
         )
         return applied
+
+    def note_unseen(self, why: str) -> None:
+        """Readers do not see what HEAD names: `why` says since when. The first reason stays until `note_restored`."""
+        self._write("SET unseen = if_not_exists(unseen, :text)", why)
+
+    def note_restored(self, what: str) -> None:
+        """Readers see again what HEAD names."""
+        self._write("SET restored = :text REMOVE unseen", what)
+
+    def forget_going_back(self) -> None:
+        """Every receipt is marked pending again: what HEAD forgot will be derived."""
+        self._write("REMOVE went_back")
+
+    def commit_restored(self, pointer: Pointer, *, over: Head, why: str, now: str) -> bool:
+        """The commit of a restore: HEAD's own snapshot under a version that readers have not seen yet.
+
+        The compare-and-swap of every commit, by holder, fence and version of `over`, paused or not. False when it is
+        refused: another attempt was first, or the lease is lost.
+        """
+        if over.pointer is None or over.holder is None:
+            return False
+        applied, _ = update_if(
+            self.client,
+            table=self.table,
+            key=head_key(self.collection),
+            condition="holder = :holder AND fence = :fence AND version = :base AND snapshot_id = :base_id",
+            UpdateExpression="SET version = :version, snapshot_id = :snapshot_id, manifest_key = :manifest_key,"
+            " manifest_sha256 = :manifest_sha256, committed_at = :now, execution = :holder, went_back = :why",
+            ExpressionAttributeValues={
+                ":holder": string(over.holder),
+                ":fence": number(over.fence),
+                ":base": number(over.version),
+                ":base_id": string(over.pointer.snapshot_id),
+                ":version": number(pointer.version),
+                ":snapshot_id": string(pointer.snapshot_id),
+                ":manifest_key": string(pointer.manifest_key),
+                ":manifest_sha256": string(pointer.manifest_sha256),
+                ":now": string(now),
+                ":why": string(why),
+            },
+        )
+        return applied
+
+    def take_up(self, pointer: Pointer, *, instead_of: Head, fence: int, shards: int, why: str, now: str) -> bool:
+        """Let HEAD name a snapshot after it was lost, under a fence that no execution has had. False when HEAD changed.
+
+        fence: at least that of every snapshot that there ever was.
+        """
+        was = "fence = :fence_was" if instead_of.fence else "attribute_not_exists(fence)"
+        named = "snapshot_id = :was" if instead_of.pointer else "attribute_not_exists(snapshot_id)"
+        values: dict[str, Item] = {
+            ":version": number(pointer.version),
+            ":zero": number(0),
+            ":snapshot_id": string(pointer.snapshot_id),
+            ":manifest_key": string(pointer.manifest_key),
+            ":manifest_sha256": string(pointer.manifest_sha256),
+            ":fence": number(max(fence, instead_of.fence) + 1),
+            ":shards": number(shards),
+            ":now": string(now),
+            ":why": string(why),
+        }
+        if instead_of.fence:
+            values[":fence_was"] = number(instead_of.fence)
+        if instead_of.pointer:
+            values[":was"] = string(instead_of.pointer.snapshot_id)
+        applied, _ = update_if(
+            self.client,
+            table=self.table,
+            key=head_key(self.collection),
+            condition=f"{was} AND {named}",
+            UpdateExpression="SET version = :version, snapshot_id = :snapshot_id, manifest_key = :manifest_key,"
+            " manifest_sha256 = :manifest_sha256, fence = :fence, shards = :shards, committed_at = :now,"
+            " projected_version = :zero, went_back = :why REMOVE holder, rerun, waiting, fold_due",
+            ExpressionAttributeValues=values,
+        )
+        return applied
+
+    def _write(self, expression: str, text: str | None = None) -> None:
+        more = {} if text is None else {"ExpressionAttributeValues": {":text": string(text)}}
+        update_if(
+            self.client,
+            table=self.table,
+            key=head_key(self.collection),
+            condition="attribute_exists(PK)",
+            UpdateExpression=expression,
+            **more,
+        )
 
     def claim_fold(self, execution: str, *, instead_of: str | None) -> bool:
         """Name the execution that will fold. False when another one was named meanwhile, or there is no HEAD."""

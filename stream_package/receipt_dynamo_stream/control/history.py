@@ -3,15 +3,28 @@
 Best effort: the protocol never reads these rows. Who writes and who reads them finds the attributes' names here.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import update_if
 from receipt_dynamo_stream.control.part import Part
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
 RUNNING: Final = "RUNNING"
+IDLE: Final = ("nothing_pending", "coalesced", "nothing_to_fold")
+"""Outcomes of executions that had nothing to do: the schedule and bursts make many."""
+IDLE_KEPT: Final = timedelta(hours=1)
+"""How long an idle execution has a row of its own."""
+FOLDED_AT_ONCE: Final = 90
+"""A transaction takes 100 actions."""
+_FOLD_EVERY: Final = timedelta(minutes=10)
+_REACHED: Final = "REACHED"  # sorts behind every day
 UNKNOWN_COLLECTION: Final = "unknown"
 """Where executions are whose input names no collection."""
 
@@ -51,6 +64,14 @@ class Page:
 
     rows: tuple[ExecutionRow, ...]
     next_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdleDay:
+    """How many executions that began on a day had nothing to do, as far as their rows are folded into this one."""
+
+    day: str
+    executions: int
 
 
 class History(Part):
@@ -109,6 +130,87 @@ class History(Part):
             return Page(shown, shown[-1].key)
         last = answer.get("LastEvaluatedKey")
         return Page(shown, last["SK"]["S"] if last else None)
+
+    def fold_idle(self, now: datetime) -> int:
+        """Fold older rows of executions that had nothing to do into one row a day; how many. May run twice, and beside
+        another: one of them does it.
+
+        The schedule makes thousands of them. They keep a row each for IDLE_KEPT; what is older goes from here on, the
+        oldest first, FOLDED_AT_ONCE at most of the rows that are looked at, and from time to time only.
+        """
+        seen = self.folded_until()
+        until = (now - IDLE_KEPT).isoformat()
+        if seen is not None and seen >= (now - IDLE_KEPT - _FOLD_EVERY).isoformat():
+            return 0
+        answer = self.client.query(
+            TableName=self.table,
+            KeyConditionExpression="PK = :pk AND SK BETWEEN :after AND :until",
+            ExpressionAttributeValues={
+                ":pk": string(self._pk),
+                ":after": string(f"{seen or ''}~" if seen else "0"),
+                ":until": string(until),
+            },
+            Limit=FOLDED_AT_ONCE,
+        )
+        rows = [(item, _row(self.collection, item)) for item in answer["Items"]]
+        idle = [(item["SK"], row) for item, row in rows if row.outcome in IDLE and row.ended_at is not None]
+        last = answer.get("LastEvaluatedKey")
+        days = Counter(row.started_at[:10] for _, row in idle)
+        moved: list[TransactWriteItemTypeDef] = [
+            {"Delete": {"TableName": self.table, "Key": {"PK": string(self._pk), "SK": key}}} for key, _ in idle
+        ]
+        moved += [self._add(day, count) for day, count in days.items()]
+        try:
+            self.client.transact_write_items(
+                TransactItems=[*moved, self._reach(seen, last["SK"]["S"] if last else until)]
+            )
+        except self.client.exceptions.TransactionCanceledException:
+            return 0  # another one folds the same rows
+        return len(idle)
+
+    def folded_until(self) -> str | None:
+        """The sort key up to which rows of idle executions are folded; None before the first time."""
+        item = self.client.get_item(TableName=self.table, Key=self._idle_key(_REACHED)).get("Item", {})
+        return text_of(item, "until")
+
+    def idle_days(self, limit: int) -> list[IdleDay]:
+        """The newest days of which idle executions are folded."""
+        answer = self.client.query(
+            TableName=self.table,
+            KeyConditionExpression="PK = :pk AND SK < :reached",
+            ExpressionAttributeValues={":pk": self._idle_key("")["PK"], ":reached": string(_REACHED)},
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        return [IdleDay(text_of(item, "SK") or "", int_of(item, "executions")) for item in answer["Items"]]
+
+    def _add(self, day: str, count: int) -> "TransactWriteItemTypeDef":
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": self._idle_key(day),
+                "UpdateExpression": "ADD executions :count",
+                "ExpressionAttributeValues": {":count": number(count)},
+            }
+        }
+
+    def _reach(self, seen: str | None, until: str) -> "TransactWriteItemTypeDef":
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": self._idle_key(_REACHED),
+                "UpdateExpression": "SET #until = :until",
+                "ConditionExpression": "attribute_not_exists(#until)" if seen is None else "#until = :seen",
+                "ExpressionAttributeNames": {"#until": "until"},
+                "ExpressionAttributeValues": {
+                    ":until": string(until),
+                    **({} if seen is None else {":seen": string(seen)}),
+                },
+            }
+        }
+
+    def _idle_key(self, sort_key: str) -> dict[str, Any]:
+        return {"PK": string(f"EXECUTIONS_IDLE#{self.collection}"), "SK": string(sort_key)}
 
     @property
     def _pk(self) -> str:

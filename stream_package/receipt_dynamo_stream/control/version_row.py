@@ -85,6 +85,11 @@ def row_key(collection: str, snapshot_id: str) -> Item:
     return {"PK": string(f"COLLECTION#{collection}"), "SK": string(ROW_PREFIX + snapshot_id)}
 
 
+def archived_key(collection: str, snapshot_id: str) -> Item:
+    """Key of a row that has been EXPIRED for long: in a partition of its own, which only history reads."""
+    return {"PK": string(f"VERSIONS_EXPIRED#{collection}"), "SK": string(ROW_PREFIX + snapshot_id)}
+
+
 def candidate_item(row: VersionRow) -> dict[str, Item]:
     """The attributes of a row that is about to be committed, its key aside; `version` is there for other readers."""
     written = {one.name: _WRITTEN[one.type](getattr(row, one.name)) for one in fields(row) if one.name not in _LATER}

@@ -12,7 +12,16 @@ from operate.connection import Connection
 from ...toy_stack.toy import MACHINE, ToyStack
 from .conftest import Visit, Visitor
 
-PAGES = ("/", "/executions", "/snapshots/words", "/snapshots/lines", "/pending", "/search", "/start")
+PAGES = (
+    "/",
+    "/executions",
+    "/snapshots/words",
+    "/snapshots/lines",
+    "/snapshots/words/archive",
+    "/pending",
+    "/search",
+    "/start",
+)
 TEMPLATES = sorted((Path(console.web.__file__).parent / "templates").glob("*.html"))
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -231,3 +240,20 @@ def test_a_stack_that_does_not_answer_is_said_to_be_the_trouble(visit: Visit, st
 def test_the_name_of_the_stack_is_on_every_page(visitor: Visitor, connection: Connection) -> None:
     assert connection.endpoint_url is not None
     assert all('title="The stack that this console shows">toy<' in visitor.open(page) for page in PAGES)
+
+
+def test_what_expired_long_ago_is_paged_and_a_version_of_it_still_says_what_it_brought(
+    visitor: Visitor, stack: ToyStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = stack.published("words", 9)
+    versions = stack.control.versions("words")
+    for snapshot_id in ids[:6]:
+        versions.mark_expired(snapshot_id, now="2026-07-28T12:00:00+00:00")
+    versions.archive(lambda _row: True, at_most=100)
+    monkeypatch.setattr("console.web.pages.snapshots.SHOWN", 4)
+    kept = visitor.open("/snapshots/words")
+    assert [number for number in range(1, 10) if f"version-{ids[number - 1]}" in kept] == [7, 8, 9]
+    page = visitor.open("/snapshots/words/archive")
+    assert ("/words/6" in page, "/words/3" in page, "/words/2" in page) == (True, True, False)
+    assert "/words/2" in visitor.open(f"/snapshots/words/archive?before={ids[2]}")
+    assert "12 added" in visitor.open("/snapshots/words/2").replace("+12", "12 added")
