@@ -5,7 +5,7 @@ newest of them may lack or lag. The first page therefore asks Step Functions too
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,10 +23,12 @@ from operate.models import (
     IDLE,
     UNHEALED,
     Execution,
+    Unpublished,
     described_execution,
     heals,
     name_of,
     recorded_execution,
+    unpublished_of,
 )
 from operate.services import Services
 from operate.state_machine import StateMachine
@@ -100,6 +102,18 @@ class HistoryPage:
     older: str | None
 
 
+class _Asked(dict[str, tuple[Unpublished, ...]]):
+    """What is unpublished by collection, asked when it is needed and once a page."""
+
+    def __init__(self, ask: Callable[[str], tuple[Unpublished, ...]]) -> None:
+        super().__init__()
+        self._ask = ask
+
+    def __missing__(self, collection: str) -> tuple[Unpublished, ...]:
+        self[collection] = self._ask(collection)
+        return self[collection]
+
+
 class History:
     """Pages of executions, and what is asked of the recorded ones besides."""
 
@@ -110,6 +124,7 @@ class History:
     def page(self, wanted: Wanted, before: str | None = None, limit: int = PAGE) -> HistoryPage:
         """At most `limit` executions that fit, older than the sort key `before`; the first page asks Step Functions."""
         shown: list[Listed] = []
+        unpublished = _Asked(self._unpublished)
         folded = looked_at = 0
         older = None
         for one in self._newest_first(wanted, before, live=before is None):
@@ -117,26 +132,36 @@ class History:
             if wanted.fits(one):
                 if one.result in IDLE and not wanted.idle and wanted.result is None:
                     folded += 1
-                elif (healed_by := self.healed_by(one)) is None or wanted.result != UNHEALED:
+                elif (healed_by := self.healed_by(one, unpublished)) is None or wanted.result != UNHEALED:
                     shown.append(Listed(one, healed_by=healed_by))
             if len(shown) == limit or looked_at == LOOKED_AT:
                 older = sort_key(one)
                 break
         return HistoryPage(self._with_merged(shown), folded, looked_at, older)
 
-    def healed_by(self, failed: Execution) -> Execution | None:
-        """The first later execution that did what this one failed to do."""
+    def healed_by(
+        self, failed: Execution, unpublished: Mapping[str, Sequence[Unpublished]] | None = None
+    ) -> Execution | None:
+        """The first later execution that did what this one failed to do. `unpublished`, by collection, is asked for
+        where it is not given."""
         if failed.result not in FAILURES or failed.collection is None:
             return None
+        collection = failed.collection
+        left = self._unpublished(collection) if unpublished is None else unpublished[collection]
         after: str | None = sort_key(failed)
         for _ in range(_PAGES_TO_HEALING):
             page = self._rows(failed.collection, None, after, newest_first=False)
             for row in page.rows:
-                if heals(later := recorded_execution(row), failed):
+                if heals(later := recorded_execution(row), failed, left):
                     return later
             if (after := page.next_key) is None:
                 break
         return None
+
+    def _unpublished(self, collection: str) -> tuple[Unpublished, ...]:
+        control, now = self._services.control, self._services.now()
+        oldest = control.pending(collection).backlog(now.isoformat()).oldest_seconds
+        return unpublished_of(oldest, control.quarantine(collection).list(), now)
 
     def recent(self, collection: str, count: int) -> list[Execution]:
         """The newest executions of a collection, idle ones too."""

@@ -131,4 +131,8 @@ def _collections(arguments: Namespace) -> list[str]:
 
 def _run_json(quarantined: Waiting) -> dict[str, Any]:
     collection, run = quarantined
-    return {**asdict(run), "collection": collection, "receipt": run.receipt.key}
+    return {
+        **{k: v for k, v in asdict(run).items() if k != "since"},
+        "collection": collection,
+        "receipt": run.receipt.key,
+    }

@@ -104,7 +104,7 @@ def test_kills_from_outside_leave_a_published_receipt_as_it_is_and_its_edit_is_p
     )
     quiet.mark(receipt)
     with at_read(killing(quiet)):
-        for _ in range(9):
+        for _ in range(3):  # 27 of them are in the stream package's tests
             assert quiet.run().error == "Runtime.ExitError"
     assert words_state(quiet, receipt, run_id) == "COMPLETED"
     assert quarantined(quiet) == {}
@@ -126,6 +126,8 @@ def run_until_nothing_waits(world: World, at_most: int) -> list[str]:
     raise AssertionError(f"still pending after {at_most} executions: {world.pending()}")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_receipt_that_kills_its_merge_is_the_only_one_quarantined_and_the_others_go_in_halves(quiet: World) -> None:
     runs = new_receipts(quiet, 4)
     guilty = sorted(runs)[1]
@@ -140,6 +142,7 @@ def test_a_receipt_that_kills_its_merge_is_the_only_one_quarantined_and_the_othe
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("outage", [False, True])
 @pytest.mark.parametrize("number", [20, 40])
 def test_among_many_the_guilty_is_the_only_one_quarantined_with_and_without_an_outage_around(

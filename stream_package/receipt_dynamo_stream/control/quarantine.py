@@ -26,20 +26,33 @@ RETRY_REASON = "RETRY COMPACTION_RUN"
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRun:
-    """A run that was refused: error is the name of the error class, message says what was wrong."""
+    """A run that was refused: error is the name of the error class, message says what was wrong.
+
+    since: when the oldest change of its receipt came, of a run that is only suspected.
+    """
 
     run_id: str
     receipt: ReceiptId
     error: str
     message: str
     quarantined_at: str
+    since: str = ""
 
 
 class Quarantine(Part):
     """The quarantined runs of one collection, `QUARANTINE#{collection}` in the control table."""
 
     def put(
-        self, run_id: str, receipt: ReceiptId, error: str, message: str, now: str, *, order: str, deployment: str = ""
+        self,
+        run_id: str,
+        receipt: ReceiptId,
+        error: str,
+        message: str,
+        now: str,
+        *,
+        order: str,
+        since: str = "",
+        deployment: str = "",
     ) -> bool:
         """Quarantine a run; order is the settle_order of the round that refuses it, and the newest round has the say.
 
@@ -53,7 +66,7 @@ class Quarantine(Part):
             key=self._key(run_id),
             condition="attribute_not_exists(settle_order) OR settle_order < :order",
             UpdateExpression="SET receipt = :receipt, #error = :error, message = :message, quarantined_at = :now,"
-            " settle_order = :order, deployment = :deployment REMOVE left_at",
+            " settle_order = :order, deployment = :deployment, since = :since REMOVE left_at",
             ExpressionAttributeNames={"#error": "error"},
             ExpressionAttributeValues={
                 ":receipt": string(receipt.key),
@@ -62,6 +75,7 @@ class Quarantine(Part):
                 ":now": string(now),
                 ":order": string(order),
                 ":deployment": string(deployment),
+                ":since": string(since),
             },
         )
         return applied
@@ -156,4 +170,5 @@ def _parse(item: Item) -> QuarantinedRun:
         error=text_of(item, "error") or "",
         message=text_of(item, "message") or "",
         quarantined_at=text_of(item, "quarantined_at") or "",
+        since=text_of(item, "since") or "",
     )

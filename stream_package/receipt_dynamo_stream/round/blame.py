@@ -139,7 +139,16 @@ def _quarantine(control: ControlTable, receipts_table: str, plan: Plan, error: s
         state = runs.fail(receipt, run.run_id, error=text, now=now, order=order, suspected=True)
         if state == names.FAILED:
             log.error("run %s of %s is set aside: %s", run.run_id, receipt.key, message)
-            quarantine.put(run.run_id, receipt, MERGE_KEEPS_FAILING, message, now, order=order, deployment=deployment)
+            quarantine.put(
+                run.run_id,
+                receipt,
+                MERGE_KEEPS_FAILING,
+                message,
+                now,
+                order=order,
+                since=guilty.first_changed_at,
+                deployment=deployment,
+            )
             quarantined += 1
     if quarantined:
         control.pending(plan.collection).forgive(receipt)
