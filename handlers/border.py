@@ -185,10 +185,13 @@ class Unchanged(TypedDict):
 
 
 class SettleChangesInput(TypedDict):
+    """failed, in place of the manifest: the merge of the round failed, with the error of this name."""
+
     collection: str
     plan_key: str
     report_keys: list[str]
-    manifest: WriteManifestOutput | Unchanged
+    manifest: NotRequired[WriteManifestOutput | Unchanged]
+    failed: NotRequired[str]
 
 
 class SettleChangesOutput(TypedDict):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from receipt_chroma import merge
 from receipt_chroma.folding import FoldBound
 from receipt_chroma.stage import Attempt
+from receipt_dynamo_stream.round.blame import at_risk
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import save_report
 
 from .border import MergeDeltasInput, MergeDeltasOutput
-from .clients import bucket
+from .clients import bucket, control_table
 from .measures import measure_merge
 from .settings import settings
 from .step import LambdaContext, step
@@ -30,6 +31,7 @@ def merge_deltas(event: MergeDeltasInput, context: LambdaContext) -> MergeDeltas
             workdir=workdir,
             bound=FoldBound(**settings().fold_bound),
             delta_buckets=tuple(filter(None, settings().delta_buckets.split(","))),
+            at_risk=at_risk(control_table().pending(plan.collection), plan, event["plan_key"]),
         )
     report_key = save_report(bucket(), report)
     measure_merge(report)

@@ -32,6 +32,7 @@ def plan_compaction(event: PlanCompactionInput, context: LambdaContext) -> PlanC
             fence=event["fence"],
             attempt=context.aws_request_id,
             preview=event["mode"] == "plan",
+            deployment=settings().deployment,
         ),
         control=control_table(),
         receipts_table=settings().receipts_table,

@@ -35,6 +35,7 @@ class Settings:
     failure_queue_url: str = ""
     messages_queue_url: str = ""
     alerts_topic_arn: str = ""
+    deployment: str = ""
     work_root: str = "/tmp"
     delta_buckets: str = ""
     min_commit_interval_seconds: int = 15

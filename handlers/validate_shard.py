@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from receipt_chroma import validate
+from receipt_dynamo_stream.round.blame import at_risk
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
 
 from .border import ValidateShardInput, ValidateShardOutput
-from .clients import bucket
+from .clients import bucket, control_table
 from .settings import settings
 from .step import LambdaContext, step
 from .work import work_folder
@@ -26,5 +27,6 @@ def validate_shard(event: ValidateShardInput, _context: LambdaContext) -> Valida
             efs_root=settings().efs,
             workdir=workdir,
             full_read_records=settings().validate_all_up_to_records,
+            at_risk=at_risk(control_table().pending(plan.collection), plan, event["plan_key"]),
         )
     return {"records": proof.records, "checks": list(proof.checks)}

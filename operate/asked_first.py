@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operate.lineage import Version
 from operate.models import Execution
 from operate.quarantine import Waiting
-from operate.wording import short_name
+from operate.wording import count_of, short_name
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,17 @@ def retry(waiting: Waiting) -> AskedFirst:
         (
             _refused(waiting),
             "Its receipt is marked again and an execution starts. If its delta is still bad it comes back here.",
+        ),
+    )
+
+
+def retry_all(waiting: Sequence[Waiting]) -> AskedFirst:
+    reasons = ", ".join(sorted({run.error for _, run in waiting}))
+    return AskedFirst(
+        f"Retry {count_of(len(waiting), 'run')}",
+        (
+            f"Refused as {reasons}." if reasons else "None is in quarantine.",
+            "Their receipts are marked again and an execution of each collection starts. What is still bad comes back.",
         ),
     )
 

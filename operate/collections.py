@@ -14,7 +14,7 @@ from receipt_dynamo_stream.reconcile import reconcile
 
 from operate.errors import NothingToPause, ResumeRefused, VersionUnreadable
 from operate.executions import Executions
-from operate.models import CollectionStatus, parse_time, state_word
+from operate.models import CollectionStatus, parse_time, state_word, unpublished_of
 from operate.services import Services
 from operate.stored import Stored
 
@@ -44,6 +44,7 @@ class Collections:
             problem = str(error)
         version, paused = (head.version, head.paused) if head else (0, None)
         unseen = self._unseen(head) if head else None
+        quarantined = self._services.control.quarantine(collection).list()
         return CollectionStatus(
             collection=collection,
             state=state_word(version=version, pending=backlog.count, paused=paused, unseen=unseen),
@@ -63,7 +64,8 @@ class Collections:
             fence=head.fence if head else 0,
             paused=paused,
             rerun=head.rerun if head else None,
-            quarantined=len(self._services.control.quarantine(collection).list()),
+            quarantined=len(quarantined),
+            unpublished=unpublished_of(backlog.oldest_seconds, quarantined, self._services.now()),
             last_execution=next(self._executions.of(collection), None),
             problem=problem,
             unseen=unseen,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from operate.models import FAILURES, CollectionStatus, Execution, heals
+from operate.models import FAILURES, CollectionStatus, Execution, Unpublished, heals
 from operate.wording import duration, plain
 
 LATE_SECONDS = 900.0
@@ -35,7 +35,7 @@ def health(status: CollectionStatus, recent: Sequence[Execution], now: datetime)
         )
     if status.behind_seconds > LATE_SECONDS and status.paused is None:
         bad.append(f"The oldest change has waited for {duration(status.behind_seconds)}.")
-    if (failed := unhealed_failure(recent)) is not None:
+    if (failed := unhealed_failure(recent, status.unpublished)) is not None:
         ago = duration((now - (failed.ended_at or failed.started_at)).total_seconds())
         bad.append(f"The execution that ended {ago} ago {plain(failed.result)}, and none has made it good.")
     if status.paused is not None:
@@ -54,10 +54,10 @@ def health(status: CollectionStatus, recent: Sequence[Execution], now: datetime)
     return Health(GOOD, (f"Every change is in version {status.version}.",))
 
 
-def unhealed_failure(recent: Sequence[Execution]) -> Execution | None:
+def unhealed_failure(recent: Sequence[Execution], unpublished: Sequence[Unpublished] = ()) -> Execution | None:
     """The newest failure among these that no later one of them has made good."""
     for place, one in enumerate(recent):
-        if one.result in FAILURES and not any(heals(later, one) for later in recent[:place]):
+        if one.result in FAILURES and not any(heals(later, one, unpublished) for later in recent[:place]):
             return one
     return None
 

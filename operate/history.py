@@ -5,7 +5,7 @@ newest of them may lack or lag. The first page therefore asks Step Functions too
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,10 +23,12 @@ from operate.models import (
     IDLE,
     UNHEALED,
     Execution,
+    Unpublished,
     described_execution,
     heals,
     name_of,
     recorded_execution,
+    unpublished_of,
 )
 from operate.services import Services
 from operate.state_machine import NEWEST, StateMachine
@@ -102,6 +104,18 @@ class HistoryPage:
     older: str | None
 
 
+class _Asked(dict[str, tuple[Unpublished, ...]]):
+    """What is unpublished by collection, asked when it is needed and once a page."""
+
+    def __init__(self, ask: Callable[[str], tuple[Unpublished, ...]]) -> None:
+        super().__init__()
+        self._ask = ask
+
+    def __missing__(self, collection: str) -> tuple[Unpublished, ...]:
+        self[collection] = self._ask(collection)
+        return self[collection]
+
+
 class History:
     """Pages of executions, and what is asked of the recorded ones besides."""
 
@@ -114,7 +128,8 @@ class History:
         shown: list[Listed] = []
         folded = looked_at = 0
         older = None
-        later = _Later(self, None if before is None and wanted.until is None else _upper_bound(wanted, before))
+        began_below = None if before is None and wanted.until is None else _upper_bound(wanted, before)
+        later = _Later(self, _Asked(self._unpublished), began_below)
         for one in self._newest_first(wanted, before, live=before is None):
             looked_at += 1
             if wanted.fits(one):
@@ -132,8 +147,8 @@ class History:
         """The first later execution that did what this one failed to do."""
         if failed.result not in FAILURES or failed.collection is None:
             return None
-        after: str | None = sort_key(failed)
-        return next((later for later in self.after(failed.collection, after) if heals(later, failed)), None)
+        left, later = self._unpublished(failed.collection), self.after(failed.collection, sort_key(failed))
+        return next((one for one in later if heals(one, failed, left)), None)
 
     def after(self, collection: str, after: str | None) -> Iterator[Execution]:
         """The recorded executions after a sort key, the oldest first, as far as healing is looked for."""
@@ -142,6 +157,11 @@ class History:
             yield from map(recorded_execution, page.rows)
             if (after := page.next_key) is None:
                 return
+
+    def _unpublished(self, collection: str) -> tuple[Unpublished, ...]:
+        control, now = self._services.control, self._services.now()
+        oldest = control.pending(collection).backlog(now.isoformat()).oldest_seconds
+        return unpublished_of(oldest, control.quarantine(collection).list(), now)
 
     def recent(self, collection: str, count: int) -> list[Execution]:
         """The newest executions of a collection, idle ones too."""
@@ -230,8 +250,11 @@ class _Later:
     """Which later executions made failures good: of those that were seen on the way from the newest, and of those that
     are newer than where it began, if there are any. One look for all failures of a page."""
 
-    def __init__(self, history: History, began_below: str | None) -> None:
+    def __init__(
+        self, history: History, unpublished: Mapping[str, Sequence[Unpublished]], began_below: str | None
+    ) -> None:
         self._history = history
+        self._unpublished = unpublished
         self._began_below = began_below
         self._seen: dict[str, list[Execution]] = {}
         self._newer: dict[str, list[Execution]] = {}
@@ -245,14 +268,14 @@ class _Later:
         """The first later one that did what this one failed to do."""
         if failed.result not in FAILURES or failed.collection is None:
             return None
-        seen = self._seen.get(failed.collection, [])
-        found = next((later for later in reversed(seen) if heals(later, failed)), None)
+        seen, left = self._seen.get(failed.collection, []), self._unpublished[failed.collection]
+        found = next((later for later in reversed(seen) if heals(later, failed, left)), None)
         if found is not None or self._began_below is None:
             return found
         if failed.collection not in self._newer:
             at_it = self._began_below[:-1]  # the last one of the page before is newer, too
             self._newer[failed.collection] = list(self._history.after(failed.collection, at_it))
-        return next((later for later in self._newer[failed.collection] if heals(later, failed)), None)
+        return next((later for later in self._newer[failed.collection] if heals(later, failed, left)), None)
 
 
 def _upper_bound(wanted: Wanted, before: str | None) -> str | None:

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream.control.history import IDLE as IDLE
+from receipt_dynamo_stream.control.quarantine import MERGE_KEEPS_FAILING, QuarantinedRun
 
 if TYPE_CHECKING:
     from receipt_dynamo_stream.control.history import ExecutionRow
@@ -163,16 +164,39 @@ def recorded_execution(row: "ExecutionRow") -> Execution:
     )
 
 
-def heals(later: Execution, failed: Execution) -> bool:
+Unpublished = tuple[datetime, datetime | None]
+"""A receipt's change that is in no snapshot: since when, and until when it was pending (None: it is)."""
+
+
+def unpublished_of(
+    oldest_seconds: float | None, quarantined: Sequence[QuarantinedRun], now: datetime
+) -> tuple[Unpublished, ...]:
+    """What is unpublished of a collection: its oldest pending change, of this age, and what was set aside on suspicion.
+
+    A run that was refused by name was dealt with by the execution that refused it.
+    """
+    pending = [] if oldest_seconds is None else [(now - timedelta(seconds=oldest_seconds), None)]
+    suspected = [run for run in quarantined if run.error == MERGE_KEEPS_FAILING]
+    aside = [
+        (datetime.fromisoformat(run.since or run.quarantined_at), datetime.fromisoformat(run.quarantined_at))
+        for run in suspected
+    ]
+    return (*pending, *aside)
+
+
+def heals(later: Execution, failed: Execution, unpublished: Sequence[Unpublished] = ()) -> bool:
     """Whether a later execution did what the failed one left undone.
 
-    A compaction merges whatever is pending, so any later one that came to its end did. Other modes must have
-    succeeded at the same work.
+    A compaction merges whatever is pending, so any later one that came to its end did, unless something is unpublished
+    that was pending when the other failed: set aside meanwhile, or pending still. Other modes must have succeeded at
+    the same work.
     """
     if later.collection != failed.collection or later.status != "succeeded" or later.started_at <= failed.started_at:
         return False
     if failed.mode in (None, "compact"):
-        return later.mode in (None, "compact") and later.outcome in MERGED
+        at = failed.ended_at or failed.started_at
+        left = any(since <= at and (until is None or at <= until) for since, until in unpublished)
+        return later.mode in (None, "compact") and later.outcome in MERGED and not left
     return (later.mode, later.snapshot_id) == (failed.mode, failed.snapshot_id)
 
 
@@ -209,11 +233,14 @@ class CollectionStatus:
     unseen: str | None = None
     restored: str | None = None
     went_back: str | None = None
+    unpublished: tuple[Unpublished, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, times in ISO-8601."""
+        values = asdict(self)
+        del values["unpublished"]
         return {
-            **asdict(self),
+            **values,
             "committed_at": self.committed_at.isoformat() if self.committed_at else None,
             "holder_since": self.holder_since.isoformat() if self.holder_since else None,
             "last_execution": self.last_execution.to_json() if self.last_execution else None,

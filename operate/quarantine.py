@@ -21,10 +21,15 @@ class WaitingRuns:
         self._services = services
         self._executions = executions
 
-    def runs(self, collections: Sequence[str] = COLLECTIONS) -> list[Waiting]:
-        """The runs that wait for a person, the oldest first in each collection."""
+    def runs(self, collections: Sequence[str] = COLLECTIONS, reason: str | None = None) -> list[Waiting]:
+        """The runs that wait for a person, or those refused as `reason`, the oldest first in each collection."""
         control = self._services.control
-        return [(collection, run) for collection in collections for run in control.quarantine(collection).list()]
+        return [
+            (collection, run)
+            for collection in collections
+            for run in control.quarantine(collection).list()
+            if reason in (None, run.error)
+        ]
 
     def find(self, given: str, collections: Sequence[str] = COLLECTIONS) -> list[Waiting]:
         """Where the run of this id, or of the only id that begins so, is in quarantine.
@@ -42,15 +47,19 @@ class WaitingRuns:
 
     def retry(self, waiting: Waiting) -> str:
         """Give a run another chance, and start an execution; returns its ARN."""
-        collection, run = waiting
+        return self.retry_all([waiting])[waiting[0]]
+
+    def retry_all(self, waiting: Sequence[Waiting]) -> dict[str, str]:
+        """Give runs another chance, and start an execution of each of their collections; returns the ARNs."""
         services = self._services
-        self._services.control.quarantine(collection).retry(
-            run.run_id,
-            receipts_table=services.connection.receipts_table,
-            now=services.now().isoformat(),
-            new_token=services.new_unique,
-        )
-        return self._executions.start(collection)
+        for collection, run in waiting:
+            services.control.quarantine(collection).retry(
+                run.run_id,
+                receipts_table=services.connection.receipts_table,
+                now=services.now().isoformat(),
+                new_token=services.new_unique,
+            )
+        return {collection: self._executions.start(collection) for collection in dict(waiting)}
 
     def drop(self, waiting: Waiting, why: str) -> str | None:
         """Take a run out of quarantine for good. It is FAILED, and its error says who gave it up and why.

@@ -12,7 +12,9 @@ from types import UnionType
 from typing import Any, Final, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 ANYTHING: Final = "anything"
-"""An item of DynamoDB, an error: the file does not say what is in it."""
+"""An item of DynamoDB: the file does not say what is in it."""
+ERROR: Final = {"Error": "value", "Cause": "value"}
+"""What a Catch puts there."""
 VALUE: Final = "value"
 """A text, number or truth value: it has no keys."""
 
@@ -55,15 +57,15 @@ class Walk:
         for condition in conditions(state.get("Choices", ())):
             for key in ("Variable", *(key for key in condition if key.endswith("Path"))):
                 self._read(name, condition[key], data)
-        if "SecondsPath" in state:
-            self._read(name, state["SecondsPath"], data)
+        for key in {"SecondsPath", "ErrorPath", "CausePath"} & set(state):
+            self._read(name, state[key], data)
         result = self._result(name, state, data)
         if "ResultSelector" in state:
             result = self._template(name, state["ResultSelector"], result)
         after = data if result is None else placed(data, state.get("ResultPath", "$"), result)
         if "OutputPath" in state:
             after = self._read(name, state["OutputPath"], after)
-        caught = [(one["Next"], placed(data, one.get("ResultPath", "$"), ANYTHING)) for one in state.get("Catch", ())]
+        caught = [(one["Next"], placed(data, one.get("ResultPath", "$"), ERROR)) for one in state.get("Catch", ())]
         return after, caught
 
     def _result(self, name: str, state: Mapping[str, Any], data: Shape) -> Shape | None:

@@ -82,7 +82,9 @@ class ZipFunctions(Construct):
 
 
 class ContainerFunctions(Construct):
-    """`by_name`: the functions that work on snapshots. One image, a command for each step, EFS mounted."""
+    """`by_name`: the functions that work on snapshots. One image, a command for each step, EFS mounted.
+
+    `image_tag` is another one with other code."""
 
     def __init__(
         self,
@@ -106,6 +108,7 @@ class ContainerFunctions(Construct):
             exclude=docker_ignore(DOCKER_IGNORE.read_text()),
             platform=PLATFORMS[architecture],
         )
+        self.image_tag = image.image_tag
         self.by_name: dict[str, lambda_.DockerImageFunction] = {}
         for step in steps:
             log_group = _log_group(self, step, log_retention)

@@ -44,6 +44,8 @@ def _write(*keys: str) -> Grant:
 _LIST = Grant(on="bucket", actions=("s3:ListBucket",))
 # A run names its delta's prefix itself: any key of the bucket.
 _READ_DELTAS = _read("")
+# A receipt that is tried alone may be what ends the process, which could then say nothing any more.
+_EVIDENCE = _control("UpdateItem", keys=("PENDING#*",))
 
 # Rows of versions, those that expired long ago too.
 _VERSIONS = ("COLLECTION#*", "VERSIONS_EXPIRED#*")
@@ -67,7 +69,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _write(PLANS),
     ),
     "SettleChanges": (
-        _control("UpdateItem", "DeleteItem"),
+        _control("Query", "UpdateItem", "DeleteItem"),
         _receipts("UpdateItem"),
         _read(PLANS, REPORTS),
         _LIST,
@@ -78,8 +80,8 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(on="alerts", actions=("sns:Publish",)),
     ),
     "DownloadSnapshot": (_read(PLANS, SNAPSHOTS), _LIST),
-    "MergeDeltas": (_READ_DELTAS, _write(SNAPSHOTS, REPORTS), _LIST),
-    "ValidateShard": (_read(PLANS, REPORTS, SNAPSHOTS), _LIST),
+    "MergeDeltas": (_EVIDENCE, _READ_DELTAS, _write(SNAPSHOTS, REPORTS), _LIST),
+    "ValidateShard": (_EVIDENCE, _read(PLANS, REPORTS, SNAPSHOTS), _LIST),
     "WriteManifest": (
         _control("PutItem", keys=("COLLECTION#*",)),
         _read(PLANS, REPORTS, SNAPSHOTS),

@@ -111,6 +111,8 @@ class CompactionStack(Stack):
         )
         self.light, self.heavy = zips.by_name, containers.by_name
         self.functions: dict[str, lambda_.Function] = {**self.light, **self.heavy}
+        for function in ("PlanCompaction", "SettleChanges"):  # who ask whether the code is still what failed
+            self.functions[function].add_environment("DEPLOYMENT", containers.image_tag)
         self._grant(machine)
         text = definition.read_text()
         self.workflow = CompactionWorkflow(

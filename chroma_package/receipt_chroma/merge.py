@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.round.blame import AtRisk, risk
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import (
     MergeCounts,
@@ -42,7 +43,9 @@ from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manif
 from receipt_chroma.snapshot.repaired_shard import RepairedShard
 from receipt_chroma.stage import Attempt, stage_segment
 from receipt_chroma.stopwatch import Stopwatch
+from receipt_chroma.storage.files import storage_errors, write_atomically
 from receipt_chroma.storage.room import room
+from receipt_chroma.storage.tree import collection_folder
 
 RECEIPTS_AT_ONCE: Final = 16
 """Receipts whose deltas are read at the same time: S3 latency, not bandwidth, is what takes the time."""
@@ -94,13 +97,15 @@ def merge_deltas(
     workdir: Path,
     bound: FoldBound = ALWAYS,
     delta_buckets: tuple[str, ...] = (),
+    at_risk: AtRisk | None = None,
 ) -> ShardReport:
     """Merge the plan's receipts of one shard and stage the result; a shard that does not change stages nothing.
 
     A run whose delta has wrong content is returned as a refusal while the rest is merged. May run twice: every attempt
     writes its own paths. `plan_key` is written into the report. bound: from how many changed records on a new base is
-    written. delta_buckets: other buckets that a run's prefix may name. Raises SnapshotDamaged when what is published is
-    wrong on EFS and on S3, SchemaUnsupported, DiskFull, StorageUnavailable, TransientServiceError.
+    written. delta_buckets: other buckets that a run's prefix may name. at_risk is put around what a receipt may be to
+    blame for, after everything else has answered. Raises SnapshotDamaged when what is published is wrong on EFS and on
+    S3, SchemaUnsupported, DiskFull, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)  # SQLite sorts and vacuums in files: never on EFS
@@ -116,27 +121,30 @@ def merge_deltas(
     ):
         folder = Path(private)
         source = DeltaSource(bucket, plan.collection, delta_buckets)
-        dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
-        with watch.measure("read"):
+        if at_risk:
+            _prove_files(published, attempt, efs_root)
+        with watch.measure("read"), risk(at_risk):
+            dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
             for receipt in _wanted_receipts(pool, source, plan, attempt.shard, dimension):
                 merged.take(receipt, published)
         if merged.changed and bound.is_for_base(merged.records, base.base_records):
             contents = published.contents() | merged.contents
-            staged = write_new_base(
-                base,
-                NewContent(
-                    overlay={**published.overlay(), **merged.changed},
-                    contents={key: content for key, content in contents.items() if content.records},
-                    dimension=dimension,
-                ),
-                attempt=attempt,
-                folder=folder,
-                watch=watch,
-                bucket=bucket,
-                efs_root=efs_root,
-            )
+            with risk(at_risk):
+                staged = write_new_base(
+                    base,
+                    NewContent(
+                        overlay={**published.overlay(), **merged.changed},
+                        contents={key: content for key, content in contents.items() if content.records},
+                        dimension=dimension,
+                    ),
+                    attempt=attempt,
+                    folder=folder,
+                    watch=watch,
+                    bucket=bucket,
+                    efs_root=efs_root,
+                )
         elif merged.changed:
-            with watch.measure("write"):
+            with watch.measure("write"), risk(at_risk):
                 laid = Segment.of(merged.changed)
                 content = encode_segment(laid)
             with watch.measure("stage"):
@@ -167,6 +175,15 @@ def merge_deltas(
         refusals=tuple(merged.refusals),
         seconds=watch.seconds,
     )
+
+
+def _prove_files(published: RepairedShard, attempt: Attempt, efs_root: Path) -> None:
+    """Read the base's index and write to staging. Raises SnapshotDamaged, StorageUnavailable, DiskFull."""
+    published.contents()
+    probe = collection_folder(efs_root, attempt.collection) / attempt.staging / "probe"
+    with storage_errors():
+        write_atomically(probe, b"")
+        probe.unlink()
 
 
 def _base_shard(plan: Plan, shard: int, manifest: Manifest | None) -> ManifestShard:

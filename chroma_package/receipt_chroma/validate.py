@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.round.blame import AtRisk, risk
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import ShardReport, StagedShard
 
@@ -52,16 +53,18 @@ def validate_shard(
     efs_root: Path,
     workdir: Path,
     full_read_records: int = FULL_READ_RECORDS,
+    at_risk: AtRisk | None = None,
 ) -> ShardValidation:
     """Prove what a report staged, a directory or a segment; a report without either is valid by itself.
 
-    Reads EFS and S3, writes only below `workdir`. Raises ShardInvalid or SegmentInvalid with the name of the check that
-    failed, SnapshotDamaged, StorageUnavailable, TransientServiceError.
+    Reads EFS and S3, writes only below `workdir`. at_risk is put around the proof of the content, for which a receipt
+    may be to blame; not around that files and objects are there. Raises ShardInvalid or SegmentInvalid with the name of
+    the check that failed, SnapshotDamaged, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     if report.segment is not None:
         watch = Stopwatch()
-        with watch.measure("segment"):
+        with watch.measure("segment"), risk(at_risk):
             records = validate_segment(
                 plan=plan, report=report, staged=report.segment, bucket=bucket, efs_root=efs_root, workdir=workdir
             )
@@ -75,6 +78,7 @@ def validate_shard(
         efs_root=efs_root,
         workdir=workdir,
         full_read_records=full_read_records,
+        at_risk=at_risk,
     )
 
 
@@ -86,6 +90,7 @@ def validate_base(
     efs_root: Path,
     workdir: Path,
     full_read_records: int = FULL_READ_RECORDS,
+    at_risk: AtRisk | None = None,
 ) -> ShardValidation:
     """Prove a staged directory, of a merge or a fold; raises as validate_shard does."""
     workdir.mkdir(parents=True, exist_ok=True)
@@ -102,7 +107,7 @@ def validate_base(
             _copy_staged(collection_folder(efs_root, collection), shard, staged, folder)
         with watch.measure("objects"):
             _check_objects(bucket, collection, shard, staged)
-        with watch.measure("content"):
+        with watch.measure("content"), risk(at_risk):
             check_directory(folder, expected, full=full)
     checks = tuple(check for check in CHECKS if full or check != "digest")
     return ShardValidation(shard, staged.records, staged.tombstones, full, checks, watch.seconds)

@@ -127,7 +127,7 @@ COMMANDS: tuple[Command, ...] = (
             Command(
                 "retry",
                 "",
-                "make a run PENDING again and start an execution",
+                "make a run PENDING again and start an execution; or --all, of one --reason",
                 "compaction quarantine retry 7b1f7c1e",
                 "console.cli.operator_commands:quarantine_retry",
                 options.quarantine_retry,

@@ -12,6 +12,7 @@ from console.cli.commands import follow, print_json, report, stack_of, waiting
 from console.cli.confirm import confirm, require_answer
 from console.cli.progress import stdout_console
 from operate import asked_first
+from operate.errors import RunAmbiguous
 from operate.quarantine import Waiting
 from operate.wording import count_of
 
@@ -80,9 +81,16 @@ def quarantine_list(arguments: Namespace) -> int:
 
 def quarantine_retry(arguments: Namespace) -> int:
     """Raises RunNotFound or RunAmbiguous."""
+    if bool(arguments.run) == arguments.all or (arguments.reason and not arguments.all):
+        raise RunAmbiguous("give one RUN, or --all for every run, or --all --reason NAME for those refused so")
     stack = stack_of(arguments)
-    found = stack.quarantine.find(arguments.run, _collections(arguments))
-    executions = {one[0]: stack.executions.describe(stack.quarantine.retry(one)) for one in found}
+    collections = _collections(arguments)
+    if arguments.all:
+        found = stack.quarantine.runs(collections, arguments.reason)
+    else:
+        found = stack.quarantine.find(arguments.run, collections)
+    started = stack.quarantine.retry_all(found)
+    executions = {collection: stack.executions.describe(arn) for collection, arn in started.items()}
     if arguments.json:
         print_json(
             {
@@ -95,6 +103,8 @@ def quarantine_retry(arguments: Namespace) -> int:
         stdout_console().print(
             Text(f"Run {run.run_id} of {collection} is PENDING again; started {executions[collection].name}")
         )
+    if not found:
+        stdout_console().print("No run is in quarantine" + (f" as {arguments.reason}." if arguments.reason else "."))
     return 0
 
 
@@ -121,4 +131,8 @@ def _collections(arguments: Namespace) -> list[str]:
 
 def _run_json(quarantined: Waiting) -> dict[str, Any]:
     collection, run = quarantined
-    return {**asdict(run), "collection": collection, "receipt": run.receipt.key}
+    return {
+        **{k: v for k, v in asdict(run).items() if k != "since"},
+        "collection": collection,
+        "receipt": run.receipt.key,
+    }

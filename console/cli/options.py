@@ -181,14 +181,22 @@ def quarantine_list(parser: argparse.ArgumentParser) -> None:
 
 
 def quarantine_retry(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="id, or beginning of an id, from `compaction quarantine list`")
+    _waiting_run(parser, nargs="?")
+    parser.add_argument("--all", action="store_true", help="every run in quarantine, in place of RUN")
+    parser.add_argument("--reason", metavar="NAME", help="with --all: only those refused as this, like DeltaCorrupt")
+
+
+def _waiting_run(parser: argparse.ArgumentParser, *, nargs: str | None = None) -> None:
+    parser.add_argument(
+        "run", nargs=nargs, metavar="RUN", help="id, or beginning of an id, from `compaction quarantine list`"
+    )
     parser.add_argument(
         "--collection", choices=COLLECTIONS, metavar="COLLECTION", help="only there (default: wherever it is)"
     )
 
 
 def quarantine_drop(parser: argparse.ArgumentParser) -> None:
-    quarantine_retry(parser)
+    _waiting_run(parser)
     parser.add_argument("--why", default="by an operator", metavar="TEXT", help="written into the run's error")
     _yes(parser)
 

@@ -145,17 +145,27 @@ class RunStates:
             now=now,
         )
 
-    def fail(self, receipt: ReceiptId, run_id: str, *, error: str, now: str, order: str | None = None) -> str | None:
+    def fail(
+        self,
+        receipt: ReceiptId,
+        run_id: str,
+        *,
+        error: str,
+        now: str,
+        order: str | None = None,
+        suspected: bool = False,
+    ) -> str | None:
         """Make a run FAILED; returns the state it has afterwards, None when the run item is gone.
 
         With an order (settle_order of the plan that refused it) the newest round wins: it also fails a run that an
         older round completed, whose delta was found corrupt since, and changes nothing that this round or a newer one
-        wrote, so that a late duplicate does not undo a retry. Without an order a COMPLETED run stays COMPLETED.
+        wrote, so that a late duplicate does not undo a retry. Without an order, or when the run is only suspected, a
+        COMPLETED run stays COMPLETED.
         """
         c = self.collection
         condition = f"NOT ({c}_state = :state AND {c}_error = :error)"
         values = {":error": string(error[:MESSAGE_LENGTH])}
-        if order is None:
+        if order is None or suspected:
             condition += f" AND NOT ({c}_state = :completed)"
             values[":completed"] = string(names.COMPLETED)
         return self._write(

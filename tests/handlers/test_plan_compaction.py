@@ -1,6 +1,5 @@
-"""PlanCompaction where the pipeline tests cannot reach: isolation of a receipt that kills its merge, the interval."""
+"""PlanCompaction where the pipeline tests cannot reach: what is tried with a suspect, the interval."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.round.plan import load_plan
+from receipt_dynamo_stream.round.plan import Plan, load_plan
 
 from handlers.plan_compaction import plan_compaction
 
@@ -22,11 +21,9 @@ def plan(**more: Any) -> dict[str, Any]:
     return plan_compaction({**EVENT, "round": 0, "fence": 7, **more}, CONTEXT)
 
 
-def mark(aws: Aws, receipt: ReceiptId, *, attempts: int = 0) -> PendingReceipts:
+def mark(aws: Aws, receipt: ReceiptId) -> PendingReceipts:
     pending = aws.control.pending("words")
     pending.mark({receipt: ["test"]}, now="2026-01-01T00:00:00+00:00", new_token=lambda: f"token-{receipt.image_id}")
-    for _ in range(attempts):
-        assert pending.count_attempt(receipt, f"token-{receipt.image_id}")
     return pending
 
 
@@ -35,26 +32,27 @@ def put(aws: Aws, receipt: ReceiptId, suffix: str, **values: str) -> None:
     aws.dynamodb.put_item(TableName="receipts", Item={name: {"S": value} for name, value in item.items()})
 
 
+def stored(aws: Aws, answer: dict[str, Any]) -> Plan:
+    return load_plan(Bucket(aws.s3, "bucket"), answer["plan_key"])
+
+
 def receipts_of(aws: Aws, answer: dict[str, Any]) -> list[ReceiptId]:
-    return [one.facts.receipt for one in load_plan(Bucket(aws.s3, "bucket"), answer["plan_key"]).receipts]
+    return [one.facts.receipt for one in stored(aws, answer).receipts]
 
 
-def test_a_plan_says_what_it_builds_on_and_counts_an_attempt(aws: Aws) -> None:
+def test_a_plan_says_what_it_builds_on_and_blames_nobody(aws: Aws) -> None:
     pending = mark(aws, A)
+    before = pending.read()
     answer = plan()
     assert (answer["receipts"], answer["version"], answer["snapshot_id"]) == (1, 1, "0000000001-0000000007-0")
     assert answer["shards"] == [{"shard": 0}]
-    assert [one.attempts for one in pending.read()] == [1]
-
-
-def test_a_preview_counts_no_attempt(aws: Aws) -> None:
-    pending = mark(aws, A)
     assert plan(mode="plan", fence=0)["receipts"] == 1
-    assert [one.attempts for one in pending.read()] == [0]
+    assert pending.read() == before
 
 
-def test_a_receipt_whose_merge_failed_twice_is_planned_alone_and_after_the_others(aws: Aws) -> None:
-    pending = mark(aws, A, attempts=2)
+def test_a_suspect_is_planned_after_the_others(aws: Aws) -> None:
+    pending = mark(aws, A)
+    pending.suspect(A, together=1, order="1")
     mark(aws, B)
     first = plan()
     assert receipts_of(aws, first) == [B]
@@ -63,24 +61,18 @@ def test_a_receipt_whose_merge_failed_twice_is_planned_alone_and_after_the_other
     assert receipts_of(aws, plan(round=1)) == [A]
 
 
-def test_the_runs_of_a_receipt_that_keeps_failing_are_quarantined_and_it_is_planned_without_them(
-    aws: Aws, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pending = mark(aws, A, attempts=6)
+def test_a_suspect_without_contrast_is_planned_without_its_new_runs_and_one_that_has_none_as_it_is(aws: Aws) -> None:
+    mark(aws, A).suspect(A, together=1, base=0, order="1")
     put(aws, A, "", TYPE="RECEIPT")
-    put(
-        aws, A, "#COMPACTION_RUN#run-1", TYPE="COMPACTION_RUN", run_id="run-1", words_state="PENDING", created_at="2026"
-    )
+    run = {"TYPE": "COMPACTION_RUN", "created_at": "2026"}
+    put(aws, A, "#COMPACTION_RUN#old", run_id="old", words_state="COMPLETED", **run)
+    assert stored(aws, plan()).trial == "alone"
+    put(aws, A, "#COMPACTION_RUN#new", run_id="new", words_state="PENDING", **run)
     answer = plan()
-    assert answer["receipts"] == 0
-    assert [(run.run_id, run.error) for run in aws.control.quarantine("words").list()] == [
-        ("run-1", "MergeKeepsFailing")
-    ]
-    assert [one.attempts for one in pending.read()] == [0]
-    (emitted,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert (emitted["QuarantinedRuns"], emitted["collection"]) == ([1.0], "words")  # the alarm's
-    again = load_plan(Bucket(aws.s3, "bucket"), plan(round=1)["plan_key"])
-    assert [run.state for run in again.receipts[0].facts.runs] == ["FAILED"]
+    assert answer["more"]  # the receipt stays pending
+    control = stored(aws, answer)
+    assert control.trial == "without"
+    assert [run.run_id for run in control.receipts[0].facts.runs] == ["old"]
 
 
 @pytest.mark.parametrize(("ago", "wait"), [(5, True), (16, False)])

@@ -130,3 +130,14 @@ def test_a_head_that_went_back_asks_for_what_it_forgot() -> None:
     said = health(replace(WELL, went_back="today CURRENT named version 44"), [execution(1)], NOW)
     assert said.level == BAD
     assert "`compaction reconcile words`" in said.sentences[0]
+
+
+def test_a_failure_is_not_healed_while_something_that_waited_then_is_in_no_snapshot() -> None:
+    failed, idle = execution(10, "failed", error="Runtime.ExitError"), execution(6, outcome="nothing_pending")
+    assert unhealed_failure([idle, failed]) is None
+    at = failed.ended_at or failed.started_at
+    before, after = at - timedelta(minutes=1), at + timedelta(minutes=1)
+    assert unhealed_failure([idle, failed], [(before, None)]) == failed  # pending still
+    assert unhealed_failure([idle, failed], [(before, after)]) == failed  # set aside since
+    assert unhealed_failure([idle, failed], [(after, None)]) is None  # it came later
+    assert unhealed_failure([idle, failed], [(before, before)]) is None  # it was set aside before

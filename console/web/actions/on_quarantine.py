@@ -1,6 +1,7 @@
 """What is done to a run that was refused."""
 
 from flask import url_for
+from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.web.actions.action import Done, Given, Question, collection_of, needed
 from console.web.actions.on_executions import page_of
@@ -8,7 +9,7 @@ from console.web.site import site
 from operate import asked_first
 from operate.models import name_of
 from operate.quarantine import Waiting
-from operate.wording import short_name
+from operate.wording import count_of, short_name
 
 
 def waiting_run(given: Given) -> Waiting:
@@ -24,6 +25,20 @@ class Retry:
     def do(self, given: Given, reason: str) -> Done:
         name = name_of(site().stack.quarantine.retry(waiting_run(given)))
         return Done(f"{short_name(name)} tries run {given['run']} again.", page_of(name))
+
+
+class RetryAll:
+    """Of one reason where the address names one."""
+
+    def ask(self, given: Given) -> Question:
+        found = site().stack.quarantine.runs(COLLECTIONS, given.get("reason"))
+        return Question(asked_first.retry_all(found), "Retry them", url_for("waiting.show"))
+
+    def do(self, given: Given, reason: str) -> Done:
+        found = site().stack.quarantine.runs(COLLECTIONS, given.get("reason"))
+        started = site().stack.quarantine.retry_all(found)
+        names = " and ".join(short_name(name_of(arn)) for arn in started.values())
+        return Done(f"{names or 'Nothing'} tries {count_of(len(found), 'run')} again.", url_for("waiting.show"))
 
 
 class Drop:

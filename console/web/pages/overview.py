@@ -56,6 +56,6 @@ def card(collection: str) -> Card:
         recent=tuple(recent),
         freshness=fresh,
         bars=fresh.bars(),
-        failed=unhealed_failure(recent),
+        failed=unhealed_failure(recent, status.unpublished),
         left=lease_is_left(status, recent),
     )

@@ -4,8 +4,9 @@ A run that left, because a person retried or dropped it, keeps its item: the ite
 refused the run (see runs), so that a late duplicate of that round does not bring back what a person decided.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from receipt_dynamo_stream.attributes import Item, string, text_of
 from receipt_dynamo_stream.conditions import query_all, update_if
@@ -15,27 +16,47 @@ from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.runs import MESSAGE_LENGTH, RunStates
 
 MERGE_KEEPS_FAILING = "MergeKeepsFailing"
-"""Error name of runs whose receipt was planned alone again and again and never settled."""
+"""Error name of runs whose receipt fails its merge alone, again and again, while other work succeeds. It is a
+suspicion, so such a run is tried once more by itself: see Quarantine.due."""
+
+TRIED_AGAIN_AFTER = timedelta(days=1)
 
 RETRY_REASON = "RETRY COMPACTION_RUN"
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRun:
-    """A run that was refused: error is the name of the error class, message says what was wrong."""
+    """A run that was refused: error is the name of the error class, message says what was wrong.
+
+    since: when the oldest change of its receipt came, of a run that is only suspected.
+    """
 
     run_id: str
     receipt: ReceiptId
     error: str
     message: str
     quarantined_at: str
+    since: str = ""
 
 
 class Quarantine(Part):
     """The quarantined runs of one collection, `QUARANTINE#{collection}` in the control table."""
 
-    def put(self, run_id: str, receipt: ReceiptId, error: str, message: str, now: str, *, order: str) -> bool:
+    def put(
+        self,
+        run_id: str,
+        receipt: ReceiptId,
+        error: str,
+        message: str,
+        now: str,
+        *,
+        order: str,
+        since: str = "",
+        deployment: str = "",
+    ) -> bool:
         """Quarantine a run; order is the settle_order of the round that refuses it, and the newest round has the say.
+
+        deployment names the code that did it, "" where nothing does.
 
         False when this round or a newer one quarantined the run before, whether it is still there or has left.
         """
@@ -45,7 +66,7 @@ class Quarantine(Part):
             key=self._key(run_id),
             condition="attribute_not_exists(settle_order) OR settle_order < :order",
             UpdateExpression="SET receipt = :receipt, #error = :error, message = :message, quarantined_at = :now,"
-            " settle_order = :order REMOVE left_at",
+            " settle_order = :order, deployment = :deployment, since = :since REMOVE left_at",
             ExpressionAttributeNames={"#error": "error"},
             ExpressionAttributeValues={
                 ":receipt": string(receipt.key),
@@ -53,20 +74,41 @@ class Quarantine(Part):
                 ":message": string(message[:MESSAGE_LENGTH]),
                 ":now": string(now),
                 ":order": string(order),
+                ":deployment": string(deployment),
+                ":since": string(since),
             },
         )
         return applied
 
     def list(self) -> list[QuarantinedRun]:
         """Every quarantined run by a consistent read, the oldest first."""
-        items = query_all(
+        return sorted(map(_parse, self._items()), key=lambda run: (run.quarantined_at, run.run_id))
+
+    def due(self, *, now: datetime, deployment: str) -> Sequence[QuarantinedRun]:
+        """The runs to try once more by themselves: only suspected, never tried again so, and quarantined a day ago or
+        by other code than is deployed now."""
+        return [
+            run
+            for item in self._items()
+            if (run := _parse(item)).error == MERGE_KEEPS_FAILING
+            and "tried_again_at" not in item
+            and (
+                now - datetime.fromisoformat(run.quarantined_at) >= TRIED_AGAIN_AFTER
+                or text_of(item, "deployment") != deployment
+            )
+        ]
+
+    def try_again(self, run_id: str, *, receipts_table: str, now: str, new_token: Callable[[], str]) -> bool:
+        """`retry`, which happens by itself only once: should it come back it stays for a person."""
+        update_if(
             self.client,
-            TableName=self.table,
-            KeyConditionExpression="PK = :pk",
-            FilterExpression="attribute_not_exists(left_at)",
-            ExpressionAttributeValues={":pk": string(self._pk)},
+            table=self.table,
+            key=self._key(run_id),
+            condition="attribute_exists(PK)",
+            UpdateExpression="SET tried_again_at = :now",
+            ExpressionAttributeValues={":now": string(now)},
         )
-        return sorted(map(_parse, items), key=lambda run: (run.quarantined_at, run.run_id))
+        return self.retry(run_id, receipts_table=receipts_table, now=now, new_token=new_token)
 
     def get(self, run_id: str) -> QuarantinedRun | None:
         """One quarantined run by a consistent read; None when it is not in quarantine."""
@@ -88,6 +130,7 @@ class Quarantine(Part):
     def retry(self, run_id: str, *, receipts_table: str, now: str, new_token: Callable[[], str]) -> bool:
         """Give a run another chance: its state back to PENDING, its receipt marked pending, then out of quarantine.
 
+        One that was only suspected is merged alone, after all others, so that none of them pays should it fail again.
         In that order, so that a crash in between is mended by doing it again. False when the run is not in
         quarantine. Raises what the mark raised, with the run still in quarantine.
         """
@@ -98,8 +141,19 @@ class Quarantine(Part):
         pending = PendingReceipts(self.client, self.table, self.collection)
         for error in pending.mark({run.receipt: [RETRY_REASON]}, now=now, new_token=new_token).values():
             raise error
+        if run.error == MERGE_KEEPS_FAILING:
+            pending.suspect(run.receipt, together=1)
         self.remove(run_id, now=now)
         return True
+
+    def _items(self) -> Sequence[Item]:
+        return query_all(
+            self.client,
+            TableName=self.table,
+            KeyConditionExpression="PK = :pk",
+            FilterExpression="attribute_not_exists(left_at)",
+            ExpressionAttributeValues={":pk": string(self._pk)},
+        )
 
     @property
     def _pk(self) -> str:
@@ -116,4 +170,5 @@ def _parse(item: Item) -> QuarantinedRun:
         error=text_of(item, "error") or "",
         message=text_of(item, "message") or "",
         quarantined_at=text_of(item, "quarantined_at") or "",
+        since=text_of(item, "since") or "",
     )

@@ -1,19 +1,19 @@
-"""Choose what a round does. Pure functions of what was read: no clients, no clock."""
+"""Choose what a round does. Pure functions of what was read: no clients, no clock.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+When a merge fails, each of its receipts is a suspect: the guilty one is found by halving, while everybody else is
+published. Receipts that never failed go first, then the suspects, those of the largest group first. One that is left
+alone is tried in turn with its new runs and without them: see `round.blame`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.control.pending import PendingReceipt
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
-from receipt_dynamo_stream.round.plan import PlannedReceipt
-
-ALONE_AFTER: Final = 2
-"""Attempts after which a receipt is planned alone: it may be what makes the others' merge fail."""
-
-QUARANTINE_AFTER: Final = 6
-"""Attempts after which its runs are quarantined: four of them were alone, so nothing else is to blame."""
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.round.plan import ALONE, NO_TRIAL, SUSPECTS, WITHOUT, PlannedReceipt
 
 BYTES_PER_RECORD: Final = 9_600
 """Size of a record of 1536 dimensions with document and metadata, as real tables of this kind have it."""
@@ -21,26 +21,49 @@ BYTES_PER_RECORD: Final = 9_600
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to plan now, what to quarantine as MergeKeepsFailing, and whether another round has work left."""
+    """What to plan now, what the round tries (see Plan.trial), and whether another round has work left."""
 
     chosen: tuple[PendingReceipt, ...]
-    quarantine: tuple[PendingReceipt, ...]
+    trial: str
     more: bool
 
 
-def choose_receipts(pending: Sequence[PendingReceipt], *, max_receipts: int) -> Choice:
-    """The longest waiting receipts, at most max_receipts; a receipt that failed before goes alone, after the others.
+def choose_receipts(pending: Sequence[PendingReceipt], *, version: int, max_receipts: int) -> Choice:
+    """The longest waiting receipts that are no suspects, at most max_receipts; without any, some of the suspects.
 
-    pending is in the order of PendingReceipts.read. Of several that failed before, the one tried least often goes
-    first, so that one bad receipt does not hold the others back.
+    pending is in the order of PendingReceipts.read; version is what is published. Of the suspects those that may go
+    with the most others go first, and of these the ones that failed longest ago. Of several that go alone, one has its
+    turn after the other; first those for which other work succeeded since their last failure. When there is none, the
+    round leaves out the new runs of the one whose turn it is: the control that its next failure is held against.
     """
-    quarantine = tuple(one for one in pending if one.attempts >= QUARANTINE_AFTER)
-    suspects = sorted(
-        (one for one in pending if ALONE_AFTER <= one.attempts < QUARANTINE_AFTER), key=lambda one: one.attempts
-    )
-    fresh = [one for one in pending if one.attempts < ALONE_AFTER]
-    chosen = tuple(fresh[: max(1, max_receipts)]) if fresh else tuple(suspects[:1])
-    return Choice(chosen, quarantine, more=len(chosen) < len(fresh) + len(suspects))
+    fresh = [one for one in pending if not one.together]
+    if fresh or not pending:
+        chosen = tuple(fresh[: max(1, max_receipts)])
+        return Choice(chosen, NO_TRIAL, more=len(chosen) < len(pending))
+    suspects = sorted(pending, key=lambda one: (-one.together, one.failed_by))
+    largest = suspects[0].together
+    group = [one for one in suspects if one.together == largest][: max(1, min(largest, max_receipts))]
+    if len(group) > 1:
+        return Choice(tuple(group), SUSPECTS, more=len(group) < len(pending))
+    if largest > 1:
+        return Choice(tuple(group), ALONE, more=len(pending) > 1)
+    contrasted = sorted((one for one in suspects if one.is_contrasted(version)), key=lambda one: one.attempts)
+    if contrasted:
+        return Choice((contrasted[0],), ALONE, more=len(pending) > 1)
+    return Choice((suspects[0],), WITHOUT, more=True)
+
+
+def tried_facts(facts: Mapping[ReceiptId, ReceiptFacts], trial: str) -> tuple[Mapping[ReceiptId, ReceiptFacts], str]:
+    """The facts that a round goes by, and what it tries with them: a control leaves out the runs that were never
+    merged. A suspect that has none can only be tried as it is."""
+    if trial != WITHOUT:
+        return facts, trial
+    if not all(map(runs_to_quarantine, facts.values())):
+        return facts, ALONE
+    known = {
+        receipt: tuple(run for run in one.runs if run not in runs_to_quarantine(one)) for receipt, one in facts.items()
+    }
+    return {receipt: replace(one, runs=known[receipt]) for receipt, one in facts.items()}, WITHOUT
 
 
 def estimated_records(facts: ReceiptFacts, collection: str) -> int:
@@ -66,10 +89,9 @@ def bound_facts(
 
 
 def runs_to_quarantine(facts: ReceiptFacts) -> tuple[RunFact, ...]:
-    """The runs to blame when merging a receipt keeps failing: those not COMPLETED, all when there are none.
+    """The runs to blame when merging a receipt keeps failing: those that were never merged.
 
-    FAILED runs do not count: no merge reads them. Empty when the receipt has no other runs; it then stays pending,
-    alone, and its attempts show it.
+    A COMPLETED run is never among them, its vectors are in the snapshot; a FAILED one is read by no merge. A receipt
+    without any stays pending, alone and after the others.
     """
-    counting = tuple(run for run in facts.runs if run.state != names.FAILED)
-    return tuple(run for run in counting if run.state != names.COMPLETED) or counting
+    return tuple(run for run in facts.runs if run.state not in (names.COMPLETED, names.FAILED))

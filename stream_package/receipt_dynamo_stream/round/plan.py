@@ -9,6 +9,9 @@ from receipt_dynamo_stream.errors import PlanMissing, StoredObjectDamaged
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.round.stored import decode_stored, encode_stored
 
+NO_TRIAL, SUSPECTS, ALONE, WITHOUT = "", "suspects", "alone", "without"
+"""What a round tries: receipts that never failed, several suspects, one suspect, or one without its new runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedReceipt:
@@ -26,7 +29,7 @@ class Plan:
     """What one round of an execution does.
 
     execution is the execution's name; base the pointer it builds on (None: nothing was ever published); snapshot_id
-    the id of the version that it may publish; shards the collection's shard count.
+    the id of the version that it may publish; shards the collection's shard count; trial what it says of suspects.
     """
 
     collection: str
@@ -40,6 +43,7 @@ class Plan:
     shards: int
     planned_at: str
     receipts: tuple[PlannedReceipt, ...]
+    trial: str = NO_TRIAL
 
     def plan_key(self, attempt: str) -> str:
         """Key of the plan object; attempt is the Lambda request id, so that a late try overwrites nothing."""
@@ -63,6 +67,7 @@ class Plan:
                 "snapshot_id": self.snapshot_id,
                 "shards": self.shards,
                 "planned_at": self.planned_at,
+                "trial": self.trial,
                 "receipts": [
                     {
                         "shard": one.shard,

@@ -6,21 +6,19 @@ settle a change that the facts do not have.
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
+from uuid import uuid4
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, require_pointer_or_empty, snapshot_id_of
-from receipt_dynamo_stream.control.pending import WORKERS, PendingReceipt, PendingReceipts
-from receipt_dynamo_stream.control.quarantine import MERGE_KEEPS_FAILING
+from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.measuring import Measure
 from receipt_dynamo_stream.read_facts import read_many_facts
-from receipt_dynamo_stream.round.choosing import QUARANTINE_AFTER, bound_facts, choose_receipts, runs_to_quarantine
+from receipt_dynamo_stream.round.choosing import Choice, bound_facts, choose_receipts, tried_facts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt, save_plan
-from receipt_dynamo_stream.runs import RunStates, settle_order
 from receipt_dynamo_stream.sharding import shard_of
 
 log = logging.getLogger(__name__)
@@ -29,7 +27,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class Round:
     """A round that an execution asks for. execution is its name; attempt the Lambda request id, which is in the plan's
-    key; a preview writes nothing but the plan."""
+    key; a preview writes nothing but the plan. deployment names the code that is deployed, "" where nothing does."""
 
     collection: str
     execution: str
@@ -39,6 +37,7 @@ class Round:
     fence: int
     attempt: str
     preview: bool = False
+    deployment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,25 +79,22 @@ def plan_compaction(
 ) -> PlannedRound:
     """Plan the longest waiting receipts, within the bounds, and save the plan.
 
-    An attempt is counted for each; the runs of one whose merge keeps failing even alone are set aside. Raises
-    PointerMissing when versions exist and HEAD names none of them, TransientServiceError, others of AWS as they are.
+    Raises PointerMissing when versions exist and HEAD names none of them, TransientServiceError, others of AWS as they
+    are.
     """
     head = _read_base(control, asked.collection, bounds.default_shards)
     pending = control.pending(asked.collection)
+    if asked.round == 0 and not asked.preview:
+        _try_suspected_runs_again(control, receipts_table, asked, now)
     waiting = pending.read()
     _measure_backlog(waiting, now, measure)
-    choice = choose_receipts(waiting, max_receipts=bounds.receipts)
+    choice = choose_receipts(waiting, version=head.version, max_receipts=bounds.receipts)
     nothing = PlannedRound(base=head, snapshot_id=snapshot_id_of(head.version + 1, asked.fence, asked.round))
-    if not choice.chosen and not choice.quarantine:
+    if not choice.chosen:
         return nothing
     if not asked.preview and (seconds := seconds_to_wait(head, bounds.commit_interval, now)):
         return replace(nothing, wait_seconds=seconds)
-    if choice.quarantine and not asked.preview:
-        quarantined = _quarantine_stuck(control, receipts_table, asked, choice.quarantine, now)
-        measure("QuarantinedRuns", quarantined)
-    planned, left = _plan_receipts(pending, receipts_table, choice.chosen, head.shards, bounds)
-    if not asked.preview:
-        _count_attempts(pending, planned)
+    planned, left, trial = _plan_receipts(pending, receipts_table, choice, head.shards, bounds)
     plan = Plan(
         collection=asked.collection,
         execution=asked.execution,
@@ -111,11 +107,11 @@ def plan_compaction(
         shards=head.shards,
         planned_at=now.isoformat(),
         receipts=planned,
+        trial=trial,
     )
     plan_key = plan.plan_key(asked.attempt)
     save_plan(bucket, plan_key, plan)
-    more = choice.more or left or bool(choice.quarantine)
-    return replace(nothing, plan=plan, plan_key=plan_key, more=more)
+    return replace(nothing, plan=plan, plan_key=plan_key, more=choice.more or left)
 
 
 def seconds_to_wait(head: Head, interval: timedelta, now: datetime) -> int:
@@ -126,6 +122,15 @@ def seconds_to_wait(head: Head, interval: timedelta, now: datetime) -> int:
     return max(0, ceil((due - now).total_seconds()))
 
 
+def _try_suspected_runs_again(control: ControlTable, receipts_table: str, asked: Round, now: datetime) -> None:
+    quarantine = control.quarantine(asked.collection)
+    for run in quarantine.due(now=now, deployment=asked.deployment):
+        log.info("run %s of %s is tried once more", run.run_id, run.receipt.key)
+        quarantine.try_again(
+            run.run_id, receipts_table=receipts_table, now=now.isoformat(), new_token=lambda: uuid4().hex
+        )
+
+
 def _read_base(control: ControlTable, collection: str, default_shards: int) -> Head:
     head = control.head(collection).read()
     if head is None or head.pointer is None:
@@ -134,51 +139,25 @@ def _read_base(control: ControlTable, collection: str, default_shards: int) -> H
 
 
 def _plan_receipts(
-    pending: PendingReceipts, receipts_table: str, chosen: Sequence[PendingReceipt], shards: int, bounds: RoundBounds
-) -> tuple[tuple[PlannedReceipt, ...], bool]:
-    """The chosen receipts with their facts, and whether some were left for the next round because of their size."""
-    tokens = {one.receipt: one for one in chosen}
-    facts = read_many_facts(pending.client, receipts_table, list(tokens), pending.collection)
+    pending: PendingReceipts, receipts_table: str, choice: Choice, shards: int, bounds: RoundBounds
+) -> tuple[tuple[PlannedReceipt, ...], bool, str]:
+    """The chosen receipts with their facts, whether some were left for the next round because of their size, and what
+    is tried."""
+    tokens = {one.receipt: one for one in choice.chosen}
+    found = read_many_facts(pending.client, receipts_table, list(tokens), pending.collection)
+    facts, trial = tried_facts(found, choice.trial)
     receipts = [
         PlannedReceipt(
             shard=shard_of(receipt.image_id, receipt.receipt_id, shards),
             change=one.change,
-            attempts=one.attempts + 1,
+            attempts=one.attempts,
             first_changed_at=one.first_changed_at,
             facts=facts[receipt],
         )
         for receipt, one in tokens.items()
     ]
-    return bound_facts(receipts, pending.collection, max_records=bounds.records, max_bytes=bounds.bytes)
-
-
-def _count_attempts(pending: PendingReceipts, planned: Sequence[PlannedReceipt]) -> None:
-    """Before the merge, since nothing runs after an execution that dies."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda one: pending.count_attempt(one.facts.receipt, one.change), planned))
-
-
-def _quarantine_stuck(
-    control: ControlTable, receipts_table: str, asked: Round, stuck: Sequence[PendingReceipt], now: datetime
-) -> int:
-    """Set aside the runs of receipts whose merge keeps failing even alone, so that nobody waits; returns how many.
-
-    The receipt stays pending and is planned again without them.
-    """
-    at, order = now.isoformat(), settle_order(asked.fence, asked.round)
-    pending, quarantine = control.pending(asked.collection), control.quarantine(asked.collection)
-    runs = RunStates(control.client, receipts_table, asked.collection)
-    message = f"the receipt was planned {QUARANTINE_AFTER} times and never settled; see the failed executions"
-    facts = read_many_facts(control.client, receipts_table, [one.receipt for one in stuck], asked.collection)
-    quarantined = 0
-    for one in stuck:
-        for run in runs_to_quarantine(facts[one.receipt]):
-            log.error("run %s of %s is set aside: %s", run.run_id, one.receipt.key, message)
-            runs.fail(one.receipt, run.run_id, error=f"{MERGE_KEEPS_FAILING}: {message}", now=at, order=order)
-            quarantine.put(run.run_id, one.receipt, MERGE_KEEPS_FAILING, message, at, order=order)
-            quarantined += 1
-        pending.forgive(one.receipt, one.change)
-    return quarantined
+    kept, left = bound_facts(receipts, pending.collection, max_records=bounds.records, max_bytes=bounds.bytes)
+    return kept, left, trial
 
 
 def _measure_backlog(waiting: Sequence[PendingReceipt], now: datetime, measure: Measure) -> None:

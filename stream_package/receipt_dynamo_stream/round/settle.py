@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.control.head import Pointer
@@ -12,9 +12,13 @@ from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.round.brought import brought_by, merged_runs
-from receipt_dynamo_stream.round.plan import Plan
+from receipt_dynamo_stream.round.plan import ALONE, SUSPECTS, WITHOUT, Plan
 from receipt_dynamo_stream.round.report import Refusal, ShardReport
 from receipt_dynamo_stream.runs import RunStates, settle_order
+
+EASED_FROM: Final = 2
+"""The round of an execution from which a merge of suspects tells that an outage is over: it is the third in a row that
+succeeded. Sooner, several guilty ones would be brought together again and again."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -45,7 +49,7 @@ def settle_changes(
     and everything is done again. Every write carries a condition that a late duplicate fails: the token of the plan
     for a receipt, the order of the round for a run and for its place in quarantine, the candidate state for the VERSION
     row (written when pointer is given: the snapshot that this round published). Receipts of a shard that has no report
-    stay pending.
+    stay pending; so does one that was merged without its new runs, whose next failure counts from now on.
 
     Raises TransientServiceError, and other errors of AWS as they are.
     """
@@ -75,7 +79,13 @@ def settle_changes(
         if pointer is not None:
             versions = control.versions(plan.collection)
             versions.mark_committed(pointer.snapshot_id, committed_at=now, brought=brought_by(plan, reports))
+        if plan.trial == WITHOUT:
+            for one in planned:
+                pending.contrast(one.facts.receipt)
+            planned = []
         settled = sum(_parallel(lambda one: pending.settle(one.facts.receipt, one.change), planned))
+        if settled and plan.trial in (SUSPECTS, ALONE) and plan.round >= EASED_FROM:
+            pending.ease()
     return Settled(settled, len(plan.receipts) - settled, completed_runs, failed_runs)
 
 

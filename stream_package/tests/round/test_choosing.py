@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,90 +8,78 @@ from receipt_dynamo_stream.control.pending import PendingReceipt
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.round.choosing import (
     BYTES_PER_RECORD,
+    Choice,
     bound_facts,
     choose_receipts,
     estimated_records,
     runs_to_quarantine,
+    tried_facts,
 )
-from receipt_dynamo_stream.round.plan import PlannedReceipt
+from receipt_dynamo_stream.round.plan import ALONE, NO_TRIAL, SUSPECTS, WITHOUT, PlannedReceipt
 
 from ..samples import NOW
 
 
-def waiting(*attempts: int) -> list[PendingReceipt]:
-    """Pending receipts in order of age, with these attempts."""
+def waiting(*together: int, **more: Any) -> list[PendingReceipt]:
+    """Pending receipts in order of age: 0 never failed, the others failed in the order of their places."""
     return [
-        PendingReceipt(ReceiptId(f"image-{place}", 1), f"t{place}", NOW, NOW, attempts=count)
-        for place, count in enumerate(attempts)
+        PendingReceipt(
+            ReceiptId(f"image-{place}", 1),
+            f"t{place}",
+            NOW,
+            NOW,
+            together=size,
+            failed_by=f"{place}" * bool(size),
+            **more,
+        )
+        for place, size in enumerate(together)
     ]
 
 
+def choose(pending: list[PendingReceipt], *, version: int = 7, max_receipts: int = 10) -> Choice:
+    return choose_receipts(pending, version=version, max_receipts=max_receipts)
+
+
 def test_nothing_pending_chooses_nothing() -> None:
-    choice = choose_receipts([], max_receipts=10)
-    assert (choice.chosen, choice.quarantine, choice.more) == ((), (), False)
+    assert choose([]) == Choice((), NO_TRIAL, more=False)
 
 
 def test_the_longest_waiting_are_chosen_first() -> None:
-    pending = waiting(0, 1, 0)
-    choice = choose_receipts(pending, max_receipts=2)
-    assert choice.chosen == tuple(pending[:2])
-    assert choice.more is True
-    assert choose_receipts(pending, max_receipts=3).more is False
+    pending = waiting(0, 0, 0)
+    assert choose(pending, max_receipts=2) == Choice(tuple(pending[:2]), NO_TRIAL, more=True)
+    assert choose(pending, max_receipts=3).more is False
 
 
-def test_a_receipt_that_failed_twice_waits_for_the_others_and_then_goes_alone() -> None:
-    pending = waiting(2, 0, 3)
-    first = choose_receipts(pending, max_receipts=10)
-    assert (first.chosen, first.more) == ((pending[1],), True)
-    then = choose_receipts([pending[0], pending[2]], max_receipts=10)
-    assert (then.chosen, then.more) == ((pending[0],), True)
+def test_suspects_wait_for_the_others() -> None:
+    pending = waiting(9, 0, 9)
+    assert choose(pending) == Choice((pending[1],), NO_TRIAL, more=True)
+    assert choose([pending[0], pending[2]]) == Choice((pending[0], pending[2]), SUSPECTS, more=False)
 
 
-def test_of_several_that_failed_the_one_tried_least_goes_first() -> None:
-    pending = waiting(5, 3, 2, 2)
-    assert choose_receipts(pending, max_receipts=10).chosen == (pending[2],)
+def test_the_suspects_of_the_largest_group_go_first_and_no_more_of_them_than_may() -> None:
+    pending = waiting(1, 2, 4, 2, 4, 1)
+    assert choose(pending) == Choice((pending[2], pending[4]), SUSPECTS, more=True)
+    assert choose(waiting(2, 2, 2)).chosen == tuple(waiting(2, 2, 2)[:2])
+    assert len(choose(waiting(9, 9, 9), max_receipts=2).chosen) == 2
 
 
-def test_a_receipt_that_failed_alone_four_times_is_quarantined_and_not_planned() -> None:
-    pending = waiting(6, 5, 7)
-    choice = choose_receipts(pending, max_receipts=10)
-    assert choice.quarantine == (pending[0], pending[2])
-    assert (choice.chosen, choice.more) == ((pending[1],), False)
+def test_one_that_goes_alone_has_its_turn_after_those_that_failed_longer_ago() -> None:
+    pending = waiting(1, 1, failed_base=6)
+    assert choose(pending) == Choice((pending[0],), ALONE, more=True)
+    assert choose([replace(pending[0], failed_by="5"), pending[1]]).chosen == (pending[1],)
 
 
-@given(st.lists(st.integers(0, 8), max_size=12), st.integers(1, 5))
-def test_a_choice_is_what_a_naive_loop_chooses(attempts: list[int], max_receipts: int) -> None:
-    pending = waiting(*attempts)
-    choice = choose_receipts(pending, max_receipts=max_receipts)
-    chosen: list[PendingReceipt] = []
-    for one in pending:
-        if one.attempts in (0, 1) and len(chosen) < max_receipts:
-            chosen.append(one)
-    if not chosen:
-        for wanted in (2, 3, 4, 5):
-            chosen = chosen or [one for one in pending if one.attempts == wanted][:1]
-    assert list(choice.chosen) == chosen
-    assert list(choice.quarantine) == [one for one in pending if one.attempts > 5]
-    assert choice.more == (len(pending) > len(choice.chosen) + len(choice.quarantine))
+def test_without_other_work_that_succeeded_the_round_leaves_out_its_new_runs() -> None:
+    pending = waiting(1, failed_base=7)
+    assert choose(pending) == Choice((pending[0],), WITHOUT, more=True)
+    assert choose(pending, version=8) == Choice((pending[0],), ALONE, more=False)
+    assert choose(waiting(1)) == Choice((waiting(1)[0],), ALONE, more=False)  # such a round came to its end
 
 
-@given(st.lists(st.integers(0, 8), max_size=10))
-def test_whatever_keeps_failing_every_receipt_is_tried_alone_or_quarantined_in_the_end(attempts: list[int]) -> None:
-    pending = waiting(*attempts)
-    alone: dict[ReceiptId, int] = {}
-    for _ in range(200):
-        choice = choose_receipts(pending, max_receipts=3)
-        if not choice.chosen:
-            break
-        for one in choice.chosen:
-            if len(choice.chosen) == 1 and one.attempts >= 2:
-                alone[one.receipt] = alone.get(one.receipt, 0) + 1
-        tried = {one.receipt for one in choice.chosen}
-        pending = [replace(one, attempts=one.attempts + (one.receipt in tried)) for one in pending]
-    assert all(one.attempts >= 6 for one in pending)
-    for place, before in enumerate(attempts):
-        if before < 6:
-            assert alone[ReceiptId(f"image-{place}", 1)] == min(4, 6 - before)
+def test_one_that_can_be_tried_goes_before_a_control() -> None:
+    (first,) = waiting(1, failed_base=7)
+    second = replace(first, receipt=ReceiptId("other", 1), failed_by="9", failed_base=6)
+    assert choose([first, second]).chosen == (second,)
 
 
 def planned(words: int, runs: int = 1, failed: int = 0) -> PlannedReceipt:
@@ -132,6 +121,17 @@ def test_the_runs_to_blame_are_those_that_never_merged() -> None:
         return [run.run_id for run in runs_to_quarantine(facts(*states))]
 
     assert blamed("COMPLETED", "PENDING", "PROCESSING", "FAILED") == ["run-1", "run-2"]
-    assert blamed("COMPLETED", "FAILED", "COMPLETED") == ["run-0", "run-2"]
+    assert blamed("COMPLETED", "FAILED", "COMPLETED") == []
     assert blamed("FAILED") == []
     assert blamed() == []
+
+
+def test_a_control_goes_by_the_facts_without_the_runs_that_never_merged() -> None:
+    def of(*states: str) -> dict[ReceiptId, ReceiptFacts]:
+        runs = tuple(RunFact(NOW, f"run-{place}", state=state) for place, state in enumerate(states))
+        return {ReceiptId("a", 1): ReceiptFacts(ReceiptId("a", 1), runs=runs)}
+
+    facts, trial = tried_facts(of("COMPLETED", "PENDING", "FAILED"), WITHOUT)
+    assert ([run.run_id for run in facts[ReceiptId("a", 1)].runs], trial) == (["run-0", "run-2"], WITHOUT)
+    assert tried_facts(of("COMPLETED"), WITHOUT) == (of("COMPLETED"), ALONE)
+    assert tried_facts(of("PENDING"), ALONE) == (of("PENDING"), ALONE)

@@ -100,3 +100,25 @@ def test_a_run_that_was_retried_meanwhile_is_dropped_only_while_it_is_not_merged
     )
     answer = run("quarantine", "drop", RUN, "--yes", "--json").json
     assert answer["states"] == {"words": "COMPLETED" if state == "COMPLETED" else "FAILED"}
+
+
+def test_all_runs_or_those_of_one_reason_are_retried_at_once(run, stack: ToyStack) -> None:
+    stack.quarantine("words", RUN)
+    stack.quarantine("lines", OTHER, "bbbb")
+    assert run("quarantine", "retry", "--all", "--reason", "MergeKeepsFailing").out.startswith(
+        "No run is in quarantine as"
+    )
+    said = run("quarantine", "retry", "--all", "--reason", "DeltaCorrupt", "--json").json
+    assert [one["run_id"] for one in said["runs"]] == [OTHER, RUN]
+    assert (stack.run(RUN, "words")[0], stack.run(OTHER, "lines", "bbbb")[0]) == ("PENDING", "PENDING")
+    assert sorted(one["collection"] for one in stack.executions()) == ["lines", "words"]
+    assert run("quarantine", "list", "--json").json == {"runs": []}
+
+
+@pytest.mark.parametrize("arguments", [[], [RUN, "--all"], [RUN, "--reason", "DeltaCorrupt"]])
+def test_a_run_or_all_but_not_both_and_a_reason_only_of_all(run, stack: ToyStack, arguments: list[str]) -> None:
+    stack.quarantine("words", RUN)
+    said = run("quarantine", "retry", *arguments)
+    assert said.code == 2
+    assert "--all --reason NAME" in said.error_line
+    assert stack.executions() == []

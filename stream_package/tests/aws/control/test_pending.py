@@ -5,10 +5,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from receipt_dynamo_stream import ReceiptId
-from receipt_dynamo_stream.control.pending import Backlog, PendingReceipts
+from receipt_dynamo_stream.control.pending import Backlog, PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.retry import is_transient
 
+from ...round.notebook import Notebook
 from ...samples import LATER, NOW, number, text
 from ..conftest import Tables
 
@@ -80,14 +81,21 @@ def test_an_unchanged_receipt_is_settled(pending: PendingReceipts) -> None:
     assert pending.settle(A, "t0") is False
 
 
-def test_a_receipt_that_changed_during_the_merge_stays_and_its_attempts_start_again(pending: PendingReceipts) -> None:
+def fail_alone(pending: PendingReceipts, receipt: ReceiptId, base: int, order: str) -> int:
+    """A failure alone, with evidence."""
+    pending.begin(receipt, f"plan-{order}")
+    return pending.count_attempt(receipt, plan_key=f"plan-{order}", base=base, order=order)
+
+
+def test_a_receipt_that_changed_during_the_merge_stays_and_is_no_suspect_any_more(pending: PendingReceipts) -> None:
     tokens = Tokens()
     pending.mark({A: ["x"]}, now=NOW, new_token=tokens)
-    assert pending.count_attempt(A, "t0") is True
+    assert fail_alone(pending, A, 0, "1") == 1
     pending.mark({A: ["x"]}, now=LATER, new_token=tokens)
-    assert pending.settle(A, "t0") is False
     (one,) = pending.read()
-    assert (one.change, one.attempts, one.first_changed_at) == ("t1", 0, NOW)
+    assert (one.attempts, one.together) == (1, 1)  # a mark does not hide that merges failed
+    assert pending.settle(A, "t0") is False
+    assert pending.read() == [PendingReceipt(A, "t1", NOW, LATER, frozenset({"x"}))]
 
 
 def test_a_settle_that_comes_late_never_removes_a_change_that_was_marked_since(pending: PendingReceipts) -> None:
@@ -99,19 +107,63 @@ def test_a_settle_that_comes_late_never_removes_a_change_that_was_marked_since(p
     assert [one.change for one in pending.read()] == ["t1"]
 
 
-def test_attempts_are_counted_for_the_token_that_was_read(pending: PendingReceipts) -> None:
-    tokens = Tokens()
-    pending.mark({A: ["x"]}, now=NOW, new_token=tokens)
-    assert pending.count_attempt(A, "t0") is True
-    assert pending.count_attempt(A, "t0") is True
-    assert pending.count_attempt(A, "t9") is False
-    assert pending.count_attempt(B, "t0") is False
-    assert [one.attempts for one in pending.read()] == [2]
-    pending.mark({A: ["x"]}, now=LATER, new_token=tokens)
-    assert [one.attempts for one in pending.read()] == [2]  # a mark does not hide that merges failed
-    assert pending.forgive(A, "t0") is False
-    assert pending.forgive(A, "t1") is True
-    assert [one.attempts for one in pending.read()] == [0]
+def test_a_failure_alone_counts_with_evidence_once_a_round_and_after_other_work_succeeded(
+    pending: PendingReceipts,
+) -> None:
+    pending.mark({A: ["x"]}, now=NOW, new_token=Tokens())
+    assert pending.count_attempt(A, plan_key="p", base=3, order="1") == 0  # it never began
+    pending.begin(A, "p")
+    pending.end(A, "p")
+    assert pending.count_attempt(A, plan_key="p", base=3, order="1") == 0  # it came through its part
+    assert fail_alone(pending, A, 3, "2") == 1
+    assert pending.count_attempt(A, plan_key="plan-2", base=3, order="2") == 1  # asked twice
+    assert fail_alone(pending, A, 3, "3") == 0  # nothing was published since
+    assert fail_alone(pending, A, 4, "4") == 2
+    assert fail_alone(pending, A, 4, "5") == 0
+    assert pending.contrast(A)
+    assert fail_alone(pending, A, 4, "6") == 3
+    assert fail_alone(pending, A, 9, "5") == 0  # a late one of an older round
+    assert fail_alone(pending, B, 9, "7") == 0  # not pending
+    assert [one.attempts for one in pending.read()] == [3]
+
+
+def test_an_older_evidence_does_not_count_for_another_plan(pending: PendingReceipts) -> None:
+    pending.mark({A: ["x"]}, now=NOW, new_token=Tokens())
+    pending.begin(A, "p")
+    assert pending.end(A, "q") is False
+    assert pending.count_attempt(A, plan_key="q", base=0, order="1") == 0
+
+
+def test_the_blame_of_a_newer_round_stands(pending: PendingReceipts) -> None:
+    pending.mark({A: ["x"]}, now=NOW, new_token=Tokens())
+    assert pending.suspect(A, together=8, base=2, order="2")
+    assert not pending.suspect(A, together=20, base=1, order="1")
+    assert not pending.tried_without(A, order="1")
+    (one,) = pending.read()
+    assert (one.together, one.failed_base, one.failed_by) == (8, 2, "2")
+    assert not one.is_contrasted(2)
+    assert one.is_contrasted(3)
+
+
+def test_nothing_of_a_suspect_comes_back_after_it_was_settled(pending: PendingReceipts) -> None:
+    pending.mark({A: ["x"]}, now=NOW, new_token=Tokens())
+    pending.settle(A, "t0")
+    assert not pending.suspect(A, together=8, base=2, order="2")
+    assert not pending.begin(A, "p")
+    assert not pending.contrast(A)
+    assert not pending.forgive(A)
+    pending.ease()
+    assert pending.read() == []
+
+
+def test_suspects_that_did_not_fail_last_go_with_twice_as_many_after_one_was_merged(pending: PendingReceipts) -> None:
+    receipts = [ReceiptId(name, 1) for name in "abcd"]
+    pending.mark({receipt: ["x"] for receipt in receipts}, now=NOW, new_token=Tokens())
+    for receipt, order in zip(receipts, "1223", strict=True):
+        pending.suspect(receipt, together=3, base=1, order=order)
+    fail_alone(pending, receipts[1], 2, "2x")
+    pending.ease()
+    assert [one.together for one in pending.read()] == [6, 1, 6, 3]
 
 
 def test_the_backlog_is_a_number_and_an_age(pending: PendingReceipts) -> None:
@@ -143,38 +195,50 @@ def test_a_failed_mark_fails_only_its_receipt(tables: Tables) -> None:
     assert [one.receipt for one in tables.control_table.pending("words").read()] == [B]
 
 
+orders = st.integers(0, 5).map(str)
+receipts = st.sampled_from([A, B])
 operations = st.lists(
-    st.tuples(st.sampled_from(["mark", "settle", "attempt"]), st.sampled_from([A, B]), st.integers(0, 9)), max_size=14
+    st.one_of(
+        st.tuples(st.just("mark"), receipts),
+        st.tuples(st.just("settle"), receipts, st.integers(0, 5)),
+        st.tuples(st.just("suspect"), receipts, st.integers(1, 9), st.none() | st.integers(0, 3), orders),
+        st.tuples(st.just("tried_without"), receipts, orders),
+        st.tuples(st.just("contrast"), receipts),
+        st.tuples(st.just("begin"), receipts, st.sampled_from(["p", "q"])),
+        st.tuples(st.just("end"), receipts, st.sampled_from(["p", "q"])),
+        st.tuples(st.just("count_attempt"), receipts, st.sampled_from(["p", "q"]), st.integers(0, 3), orders),
+        st.tuples(st.just("ease")),
+        st.tuples(st.just("forgive"), receipts),
+    ),
+    max_size=14,
 )
 
 
+def do(pending: PendingReceipts | Notebook, tokens: Tokens, step: tuple[Any, ...]) -> Any:
+    match step:
+        case ("mark", receipt):
+            return pending.mark({receipt: ["x"]}, now=NOW, new_token=tokens)
+        case ("settle", receipt, number):
+            return pending.settle(receipt, f"t{number}")
+        case ("suspect", receipt, together, base, order):
+            return pending.suspect(receipt, together=together, base=base, order=order)
+        case ("tried_without", receipt, order):
+            return pending.tried_without(receipt, order=order)
+        case ("count_attempt", receipt, plan, base, order):
+            return pending.count_attempt(receipt, plan_key=plan, base=base, order=order)
+        case (method, *arguments):
+            return getattr(pending, method)(*arguments)
+
+
 @given(operations)
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_pending_receipts_behave_like_a_dictionary_of_tokens(
-    tables: Tables, steps: list[tuple[str, ReceiptId, int]]
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_pending_receipts_are_what_the_notebook_of_the_tests_says_of_them(
+    tables: Tables, steps: list[tuple[Any, ...]]
 ) -> None:
-    pending = tables.control_table.pending("words")
+    pending, notebook = tables.control_table.pending("words"), Notebook()
     for left in pending.read():
         pending.settle(left.receipt, left.change)
-    tokens = Tokens()
-    model: dict[ReceiptId, tuple[str, int]] = {}
-    given_tokens: list[str] = ["never"]
-    for action, receipt, pick in steps:
-        token = given_tokens[pick % len(given_tokens)]
-        if action == "mark":
-            pending.mark({receipt: ["x"]}, now=NOW, new_token=tokens)
-            given_tokens.append(f"t{len(given_tokens) - 1}")
-            model[receipt] = (given_tokens[-1], model.get(receipt, ("", 0))[1])
-        elif action == "settle":
-            same = receipt in model and model[receipt][0] == token
-            assert pending.settle(receipt, token) is same
-            if same:
-                del model[receipt]
-            elif receipt in model:
-                model[receipt] = (model[receipt][0], 0)
-        else:
-            same = receipt in model and model[receipt][0] == token
-            assert pending.count_attempt(receipt, token) is same
-            if same:
-                model[receipt] = (token, model[receipt][1] + 1)
-    assert {one.receipt: (one.change, one.attempts) for one in pending.read()} == model
+    real, simple = Tokens(), Tokens()
+    for step in steps:
+        assert do(pending, real, step) == do(notebook, simple, step), step
+    assert pending.read() == notebook.read()
