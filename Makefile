@@ -26,7 +26,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow test-pythons check format lock picture screenshots bench bench-publish bench-freshness bench-stream zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz test-pythons check format lock picture screenshots bench bench-publish bench-freshness bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -89,6 +89,9 @@ test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo,
 	$(BIN)/python -m pytest stream_package/tests -m slow --timeout 1800
 	$(BIN)/python -m pytest chroma_package/tests -m slow --timeout 1800
 	$(BIN)/python -m pytest tests -m slow --timeout 1800
+
+fuzz: $(VENV)/.installed-dev ## 100,000 deltas of a stranger; part of test-slow as well
+	$(BIN)/python -m pytest chroma_package/tests/delta/test_fuzz_deltas.py -m slow --timeout 7200
 
 check: lint format-check types lint-machine check-cdk ## what needs no test run: lint, format, types, the machine, the CDK app
 

@@ -15,6 +15,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from local.demo.samples.catalog import MERCHANTS
 from local.demo.samples.embedding import DIMENSION
+from local.demo.samples.model import Receipt
 from local.demo.samples.producer import Producer
 from local.demo.samples.receipts import sample_receipts
 from local.lambdas.memory import few_arenas
-from local.settings import StackSettings
+from local.settings import lasting
 from local.stack import LocalStack
 from operate.services import utc_now
 
@@ -38,25 +40,31 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--every", type=float, default=0.5, help="seconds between two edits")
     parser.add_argument("--receipts", type=int, default=20)
+    parser.add_argument("--edited", type=int, default=2, help="how many of them are edited, one after the other")
+    parser.add_argument("--schedule", type=float, default=0.5, help="seconds between two executions of the schedule")
+    parser.add_argument("--kept", type=int, default=60, help="seconds for which a version is kept, then EXPIRED")
     asked = parser.parse_args()
     few_arenas()
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder, LocalStack(Path(folder), StackSettings()) as stack:
-        soak(stack, Path(folder), minutes=asked.minutes, every=asked.every, receipts=asked.receipts)
+    settings = replace(lasting(1), expire_grace_seconds=asked.kept, expired_for_seconds=asked.kept)
+    settings = replace(settings, plans_kept_seconds=asked.kept, schedule_seconds=asked.schedule)
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder, LocalStack(Path(folder), settings) as stack:
+        receipts = sample_receipts(random.Random(7), asked.receipts, utc_now())
+        soak(stack, Path(folder), receipts, minutes=asked.minutes, every=asked.every, edited=asked.edited)
 
 
-def soak(stack: LocalStack, folder: Path, *, minutes: float, every: float, receipts: int) -> None:
-    """Relabel one receipt after the other."""
-    rng = random.Random(7)
+def soak(
+    stack: LocalStack, folder: Path, receipts: Sequence[Receipt], *, minutes: float, every: float, edited: int
+) -> None:
+    """Write the receipts, then give the first of them another shop, one after the other."""
     producer = Producer(
         dynamodb=stack.client("dynamodb"),
         s3=stack.client("s3"),
         table=stack.connection.receipts_table,
         bucket=stack.connection.bucket,
         dimension=DIMENSION,
-        rng=rng,
+        rng=random.Random(7),
     )
-    written = sample_receipts(rng, receipts, utc_now())
-    producer.put_receipts(producer.plan_uploads(written))
+    producer.put_receipts(producer.plan_uploads(receipts))
     began = sampled = time.monotonic()
     for edit in itertools.count():
         now = time.monotonic()
@@ -65,7 +73,7 @@ def soak(stack: LocalStack, folder: Path, *, minutes: float, every: float, recei
             print(json.dumps(sample(stack, folder, edit, now - began)), flush=True)
         if now - began > minutes * 60:
             break
-        receipt = written[edit % len(written)]
+        receipt = receipts[edit % edited]
         producer.change_merchant(receipt, replace(MERCHANTS[0], name=f"shop {edit}"))
         time.sleep(max(0.0, began + (edit + 1) * every - time.monotonic()))
     gc.collect()

@@ -37,10 +37,11 @@ each: not measured on Lambda. A function that nobody calls for WARM_MINUTES star
 FOLD_GB_PER_SECOND, FOLD_RECORDS_PER_SECOND = 0.05, 400  # a copy, its proof and its upload; insertions into a graph
 LOOKUP_MB = 0.3  # what a merge and its validation read of the index and the database, together
 QUERY_SECONDS = 0.02
+CHECK_SECONDS = 0.2  # what the schedule looks at on EFS, warm: two files and the sizes of the others
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
-LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 32, 38  # an alarm on a formula is paid for each of its metrics
+LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 34, 40  # an alarm on a formula is paid for each of its metrics
 
-IDLE = ("AcquireLease", "PlanCompaction", "NothingPending", "Finished")
+IDLE = ("AcquireLease", "SwapCommitted", "PlanCompaction", "NothingPending", "Finished")
 ROUND = ("AcquireLease", "PlanCompaction", "MergeShards", "CommitSnapshot", "SettleChanges", "ReleaseLease", "Finished")
 OF_A_SHARD = ("MergeDeltas", "ValidateShard")
 FOLD = ("PlanFold", "FoldShards", "WriteFold", "CommitSnapshot", "Folded", "ReleaseLease", "Finished")
@@ -186,7 +187,8 @@ def gigabyte_seconds(load: Load) -> float:
     inserted = DAYS * load.changes * load.records_a_change / FOLD_RECORDS_PER_SECOND
     folding = (folds * 2 * COLD_SECONDS + 2 * bases / FOLD_GB_PER_SECOND + inserted) * MERGE_GB
     verifying = WEEKS * load.base_gb / FOLD_GB_PER_SECOND * MERGE_GB
-    return merges + others + folding + verifying + DAYS * 86_400 * load.queries * QUERY_SECONDS * READER_GB
+    checks = DAYS * COLLECTIONS * 24 * 60 / SCHEDULE_MINUTES * CHECK_SECONDS * OTHER_GB
+    return merges + others + folding + verifying + checks + DAYS * 86_400 * load.queries * QUERY_SECONDS * READER_GB
 
 
 def cost(load: Load) -> dict[str, float]:
@@ -196,7 +198,7 @@ def cost(load: Load) -> dict[str, float]:
     rounds, segments = (DAYS * COLLECTIONS * each(load) for each in (commits_a_day, segments_a_day))
     folds = DAYS * sum(folds_a_day(load, share) for share in SHARES)
     starts = DAYS * COLLECTIONS * 24 * 60 / SCHEDULE_MINUTES + rounds
-    requests = starts * 2 + rounds * 6 + segments * 2 + DAYS * 86_400 * load.queries
+    requests = starts * 3 + rounds * 6 + segments * 2 + DAYS * 86_400 * load.queries
     listed = commits_a_day(load) / 24 * hours_kept(load)  # manifests that an expiry reads
     return {
         "Step Functions": transitions_a_month(load) * price["transition"],

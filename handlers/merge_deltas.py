@@ -29,6 +29,7 @@ def merge_deltas(event: MergeDeltasInput, context: LambdaContext) -> MergeDeltas
             efs_root=settings().efs,
             workdir=workdir,
             bound=FoldBound(**settings().fold_bound),
+            delta_buckets=tuple(filter(None, settings().delta_buckets.split(","))),
         )
     report_key = save_report(bucket(), report)
     measure_merge(report)

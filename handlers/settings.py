@@ -23,7 +23,8 @@ class Settings:
 
     Durations are in seconds. A field without a default must be set wherever its function uses it; the empty string
     stands for "not deployed here" (a zip function has no EFS, a container function starts no execution). fold_…: the
-    parts of the fold bound; None is FoldBound's own.
+    parts of the fold bound; None is FoldBound's own. delta_buckets: other buckets that a run's prefix may name, with
+    commas between.
     """
 
     control_table: str
@@ -35,6 +36,7 @@ class Settings:
     messages_queue_url: str = ""
     alerts_topic_arn: str = ""
     work_root: str = "/tmp"
+    delta_buckets: str = ""
     min_commit_interval_seconds: int = 15
     max_receipts_per_round: int = 250
     max_records_per_round: int = 50_000
@@ -42,6 +44,7 @@ class Settings:
     default_shards: int = 1
     keep_snapshots: int = 10
     expire_grace_seconds: int = 3600
+    expired_for_seconds: int = 3600
     validate_all_up_to_records: int = 100_000
     fold_least: int | None = None
     fold_most: int | None = None

@@ -29,6 +29,7 @@ def swap_pointer(event: SwapPointerInput, _context: LambdaContext) -> SwapPointe
         fence=event["fence"],
         trigger=event["trigger"],
         now=datetime.now(UTC),
+        by_hand=event.get("mode") == "restore",
         leave_damaged=event.get("mode") == "rollback",
     )
     if projected.manifest is not None:

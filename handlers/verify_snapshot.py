@@ -18,7 +18,8 @@ from .work import work_folder
 def verify_snapshot(event: VerifySnapshotInput, _context: LambdaContext) -> VerifySnapshotOutput:
     """Raises what did not hold. A collection without any version is sound."""
     collection, snapshot_id = event["collection"], event["snapshot_id"]
-    pointer = pointer_of(collection, snapshot_id) if snapshot_id else current_of(collection)
+    current = verify.verify_current(control_table().head(collection).read, settings().efs)
+    pointer = pointer_of(collection, snapshot_id) if snapshot_id else current
     if pointer is None:
         return {"version": 0, "snapshot_id": "", "records": 0, "shards": 0, "checks": []}
     with work_folder("verify") as workdir:
@@ -45,9 +46,3 @@ def pointer_of(collection: str, snapshot_id: str) -> Pointer:
         state = row.state if row else "unknown"
         raise SnapshotUnavailable(f"{snapshot_id} of {collection} is {state}: there is nothing to verify")
     return Pointer(row.version, row.snapshot_id, row.manifest_key, row.manifest_sha256)
-
-
-def current_of(collection: str) -> Pointer | None:
-    """The pointer of the version that HEAD names."""
-    head = control_table().head(collection).read()
-    return head.pointer if head else None

@@ -27,6 +27,8 @@ class StackSettings:
     max_receipts_per_round: int = 250
     keep_snapshots: int = 10
     expire_grace_seconds: int = 3600
+    expired_for_seconds: int = 3600
+    plans_kept_seconds: int = 3600
     fold_least: int | None = None
     fold_most: int | None = None
     fold_share: float | None = None
@@ -35,3 +37,9 @@ class StackSettings:
     function_timeout_seconds: float = 300.0
     init_timeout_seconds: float = 60.0
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def lasting(shards: int) -> StackSettings:
+    """For a stack that is up for days: S3 is in its memory, so that what nobody needs goes after minutes. Twice the
+    longest function is time enough for a late writer on one machine."""
+    return StackSettings(shards=shards, expire_grace_seconds=600, expired_for_seconds=600)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from local.application import Application, compaction_application
 from local.aws import resources
 from local.aws.cloud import Cloud, join_interpreter
 from local.aws.executions import Execution, Executions
+from local.aws.lifecycle import Lifecycle
 from local.aws.status_events import StatusEvents
 from local.errors import StackNotStarted
 from local.lambdas.environment import handler_environment
@@ -193,7 +195,8 @@ class LocalStack:
         self._poller.start()
         schedule = self._schedule = Schedule(executions, self.settings.schedule_seconds)
         scrub = self._scrub = Schedule(executions, self.settings.scrub_seconds, "verify")
-        for one in (schedule, scrub):
+        lifecycle = Lifecycle(self._cloud.client("s3"), timedelta(seconds=self.settings.plans_kept_seconds))
+        for one in (schedule, scrub, lifecycle):
             ending.callback(one.stop)
             one.start()
 

@@ -1,8 +1,10 @@
 """The collections as a whole: how each is, what waits, holding one back and letting it go, deriving one again."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from receipt_chroma.snapshot.manifest import Manifest
+from receipt_chroma.snapshot.seen import look
 from receipt_dynamo_stream.control import pausing
 from receipt_dynamo_stream.control.head import Head
 from receipt_dynamo_stream.control.pausing import Resumed
@@ -41,11 +43,10 @@ class Collections:
         except VersionUnreadable as error:
             problem = str(error)
         version, paused = (head.version, head.paused) if head else (0, None)
+        unseen = self._unseen(head) if head else None
         return CollectionStatus(
             collection=collection,
-            state=state_word(
-                version=version, pending=backlog.count, paused=paused, unseen=head.unseen if head else None
-            ),
+            state=state_word(version=version, pending=backlog.count, paused=paused, unseen=unseen),
             version=version,
             projected_version=head.projected_version if head else 0,
             snapshot_id=head.pointer.snapshot_id if head and head.pointer else None,
@@ -65,7 +66,7 @@ class Collections:
             quarantined=len(self._services.control.quarantine(collection).list()),
             last_execution=next(self._executions.of(collection), None),
             problem=problem,
-            unseen=head.unseen if head else None,
+            unseen=unseen,
             restored=head.restored if head else None,
             went_back=head.went_back if head else None,
         )
@@ -73,6 +74,17 @@ class Collections:
     def pending(self, collection: str) -> list[PendingReceipt]:
         """Every receipt with changes that no snapshot has, the longest waiting first."""
         return self._services.control.pending(collection).read()
+
+    def _unseen(self, head: Head) -> str | None:
+        """Why readers do not see what HEAD names: as the last execution found, or where the file system is at hand as
+        it is now. A commit that was not projected yet is no reason."""
+        root = self._services.connection.efs_root
+        if head.unseen is not None or root is None or head.pointer is None or head.projected_version < head.version:
+            return head.unseen
+        seen = look(Path(root), head.collection, head.pointer)
+        if seen.problem is None or self.head(head.collection) != head:  # or a commit came in between
+            return None
+        return f"readers see {'nothing' if seen.nothing else 'something else'}: {seen.problem}"
 
     def _manifest(self, head: Head | None) -> Manifest | None:
         """The current manifest; None before the first publication. Raises VersionUnreadable."""

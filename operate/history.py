@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from receipt_dynamo_stream.control.history import Page
+from receipt_dynamo_stream.control.history import UNKNOWN_COLLECTION, Page
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.round.report import MergeCounts
@@ -29,15 +29,17 @@ from operate.models import (
     recorded_execution,
 )
 from operate.services import Services
-from operate.state_machine import StateMachine
+from operate.state_machine import NEWEST, StateMachine
 
 PAGE = 50
 LOOKED_AT = 2_000
 """How many executions one page looks at before it stops looking for more that fit."""
-_ROWS = 100
+_ROWS = 500
+_ROUNDS = 100
+"""An execution has at most that many."""
 _PAGES_TO_HEALING = 5
 _LEEWAY = timedelta(seconds=1)  # a row's start is written in milliseconds
-_PARTITIONS = (*COLLECTIONS, "unknown")
+_PARTITIONS = (*COLLECTIONS, UNKNOWN_COLLECTION)
 
 
 @dataclass(frozen=True)
@@ -112,13 +114,15 @@ class History:
         shown: list[Listed] = []
         folded = looked_at = 0
         older = None
+        later = _Later(self, None if before is None and wanted.until is None else _upper_bound(wanted, before))
         for one in self._newest_first(wanted, before, live=before is None):
             looked_at += 1
             if wanted.fits(one):
                 if one.result in IDLE and not wanted.idle and wanted.result is None:
                     folded += 1
-                elif (healed_by := self.healed_by(one)) is None or wanted.result != UNHEALED:
+                elif (healed_by := later.healing(one)) is None or wanted.result != UNHEALED:
                     shown.append(Listed(one, healed_by=healed_by))
+            later.saw(one)
             if len(shown) == limit or looked_at == LOOKED_AT:
                 older = sort_key(one)
                 break
@@ -129,14 +133,15 @@ class History:
         if failed.result not in FAILURES or failed.collection is None:
             return None
         after: str | None = sort_key(failed)
+        return next((later for later in self.after(failed.collection, after) if heals(later, failed)), None)
+
+    def after(self, collection: str, after: str | None) -> Iterator[Execution]:
+        """The recorded executions after a sort key, the oldest first, as far as healing is looked for."""
         for _ in range(_PAGES_TO_HEALING):
-            page = self._rows(failed.collection, None, after, newest_first=False)
-            for row in page.rows:
-                if heals(later := recorded_execution(row), failed):
-                    return later
+            page = self._rows(collection, None, after, newest_first=False)
+            yield from map(recorded_execution, page.rows)
             if (after := page.next_key) is None:
-                break
-        return None
+                return
 
     def recent(self, collection: str, count: int) -> list[Execution]:
         """The newest executions of a collection, idle ones too."""
@@ -152,8 +157,7 @@ class History:
 
     def _newest_first(self, wanted: Wanted, before: str | None, *, live: bool) -> Iterator[Execution]:
         listed = self._live(wanted.collection) if live else {}
-        if before is None and wanted.until is not None:
-            before = f"{wanted.until.isoformat()}~"
+        before = _upper_bound(wanted, before)
         after = wanted.since.isoformat() if wanted.since is not None else None
         partitions = [wanted.collection] if wanted.collection else _PARTITIONS
         streams = [self._recorded(partition, before, after) for partition in partitions]
@@ -180,12 +184,20 @@ class History:
         return {one.name: one for one in listed if collection is None or one.collection in (None, collection)}
 
     def _unrecorded(self, live: dict[str, Execution], partitions: Sequence[str]) -> Iterator[Execution]:
-        """What Step Functions lists and no row tells yet, newest first; each is described when it is reached."""
-        if not live:
+        """What Step Functions lists last and no row tells yet, newest first; each is described when it is reached.
+
+        Not what succeeded so long ago that its row would be folded by now, had it nothing to do: it had.
+        """
+        newest = sorted(live.values(), key=sort_key, reverse=True)[:NEWEST]
+        if not newest:
             return
-        oldest = min(one.started_at for one in live.values()) - _LEEWAY
+        oldest = newest[-1].started_at - _LEEWAY
         recorded = {one.name for partition in partitions for one in self._recorded(partition, None, oldest.isoformat())}
-        missing = [one for one in live.values() if one.name not in recorded]
+        missing = [one for one in newest if one.name not in recorded]
+        if any(one.status == "succeeded" for one in missing):
+            control = self._services.control
+            folded = {partition: control.history(partition).folded_until() or "" for partition in partitions}
+            missing = [one for one in missing if one.status != "succeeded" or sort_key(one) > folded.get(_of(one), "")]
         for one in sorted(missing, key=sort_key, reverse=True):
             with suppress(ExecutionNotFound):
                 yield described_execution(self._machine.describe(one.arn))
@@ -209,9 +221,49 @@ class History:
                 and row.execution.version is not None
             ]
             if numbers:
-                first = max(1, min(numbers) - _ROWS)  # an execution has at most that many rounds
-                merged |= merged_by(self._services.control.versions(collection).between(first, max(numbers)))
+                for first, last in _spans(numbers):
+                    merged |= merged_by(self._services.control.versions(collection).between(first, last))
         return tuple(replace(row, merged=merged.get(row.execution.name)) for row in rows)
+
+
+class _Later:
+    """Which later executions made failures good: of those that were seen on the way from the newest, and of those that
+    are newer than where it began, if there are any. One look for all failures of a page."""
+
+    def __init__(self, history: History, began_below: str | None) -> None:
+        self._history = history
+        self._began_below = began_below
+        self._seen: dict[str, list[Execution]] = {}
+        self._newer: dict[str, list[Execution]] = {}
+
+    def saw(self, one: Execution) -> None:
+        """Take in an execution, the newest first."""
+        if one.status == "succeeded" and one.collection is not None:
+            self._seen.setdefault(one.collection, []).append(one)
+
+    def healing(self, failed: Execution) -> Execution | None:
+        """The first later one that did what this one failed to do."""
+        if failed.result not in FAILURES or failed.collection is None:
+            return None
+        seen = self._seen.get(failed.collection, [])
+        found = next((later for later in reversed(seen) if heals(later, failed)), None)
+        if found is not None or self._began_below is None:
+            return found
+        if failed.collection not in self._newer:
+            at_it = self._began_below[:-1]  # the last one of the page before is newer, too
+            self._newer[failed.collection] = list(self._history.after(failed.collection, at_it))
+        return next((later for later in self._newer[failed.collection] if heals(later, failed)), None)
+
+
+def _upper_bound(wanted: Wanted, before: str | None) -> str | None:
+    """The sort key below which a page begins; None for the newest."""
+    if before is None and wanted.until is not None:
+        return f"{wanted.until.isoformat()}~"
+    return before
+
+
+def _of(one: Execution) -> str:
+    return one.collection or UNKNOWN_COLLECTION
 
 
 def merged_by(rows: list[VersionRow]) -> dict[str, Merged]:
@@ -226,6 +278,19 @@ def merged_by(rows: list[VersionRow]) -> dict[str, Merged]:
             (*known.versions, row.version), known.receipts + (row.receipts or 0), known.counts + counts_of(row)
         )
     return merged
+
+
+def _spans(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The version numbers to ask for, with those before that may be of the same executions, from first to last."""
+    first = last = None
+    for number in sorted(numbers):
+        if first is None or last is None or number - _ROUNDS > last:
+            if first is not None and last is not None:
+                yield first, last
+            first = max(1, number - _ROUNDS)
+        last = number
+    if first is not None and last is not None:
+        yield first, last
 
 
 def counts_of(row: VersionRow) -> MergeCounts:

@@ -23,9 +23,9 @@ class Version:
     """One VERSION row, read by its place: what is on HEAD's chain was `published`, whatever else its row says.
 
     `readers`: the version that the file system shows. `counts` is what the merge did to records, by name; a rollback
-    has none. `bytes` is the size of its files, shared with other versions or not. `kind`: merge, fold or rollback, None
-    when its row is too old to say it; `fresh_records` lie in `segments` over the bases. `execution` is a name.
-    `manifest_key`, `manifest_sha256` and `plan_key` lead to what it has on S3.
+    has none. `bytes` is the size of its files, shared with other versions or not. `kind`: merge, fold, rollback
+    or restore, None when its row is too old to say it; `fresh_records` lie in `segments` over the bases.
+    `execution` is a name. `manifest_key`, `manifest_sha256` and `plan_key` lead to what it has on S3.
     """
 
     version: int

@@ -82,13 +82,19 @@ class CompactionAlarms(Construct):
                 what=f"The current version of {collection} could not be proved again: a file on EFS or S3 is not what"
                 " its manifest says. Read which one with `compaction history`.",
             )
-        for collection in collections:
             self._alarm(
                 f"ExpiryFailures-{collection}",
                 self.own("ExpiryFailures", "Sum", collection),
                 above=0,
                 what=f"Expiry of {collection} failed, or something could not be deleted; all else was. Files that"
                 " nobody needs stay and cost. Read which with `compaction expire`, and why.",
+            )
+            self._alarm(
+                f"Restored-{collection}",
+                self.own("Restored", "Sum", collection),
+                above=0,
+                what=f"Readers of {collection} did not see what was committed, and it was brought back: files on EFS"
+                " were lost or changed by something else, or the control table went back. See `compaction status`.",
             )
         self._alarm(
             "ExecutionStartFailures",

@@ -36,6 +36,7 @@ def environments(
     messages_queue_url: str | None,
     alerts_topic_arn: str,
     functions: tuple[str, ...],
+    delta_buckets: tuple[str, ...] = (),
 ) -> dict[str, Mapping[str, str]]:
     """Environment by function name. `service` is the dimension that tells one deployment's metrics from another's."""
     common = {
@@ -45,6 +46,7 @@ def environments(
         "POWERTOOLS_SERVICE_NAME": service,
         "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
         "POWERTOOLS_LOG_LEVEL": "INFO",
+        "MALLOC_ARENA_MAX": "2",  # what one thread freed is of use to the others: merges and readers have many threads
     }
     own: dict[str, dict[str, str]] = {
         "StreamHandler": {"STATE_MACHINE_ARN": state_machine_arn, "FAILURE_QUEUE_URL": failure_queue_url},
@@ -63,6 +65,8 @@ def environments(
     own["WriteFold"] = {"EXPIRE_GRACE_SECONDS": str(stage.expire_grace_seconds)}
     for function in KNOW_THE_BOUND:
         own[function] = own.get(function, {}) | fold_bound(stage)
+    if delta_buckets:
+        own["MergeDeltas"]["DELTA_BUCKETS"] = ",".join(delta_buckets)
     if messages_queue_url is not None:
         own["StreamHandler"]["MESSAGES_QUEUE_URL"] = messages_queue_url
     return {function: {**common, **own.get(function, {})} for function in functions}

@@ -86,7 +86,12 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _write(SNAPSHOTS),
         _LIST,
     ),
-    "SwapPointer": (_control("UpdateItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
+    "SwapPointer": (
+        _control("GetItem", "UpdateItem", "PutItem", keys=("COLLECTION#*",)),
+        _read(SNAPSHOTS),
+        _write(SNAPSHOTS),
+        _LIST,
+    ),
     "VerifySnapshot": (_control("GetItem", keys=_VERSIONS), _read(SNAPSHOTS), _LIST),
     "PrepareRollback": (
         _control("GetItem", "Query", "PutItem", keys=_VERSIONS),

@@ -94,6 +94,7 @@ class CompactionStack(Stack):
             messages_queue_url=self.messages.queue_url if self.messages else None,
             alerts_topic_arn=self.topic.topic_arn,
             functions=tuple(step.name for step in (*light, *heavy)),
+            delta_buckets=self.deployment.delta_buckets,
         )
         zips = ZipFunctions(
             self, "Light", steps=light, zip_file=zip_file, environment=environment, log_retention=retention

@@ -5,11 +5,12 @@ The class says what the caller may do, the message what happened and what to do 
     CompactionError (receipt_dynamo_stream)
     ├── DeltaRefused                 the delta's content: quarantine its run, merge the others; it never heals by itself
     │   ├── DeltaPrefixMissing       the run names no delta for this collection
+    │   ├── DeltaPrefixForbidden     the run's prefix points where no delta may lie
     │   ├── DeltaMissing             nothing lies at the run's prefix
     │   ├── DeltaNotGiven            S3 has it and does not give it: archived, or encrypted with its writer's key
     │   ├── DeltaCorrupt             it cannot be read, or is not shaped as a delta
     │   ├── DeltaTooLarge            beyond what a merge can hold
-    │   ├── UnsafeTarMember          a tar member that would leave its folder, or is no plain file
+    │   ├── UnsafeTarMember          a file's name that would leave its folder, or a tar member that is no plain file
     │   ├── WrongCollection          its Chroma collection has another name than the target
     │   ├── WrongDimension           its vectors have another length than the collection's
     │   ├── WrongSpace               its Chroma collection measures in another space than l2
@@ -17,7 +18,8 @@ The class says what the caller may do, the message what happened and what to do 
     │   ├── DuplicateRecord          two records with one id
     │   ├── ForeignRecord            a record of another receipt, or of the other collection
     │   ├── DeltaMetadataInvalid     metadata that Chroma refuses, drops or cannot keep
-    │   └── RunTimeInvalid           the run's created_at cannot be read, so it has no place in the order
+    │   ├── RunTimeInvalid           the run's created_at cannot be read, so it has no place in the order
+    │   └── DeltaReaderFailed        a fault of ours that this delta brings about: report it, with the message
     ├── SnapshotDamaged              look first: a published file is wrong on EFS and on S3
     ├── ShardInvalid                 look first: a staged shard failed validation and was not published
     ├── SegmentInvalid               look first: a segment is not what it must be; it was not published, or is damaged
@@ -40,16 +42,32 @@ Step Functions matches these names exactly and knows no inheritance.
 """
 
 from pathlib import Path
+from typing import Final
 
 from receipt_dynamo_stream.errors import CompactionError
 
+REFUSAL_LENGTH: Final = 500
+"""Characters of a refusal's message: it goes into reports, tables, logs and pages."""
+
 
 class DeltaRefused(CompactionError):
-    """The content of a run's delta is wrong: its run is quarantined under the subclass's name."""
+    """The content of a run's delta is wrong: its run is quarantined under the subclass's name.
+
+    A message may quote the delta: it is cut, and what is not printable is written as an escape.
+    """
+
+    def __init__(self, message: str) -> None:
+        start = message[:REFUSAL_LENGTH]
+        plain = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in start)
+        super().__init__(f"{plain[: REFUSAL_LENGTH - 1]}…" if max(len(message), len(plain)) > REFUSAL_LENGTH else plain)
 
 
 class DeltaPrefixMissing(DeltaRefused):
     """The run names no delta prefix for this collection."""
+
+
+class DeltaPrefixForbidden(DeltaRefused):
+    """The run's prefix points into what the pipeline itself writes, or into a bucket that it may not read."""
 
 
 class DeltaMissing(DeltaRefused):
@@ -69,7 +87,7 @@ class DeltaTooLarge(DeltaRefused):
 
 
 class UnsafeTarMember(DeltaRefused):
-    """A member of the delta's tar leaves the target folder, or is a link or a device."""
+    """A name of the delta's files leaves its folder, or a member of its tar is a link or a device."""
 
 
 class WrongCollection(DeltaRefused):
@@ -102,6 +120,10 @@ class DeltaMetadataInvalid(DeltaRefused):
 
 class RunTimeInvalid(DeltaRefused):
     """The run's created_at is no time, so the run has no place in the order of runs."""
+
+
+class DeltaReaderFailed(DeltaRefused):
+    """Reading the delta ended in an error that has no name, or ended the process that read it; the message has it."""
 
 
 class SnapshotDamaged(CompactionError):

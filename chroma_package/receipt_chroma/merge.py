@@ -93,13 +93,14 @@ def merge_deltas(
     efs_root: Path,
     workdir: Path,
     bound: FoldBound = ALWAYS,
+    delta_buckets: tuple[str, ...] = (),
 ) -> ShardReport:
     """Merge the plan's receipts of one shard and stage the result; a shard that does not change stages nothing.
 
     A run whose delta has wrong content is returned as a refusal while the rest is merged. May run twice: every attempt
     writes its own paths. `plan_key` is written into the report. bound: from how many changed records on a new base is
-    written. Raises SnapshotDamaged when what is published is wrong on EFS and on S3,
-    SchemaUnsupported, DiskFull, StorageUnavailable, TransientServiceError.
+    written. delta_buckets: other buckets that a run's prefix may name. Raises SnapshotDamaged when what is published is
+    wrong on EFS and on S3, SchemaUnsupported, DiskFull, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)  # SQLite sorts and vacuums in files: never on EFS
@@ -114,7 +115,7 @@ def merge_deltas(
         RepairedShard(base, plan.collection, bucket=bucket, efs_root=efs_root) as published,
     ):
         folder = Path(private)
-        source = DeltaSource(bucket, plan.collection, folder)
+        source = DeltaSource(bucket, plan.collection, delta_buckets)
         dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
         with watch.measure("read"):
             for receipt in _wanted_receipts(pool, source, plan, attempt.shard, dimension):

@@ -8,6 +8,7 @@ everything that was ever named: readers go forward to it, and whatever still arr
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -63,16 +64,18 @@ def swap_pointer(
     fence: int,
     trigger: str,
     now: datetime,
+    by_hand: bool = False,
     leave_damaged: bool = False,
 ) -> Projected:
     """Compare what readers see with HEAD, and bring what is wrong there from S3.
 
-    execution is the ARN of the lease's holder, fence its token. leave_damaged: what S3 does not have either is left as
-    it is. May run twice, late, and at once with others: HEAD must be the caller's, CURRENT only moves forward, and a
-    restore is committed as every version is. Raises Fenced, PointerMissing, SnapshotDamaged, ManifestConflict,
+    execution is the ARN of the lease's holder, fence its token. by_hand: an operator asks for a restore, so that even
+    where EFS and HEAD went back together readers get past what they saw. leave_damaged: what S3 does not have either is
+    left as it is. May run twice, late, and at once with others: HEAD must be the caller's, CURRENT only moves forward,
+    and a restore is committed as every version is. Raises Fenced, PointerMissing, SnapshotDamaged, ManifestConflict,
     StorageUnavailable, TransientServiceError.
     """
-    projection = _Projection(control, bucket, efs_root, collection, execution, fence, trigger, now)
+    projection = _Projection(control, bucket, efs_root, collection, execution, fence, trigger, now, by_hand)
     try:
         return projection.project()
     except SnapshotDamaged as error:
@@ -92,6 +95,7 @@ class _Projection:
     fence: int
     trigger: str
     now: datetime
+    by_hand: bool
 
     def project(self) -> Projected:
         part = self.control.head(self.collection)
@@ -101,14 +105,17 @@ class _Projection:
             return Projected(item)
         seen = look(self.efs_root, self.collection, head.pointer)
         found = _unexpected(head, seen)
-        if seen.problem is None and head.unseen is None and head.projected_version >= head.version:
+        later = self._later_than(head, seen)
+        if later is None and seen.problem is None and head.unseen is None and head.projected_version >= head.version:
             return Projected(item)
+        if later is not None:
+            found = f"{found or seen.problem or 'CURRENT is right'}; {later}"
         if found:
             logger.warning("readers do not see what HEAD names", extra={"collection": self.collection, "found": found})
             what = "nothing" if seen.nothing else f"another version than {head.version}, or a part of it"
             part.note_unseen(f"readers see {what}, found {utc_text(self.now)}: {found}")
-        if seen.ahead is not None:
-            head = self._publish_again(part, head, found)
+        if later is not None:
+            head = self._publish_again(part, head, seen, f"{utc_text(self.now)} {found}")
         return self._bring(part, head, found)
 
     def unprojected(self) -> Projected:
@@ -131,6 +138,18 @@ class _Projection:
             part.note_restored(f"{utc_text(self.now)} {what}: {found or head.unseen}")
         return Projected(self._mine(part)[0], manifest, found, fetched, moved)
 
+    def _later_than(self, head: Head, seen: Seen) -> str | None:
+        """What says that HEAD is behind what readers may have seen. The bucket is asked where CURRENT cannot tell, and
+        when somebody asks for a restore; what it has may be of an attempt that was never published, and going past that
+        does no harm."""
+        assert head.pointer is not None
+        if seen.ahead is not None:
+            return "HEAD went back"
+        if not (self.by_hand or (seen.nothing and head.projected_version)):
+            return None
+        newest = self._stored()[-1:]
+        return f"the bucket has a manifest of {newest[0]}" if newest and newest[0] > head.pointer.snapshot_id else None
+
     def _mine(self, part: CollectionHead) -> tuple[Item, Head]:
         item = part.read_item()
         head = parse_head(self.collection, item)
@@ -138,7 +157,7 @@ class _Projection:
             raise Fenced(f"{self.execution} with fence {self.fence} no longer holds the lease of {self.collection}")
         return item, head
 
-    def _publish_again(self, part: CollectionHead, head: Head, why: str) -> Head:
+    def _publish_again(self, part: CollectionHead, head: Head, seen: Seen, why: str) -> Head:
         """Commit HEAD's snapshot under a version that is past every one that was named anywhere; HEAD as it is then."""
         assert head.pointer is not None
         older = load_manifest(self.bucket, head.pointer)
@@ -167,12 +186,15 @@ class _Projection:
             **manifest.row_values,
         )
         self.control.versions(self.collection).put_candidate(row)
-        part.commit_restored(manifest.pointer, over=head, why=f"{utc_text(self.now)} {why}", now=utc_text(self.now))
+        # A manifest of the next version alone may be of an attempt that was lost, while HEAD is right.
+        went_back = why if seen.ahead is not None or version > head.version + 2 else None
+        part.commit_restored(manifest.pointer, over=head, went_back=went_back, now=utc_text(self.now))
         return self._mine(part)[1]  # refused: another attempt of this step was first, and HEAD says what it committed
 
     def _named(self) -> Iterator[str]:
         """Every snapshot id that CURRENT or a manifest names, on S3 and on EFS."""
-        yield read_current(self.efs_root, self.collection).snapshot_id
+        with suppress(NoSnapshotYet, SnapshotUnavailable):
+            yield read_current(self.efs_root, self.collection).snapshot_id
         yield from self._stored()
         folder = collection_folder(self.efs_root, self.collection) / MANIFESTS
         yield from snapshot_ids(path.name for path in folder.glob("*.json"))

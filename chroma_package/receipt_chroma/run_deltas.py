@@ -3,17 +3,23 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import Refusal
-from receipt_dynamo_stream.runs import delta_location
+from receipt_dynamo_stream.runs import DeltaLocation, delta_location
 
 from receipt_chroma.delta.read import read_delta
-from receipt_chroma.errors import DeltaMissing, DeltaNotGiven, DeltaPrefixMissing, DeltaRefused, RunTimeInvalid
+from receipt_chroma.errors import (
+    DeltaMissing,
+    DeltaNotGiven,
+    DeltaPrefixForbidden,
+    DeltaPrefixMissing,
+    DeltaRefused,
+    RunTimeInvalid,
+)
 from receipt_chroma.records import Record
 from receipt_chroma.wanted import VANISHED, RunDelta, Wanted, is_eligible, run_order, wanted_records
 
@@ -22,23 +28,36 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DeltaSource:
-    """Where deltas are read from: the bucket of plain prefixes, and a private folder to unpack in."""
+    """Where deltas are read from: the bucket of plain prefixes, and others that a run may name."""
 
     bucket: Bucket
     collection: str
-    workdir: Path
+    delta_buckets: tuple[str, ...] = ()
 
     def read(self, facts: ReceiptFacts, run: RunFact, dimension: int | None) -> list[Record]:
         """The checked records of one run. Raises subclasses of DeltaRefused."""
         location = delta_location(run.delta_prefix, self.bucket.name)
+        self._check(location)
         return read_delta(
             replace(self.bucket, name=location.bucket),
             location.prefix,
             collection=self.collection,
             receipt=facts.receipt,
             dimension=dimension,
-            workdir=self.workdir,
         )
+
+    def _check(self, location: DeltaLocation) -> None:
+        """Raise DeltaPrefixForbidden where no delta may lie: an empty name is DeltaPrefixMissing's."""
+        if location.bucket == self.bucket.name:
+            if location.is_of_the_pipeline:
+                raise DeltaPrefixForbidden(
+                    f"the run's prefix {location.prefix[:200]!r} is a place that the pipeline writes"
+                )
+        elif location.bucket and location.bucket not in self.delta_buckets:
+            raise DeltaPrefixForbidden(
+                f"the run's prefix is in the bucket {location.bucket[:100]!r}: deltas are read from {self.bucket.name}"
+                " and from those that the deployment's delta_buckets name"
+            )
 
 
 @dataclass(frozen=True)

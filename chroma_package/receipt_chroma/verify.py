@@ -2,21 +2,28 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
-from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.control.head import Head, Pointer
 
-from receipt_chroma.errors import ShardInvalid, SnapshotDamaged
+from receipt_chroma.errors import NoSnapshotYet, ShardInvalid, SnapshotDamaged, SnapshotUnavailable
 from receipt_chroma.segment.checks import SEGMENT_CHECKS, check_segment
 from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.shard.checks import CONTENT_CHECKS, Expected, check_directory
+from receipt_chroma.snapshot.lineage import read_manifest
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.snapshot.pointer import Current, read_current
 from receipt_chroma.snapshot.published_shard import PublishedShard, read_published
 from receipt_chroma.storage.files import copy_in, file_names, storage_errors
 from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import collection_folder
+
+_CHECKS: Final = ("sha256", *CONTENT_CHECKS, *SEGMENT_CHECKS, "conservation")
+_MENDED: Final = "the next scheduled execution mends it, and so does `compaction restore`"
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,17 @@ class Verified:
 def verify_snapshot(*, pointer: Pointer, collection: str, bucket: Bucket, efs_root: Path, workdir: Path) -> Verified:
     """Every check of validation on every shard of a version, all records read, one shard at a time.
 
-    Reads EFS and S3, writes only below `workdir`. Raises SnapshotDamaged when a file on EFS is not the manifest's,
-    ShardInvalid with the name of the check that failed, StorageUnavailable, TransientServiceError.
+    Reads EFS and S3, writes only below `workdir`. Raises SnapshotDamaged when the manifest or a file on EFS is not what
+    S3's manifest says, ShardInvalid with the name of the check that failed, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)
     manifest = load_manifest(bucket, pointer)
     root = collection_folder(efs_root, collection)
+    try:
+        read_manifest(root, Current.of(pointer))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise SnapshotDamaged(f"readers do not find the manifest: {error}; {_MENDED}") from error
     written = [shard for shard in manifest.shards if shard.path is not None or shard.segments]
     for shard in written:
         _verify_whole(root, manifest, shard)
@@ -50,7 +61,34 @@ def verify_snapshot(*, pointer: Pointer, collection: str, bucket: Bucket, efs_ro
             folder = Path(private) / "shard"
             _copy_published(root / str(shard.path), shard, folder)
             check_directory(folder, _expected(manifest, shard), full=True)
-    return Verified(manifest.records, len(written), ("sha256", *CONTENT_CHECKS, *SEGMENT_CHECKS, "conservation"))
+    return Verified(
+        manifest.records, len(written), ("manifest", "sha256", *CONTENT_CHECKS, *SEGMENT_CHECKS, "conservation")
+    )
+
+
+def verify_current(read_head: Callable[[], Head | None], efs_root: Path) -> Pointer | None:
+    """Prove that CURRENT is what HEAD says, and return what that is; None before the first publication.
+
+    HEAD is read before and after CURRENT: a commit may be on its way to EFS. Raises SnapshotDamaged,
+    StorageUnavailable.
+    """
+    before = read_head()
+    if before is None or before.pointer is None:
+        return None
+    try:
+        current = read_current(efs_root, before.collection)
+    except (NoSnapshotYet, SnapshotUnavailable) as error:
+        raise SnapshotDamaged(f"readers find no pointer: {error}") from error
+    after = read_head() or before
+    shown, newest = Current.of(before.pointer), Current.of(after.pointer or before.pointer)
+    is_behind = current.place < shown.place and before.projected_version >= before.version
+    is_other = current.place == newest.place and current.manifest_sha256 != newest.manifest_sha256
+    if is_behind or is_other or current.place > newest.place:
+        raise SnapshotDamaged(
+            f"CURRENT names {current.snapshot_id} ({current.manifest_sha256[:12]}…), HEAD names {newest.snapshot_id}"
+            f" ({newest.manifest_sha256[:12]}…); {_MENDED}"
+        )
+    return before.pointer
 
 
 def _verify_whole(root: Path, manifest: Manifest, shard: ManifestShard) -> None:

@@ -47,3 +47,10 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
     info.type = kind
     info.linkname = link
     return info
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The files below a folder, by relative path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }

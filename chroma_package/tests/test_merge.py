@@ -353,6 +353,7 @@ def test_one_plan_or_many_or_from_nothing_give_the_same_content(world: World, s3
         world.publish(one)
     s3.create_bucket(Bucket=f"{world.bucket}-fresh")
     fresh = World(s3, f"{world.bucket}-fresh", tmp_path / "fresh")
+    fresh.delta_buckets = (world.bucket,)
     fresh.publish(*(with_uris(one, world.bucket) for one in later))
     assert shown(world.read()) == shown(fresh.read())
     assert world.manifest.digest == fresh.manifest.digest

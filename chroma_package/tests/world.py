@@ -54,6 +54,7 @@ class World:
         self.pointer: Pointer | None = None
         self.fence = 0
         self.bound = ALWAYS
+        self.delta_buckets: tuple[str, ...] = ()
 
     @property
     def store(self) -> Bucket:
@@ -106,6 +107,7 @@ class World:
             efs_root=self.efs,
             workdir=self.work,
             bound=self.bound,
+            delta_buckets=self.delta_buckets,
         )
 
     def fold(self, shard: int = 0, *, of: Pointer | None = None, attempt: str = "attempt-1") -> FoldReport:

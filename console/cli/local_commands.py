@@ -60,13 +60,15 @@ def demo(arguments: Namespace) -> int:
 def up(arguments: Namespace) -> int:
     """Run a stack until SIGINT or SIGTERM. Raises FolderInUse when one runs here already."""
     from console.cli.web_command import serve
-    from local.settings import StackSettings
+    from local.lambdas.memory import few_arenas
+    from local.settings import lasting
     from local.stack import LocalStack
 
     _refuse_a_second_stack()
     shutil.rmtree(UP_FOLDER, ignore_errors=True)  # the tables begin empty, so the file system must too
     progress = Progress(stderr_console())
-    stack = LocalStack(UP_FOLDER.absolute(), StackSettings(shards=arguments.shards))
+    few_arenas()
+    stack = LocalStack(UP_FOLDER.absolute(), lasting(arguments.shards))
     with stop_signal() as stopped:
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             stack.start()

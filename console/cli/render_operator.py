@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from receipt_chroma.snapshot.manifest import FOLD, ROLLBACK
+from receipt_chroma.snapshot.manifest import FOLD, RESTORE, ROLLBACK
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from rich.console import RenderableType
 from rich.table import Table
@@ -55,7 +55,7 @@ def _state(version: Version, *, wide: bool) -> Text:
         text.append(", not yet with readers")
     if version.state != "current" and version.readers:
         text.append(", readers see it")
-    if version.kind in (FOLD, ROLLBACK):
+    if version.kind in (FOLD, ROLLBACK, RESTORE):
         text.append(f", {version.kind}")
     if version.pinned is not None:
         text.append(f", pinned: {version.pinned}" if wide else ", pinned")

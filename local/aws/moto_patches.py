@@ -39,6 +39,7 @@ T = TypeVar("T")
 TESTED_VERSION = "5.2.5"
 KEPT_ITERATORS = 1000
 KEPT_RECORDS = 1000
+KEPT_OPEN = 1000
 
 _TABLE_REQUESTS = ("get_item", "put_item", "delete_item", "query", "scan", "transact_write_items")
 _SCALARS = frozenset({"S", "N", "BOOL", "NULL"})
@@ -73,6 +74,7 @@ def check_version(version: str) -> None:
 
 
 def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], Any]]]:
+    from moto.core.common_models import BaseModel
     from moto.core.serialize import BaseJSONSerializer
     from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.dynamo_type import Item
@@ -89,6 +91,7 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
         (Item, "project", project_by_name),
         *((DynamoDBBackend, name, one_at_a_time) for name in _TABLE_REQUESTS),
         (DynamoDBBackend, "update_item", update_a_copy),
+        (BaseModel, "__new__", track_what_is_disposed),
         (DynamoDBStreamsBackend, "get_records", forget_old_iterators),
         (StreamShard, "get", begin_at_first_kept),
         (Execution, "start", partial(tell_of_start, tell=tell)),
@@ -213,7 +216,7 @@ def forget_read_records(shard: "StreamShard", sequence_number: int) -> None:
     first = getattr(shard, "first_kept", 0)
     now = max(first, sequence_number - shard.starting_sequence_number - KEPT_RECORDS)
     records[first:now] = [None] * (now - first)
-    shard.first_kept = now  # type: ignore[attr-defined]  # ours
+    shard.first_kept = now  # ours
 
 
 def begin_at_first_kept(original: "Callable[[StreamShard, int, int], list[dict[str, Any]]]") -> Any:
@@ -223,6 +226,22 @@ def begin_at_first_kept(original: "Callable[[StreamShard, int, int], list[dict[s
         return original(self, max(start, self.starting_sequence_number + getattr(self, "first_kept", 0)), quantity)
 
     return get
+
+
+def track_what_is_disposed(_original: Original) -> Any:
+    """moto keeps a list of all items, objects and iterators that there ever were, for its reset to close files of some.
+    Keep those that have any, and are open still."""
+
+    def new(cls: Any, *_args: object, **_kwargs: object) -> Any:
+        instance = object.__new__(cls)
+        if hasattr(cls, "dispose"):
+            tracked = cls.instances_tracked
+            tracked.append(instance)
+            if len(tracked) % KEPT_OPEN == 0:
+                tracked[:] = [one for one in tracked if not getattr(one, "disposed", False)]
+        return instance
+
+    return staticmethod(new)
 
 
 def copy_scalars(original: Original) -> Any:

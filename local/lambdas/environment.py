@@ -79,6 +79,7 @@ def handler_environment(
         "MAX_RECEIPTS_PER_ROUND": str(settings.max_receipts_per_round),
         "KEEP_SNAPSHOTS": str(settings.keep_snapshots),
         "EXPIRE_GRACE_SECONDS": str(settings.expire_grace_seconds),
+        "EXPIRED_FOR_SECONDS": str(settings.expired_for_seconds),
         **_fold_bound(settings),
         "POWERTOOLS_METRICS_NAMESPACE": "Compaction",  # Powertools refuses to work without it
         "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -2,6 +2,7 @@
 
 Ids are zero-padded to five digits and may be longer (receipt 100000 is `RECEIPT#100000`). Keys are parsed by
 their segments, never by substring: `…#LABEL#PLACE_NAME` is a label, and `RECEIPT#10000` is not a prefix of anything.
+A name at the end may hold any character: all after `#LABEL#`, `#SECTION#` or `#COMPACTION_RUN#` is the name.
 """
 
 from dataclasses import dataclass
@@ -109,17 +110,17 @@ def parse_item_key(pk: str, sk: str) -> ItemKey:
     if count == 2:
         return ItemKey(names.RECEIPT, image_id, receipt_id)
     kind = segments[2]
-    if kind == "LINE" and count in (4, 6, 8):
+    if kind == "LINE" and count > 3:
         return _line_key(image_id, receipt_id, segments)
     if count == 3 and kind == "PLACE":
         return ItemKey(names.RECEIPT_PLACE, image_id, receipt_id)
     if count == 3 and kind == "METADATA":
         return ItemKey(names.RECEIPT_METADATA, image_id, receipt_id)
-    if count == 4 and segments[3]:
-        if kind == "SECTION":
-            return ItemKey(names.RECEIPT_SECTION, image_id, receipt_id, section_type=segments[3])
-        if kind == "COMPACTION_RUN":
-            return ItemKey(names.COMPACTION_RUN, image_id, receipt_id, run_id=segments[3])
+    name = "#".join(segments[3:])
+    if name and kind == "SECTION":
+        return ItemKey(names.RECEIPT_SECTION, image_id, receipt_id, section_type=name)
+    if name and kind == "COMPACTION_RUN":
+        return ItemKey(names.COMPACTION_RUN, image_id, receipt_id, run_id=name)
     return _UNKNOWN_KEY
 
 
@@ -129,14 +130,17 @@ def _line_key(image_id: str, receipt_id: int, segments: list[str]) -> ItemKey:
         return _UNKNOWN_KEY
     if len(segments) == 4:
         return ItemKey(names.RECEIPT_LINE, image_id, receipt_id, line_id)
+    if len(segments) == 5:
+        return _UNKNOWN_KEY
     word_id = _number(segments[5])
     if segments[4] != "WORD" or word_id is None:
         return _UNKNOWN_KEY
     if len(segments) == 6:
         return ItemKey(names.RECEIPT_WORD, image_id, receipt_id, line_id, word_id)
-    if segments[6] != "LABEL" or not segments[7]:
+    label = "#".join(segments[7:])
+    if segments[6] != "LABEL" or not label:
         return _UNKNOWN_KEY
-    return ItemKey(names.RECEIPT_WORD_LABEL, image_id, receipt_id, line_id, word_id, label=segments[7])
+    return ItemKey(names.RECEIPT_WORD_LABEL, image_id, receipt_id, line_id, word_id, label=label)
 
 
 def _number(text: str) -> int | None:

@@ -20,6 +20,9 @@ from receipt_dynamo_stream.keys import ItemKey, ReceiptId, parse_item_key
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+PIPELINE_PREFIXES = ("snapshots/", "plans/", "reports/")
+"""Of the pipeline's bucket: what its steps write, and nobody else."""
+
 MESSAGE_LENGTH = 1_000
 """Characters of an error message that are kept in the table."""
 
@@ -62,6 +65,11 @@ class DeltaLocation:
 
     bucket: str
     prefix: str
+
+    @property
+    def is_of_the_pipeline(self) -> bool:
+        """True below what the pipeline itself writes in its bucket: no delta lies there."""
+        return self.prefix.startswith(PIPELINE_PREFIXES)
 
 
 def delta_location(prefix: str, bucket: str) -> DeltaLocation:

@@ -26,11 +26,11 @@ MODEL = {
     "RECEIPT": rf"RECEIPT#{NUMBER}",
     "RECEIPT_LINE": rf"RECEIPT#{NUMBER}#LINE#{NUMBER}",
     "RECEIPT_WORD": rf"RECEIPT#{NUMBER}#LINE#{NUMBER}#WORD#{NUMBER}",
-    "RECEIPT_WORD_LABEL": rf"RECEIPT#{NUMBER}#LINE#{NUMBER}#WORD#{NUMBER}#LABEL#[^#]+",
+    "RECEIPT_WORD_LABEL": rf"RECEIPT#{NUMBER}#LINE#{NUMBER}#WORD#{NUMBER}#LABEL#.+",
     "RECEIPT_PLACE": rf"RECEIPT#{NUMBER}#PLACE",
     "RECEIPT_METADATA": rf"RECEIPT#{NUMBER}#METADATA",
-    "RECEIPT_SECTION": rf"RECEIPT#{NUMBER}#SECTION#[^#]+",
-    "COMPACTION_RUN": rf"RECEIPT#{NUMBER}#COMPACTION_RUN#[^#]+",
+    "RECEIPT_SECTION": rf"RECEIPT#{NUMBER}#SECTION#.+",
+    "COMPACTION_RUN": rf"RECEIPT#{NUMBER}#COMPACTION_RUN#.+",
 }
 
 
@@ -55,10 +55,32 @@ def test_a_key_gives_all_its_ids() -> None:
     assert parse_item_key("IMAGE#a", SORT_KEYS["COMPACTION_RUN"]).run_id == RUN
 
 
-@pytest.mark.parametrize("label", ["PLACE_NAME", "PLACE", "METADATA", "SECTION", "COMPACTION_RUN", "WORD", "étiquette"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "PLACE_NAME",
+        "PLACE",
+        "METADATA",
+        "SECTION",
+        "COMPACTION_RUN",
+        "WORD",
+        "étiquette",
+        "ITEM#1",
+        "#",
+        "a/b",
+        "..",
+        "\x00\n",
+    ],
+)
 def test_a_label_named_like_another_entity_is_a_label(label: str) -> None:
     key = parse_item_key("IMAGE#a", f"RECEIPT#00001#LINE#00002#WORD#00003#LABEL#{label}")
     assert (key.entity_type, key.label) == ("RECEIPT_WORD_LABEL", label)
+
+
+@pytest.mark.parametrize("name", ["ITEM#1", "#", "a/b", "COMPACTION_RUN#x"])
+def test_all_after_the_kind_is_the_name(name: str) -> None:
+    assert parse_item_key("IMAGE#a", f"RECEIPT#00001#SECTION#{name}").section_type == name
+    assert parse_item_key("IMAGE#a", f"RECEIPT#00001#COMPACTION_RUN#{name}").run_id == name
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,9 @@ def test_embeddings_are_completed_when_both_collections_are(lines: str, words: s
 )
 def test_a_prefix_is_a_key_or_a_uri(prefix: str, location: DeltaLocation) -> None:
     assert delta_location(prefix, "ours") == location
+
+
+@pytest.mark.parametrize("prefix", ["snapshots/words/", "/plans/x/", "s3://ours/reports/words/delta/", "snapshots"])
+def test_a_prefix_below_what_the_pipeline_writes_is_told(prefix: str) -> None:
+    assert delta_location(prefix, "ours").is_of_the_pipeline
+    assert not delta_location(f"words/{prefix.removeprefix('s3://ours/')}", "ours").is_of_the_pipeline

@@ -102,7 +102,14 @@ def test_a_misspelt_metric_is_noticed(dev: Template) -> None:
 
 
 def test_an_alarm_watches_the_dimensions_under_which_the_metric_is_emitted(dev: Template) -> None:
-    with_collection = {"ExecutionsFailed", "OldestPendingAge", "QuarantinedRuns", "ScrubFailures", "ShardsOverdue"}
+    with_collection = {
+        "ExecutionsFailed",
+        "OldestPendingAge",
+        "QuarantinedRuns",
+        "Restored",
+        "ScrubFailures",
+        "ShardsOverdue",
+    }
     for alarm in dev.all("CloudWatch::Alarm").values():
         if alarm.get("Namespace") == "Compaction":
             names = {dimension["Name"] for dimension in alarm["Dimensions"]}
@@ -129,6 +136,7 @@ def test_what_can_go_wrong_has_an_alarm(dev: Template) -> None:
     assert alarm_names(dev) == {
         "executionsfailed",
         "executionstartfailures",
+        "expiryfailures",
         "failurequeue",
         "filesystemlimit",
         "filesystemspend",
@@ -139,6 +147,7 @@ def test_what_can_go_wrong_has_an_alarm(dev: Template) -> None:
         "publishfailures",
         "quarantinedruns",
         "recordererrors",
+        "restored",
         "rulefailures",
         "schedulefailures",
         "scrubfailures",

@@ -85,7 +85,7 @@ def test_half_an_import_is_refused(synthesise: Synthesise) -> None:
 def test_the_lifecycle_never_expires_a_delta_or_a_snapshot(dev: Template) -> None:
     rules = dev.one("S3::Bucket")["LifecycleConfiguration"]["Rules"]
     expiring = {rule.get("Prefix") for rule in rules if "ExpirationInDays" in rule}
-    assert expiring == {"plans/", "reports/"}
+    assert expiring == {"plans/", "reports/", "poison/"}
     others = [rule for rule in rules if "ExpirationInDays" not in rule]
     assert [set(rule) for rule in others] == [{"AbortIncompleteMultipartUpload", "Id", "Status"}]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -161,6 +162,22 @@ def test_what_is_written_here_is_what_the_history_reads(aws: Aws) -> None:
 def test_a_long_cause_is_cut(aws: Aws) -> None:
     record_execution(event("FAILED", error="E", cause="x" * 40_000), CONTEXT)
     assert len(rows(aws)[0]["cause"]) == 2_000
+
+
+def test_executions_that_had_nothing_to_do_are_one_row_a_day(aws: Aws) -> None:
+    history = aws.control.history("words")
+    now = datetime.now(UTC)
+    for number in range(40):
+        began = (now - timedelta(minutes=5 * number)).isoformat()
+        done = {"status": "SUCCEEDED", "ended_at": began, "outcome": "nothing_pending"}
+        history.put(
+            ExecutionRow(collection="words", name=f"words-schedule-{number}", arn="arn", started_at=began, **done)
+        )
+    told = {"startDate": int(now.timestamp() * 1000), "stopDate": int(now.timestamp() * 1000) + 300}
+    output = json.dumps({"result": {"outcome": "nothing_pending"}})
+    record_execution(event("SUCCEEDED", **told, output=output), CONTEXT)
+    assert len(rows(aws)) == 1 + 12
+    assert sum(day.executions for day in history.idle_days(9)) == 28
 
 
 # Why it failed: the event does not say

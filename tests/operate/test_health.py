@@ -119,3 +119,14 @@ def test_only_what_started_later_heals() -> None:
     assert heals(execution(5), failed)
     assert not heals(execution(10), failed)
     assert not heals(execution(15), failed)
+
+
+def test_readers_that_see_nothing_are_for_somebody_to_act_on() -> None:
+    said = health(replace(WELL, unseen="readers see nothing, found today: CURRENT is gone"), [execution(1)], NOW)
+    assert (said.level, said.sentences) == (BAD, ("Readers see nothing, found today: CURRENT is gone.",))
+
+
+def test_a_head_that_went_back_asks_for_what_it_forgot() -> None:
+    said = health(replace(WELL, went_back="today CURRENT named version 44"), [execution(1)], NOW)
+    assert said.level == BAD
+    assert "`compaction reconcile words`" in said.sentences[0]

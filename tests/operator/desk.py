@@ -109,6 +109,13 @@ class Desk:
     def head(self, collection: str = "words") -> Head:
         return ControlTable(self._dynamodb, self._names.control_table).head(collection).read() or Head(collection)
 
+    def lose_control_table(self) -> None:
+        """Every item of it."""
+        for page in self._dynamodb.get_paginator("scan").paginate(TableName=self._names.control_table):
+            for item in page["Items"]:
+                key = {name: item[name] for name in ("PK", "SK")}
+                self._dynamodb.delete_item(TableName=self._names.control_table, Key=key)
+
     def published(self, collection: str = "words") -> dict[str, tuple[str | None, dict[str, Any]]]:
         """Every record that a reader sees: id -> document and metadata."""
         with SnapshotReader(self.efs, collection) as reader:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +100,11 @@ def older(world: World) -> None:
     world.put_current(before)
 
 
-DAMAGES = [
-    *(gone, garbage, folder, everything, a_file_for_the_folder, file_cut, folder_for_a_file),
-    *(manifest_damaged, manifest_gone, older),
-]
+DAMAGES = {
+    "current": (gone, garbage, folder, older),
+    "files": (file_cut, folder_for_a_file, manifest_damaged, manifest_gone),
+    "everything": (everything, a_file_for_the_folder),
+}
 
 
 def is_brought_back(world: World, damage: Callable[[World], None], outcome: str) -> None:
@@ -118,11 +120,19 @@ def is_brought_back(world: World, damage: Callable[[World], None], outcome: str)
     assert head.restored is not None
 
 
-def test_what_readers_lost_is_brought_back_by_the_next_scheduled_execution_with_nothing_pending(world: World) -> None:
+@pytest.mark.parametrize("lost", DAMAGES)
+def test_what_readers_lost_is_brought_back_by_the_next_scheduled_execution_with_nothing_pending(
+    world: World, lost: str
+) -> None:
     world.published(A)
     world.published(B)
-    for damage in DAMAGES:
+    for damage in DAMAGES[lost]:
         is_brought_back(world, damage, "nothing_pending")
+
+
+def test_so_it_is_while_the_collection_is_paused(world: World) -> None:
+    world.published(A)
+    world.published(B)
     world.change_head("SET paused = :why", {":why": {"S": "a test"}})
     for damage in (everything, older):
         is_brought_back(world, damage, "paused")
@@ -290,3 +300,19 @@ def test_a_restore_by_hand_says_what_it_brought_back(world: World) -> None:
     again = (world.run(mode="restore").output or {})["result"]
     assert (again["found"], again["files"], again["moved"]) == ("", 0, False)
     assert world.head().holder is None
+
+
+def test_verify_proves_what_readers_open(world: World) -> None:
+    world.published(A)
+    world.published(B)
+    for damage in (gone, garbage, folder, older, manifest_damaged, manifest_gone, a_file_for_the_folder):
+        damage(world)
+        ended = world.run(mode="verify")
+        assert ended.error == "SnapshotDamaged", damage.__name__
+        assert "words" in (ended.cause or "")
+        assert world.run(mode="restore").outcome == "restored"
+    assert world.run(mode="verify").outcome == "verified"
+    ahead = read_current(world.efs, "words")
+    later = replace(ahead, version=9, fence=9, snapshot_id="0000000009-0000000009-0")
+    world.put_current(later)
+    assert world.run(mode="verify").error == "SnapshotDamaged"

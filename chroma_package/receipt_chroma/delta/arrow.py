@@ -12,19 +12,21 @@ pyarrow is imported here only, inside functions.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from receipt_chroma.errors import DeltaCorrupt
+from receipt_chroma.delta.bounds import MAX_DIMENSION, MAX_RECORDS, MAX_TEXTS_BYTES, MAX_VECTOR_BYTES
+from receipt_chroma.errors import DeltaCorrupt, DeltaTooLarge
 from receipt_chroma.records import Record
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 UPSERT: Final = "upsert"
-COLUMNS: Final = ("id", "embedding", "document", "metadata", "op")
+TEXTS: Final = ("id", "document", "metadata", "op")
+COLUMNS: Final = ("embedding", *TEXTS)
 
 
 def write_arrow_delta(records: Sequence[Record]) -> bytes:
@@ -51,51 +53,116 @@ def write_arrow_delta(records: Sequence[Record]) -> bytes:
 
 
 def read_arrow_delta(content: bytes) -> list[Record]:
-    """The records of a `delta.arrow`, metadata as written. Raises DeltaCorrupt."""
+    """The records of a `delta.arrow`, metadata as written. Raises DeltaCorrupt, DeltaTooLarge.
+
+    Columns and types are looked at before any of their buffers is read. Other spellings of the same are read as well:
+    large strings, string views, dictionaries, lists of one length, float64 that is float32. What loses bits is not.
+    """
     import pyarrow as pa
 
     try:
-        with pa.ipc.open_file(content) as reader:
-            table = reader.read_all()
-            table.validate(full=True)
+        with pa.ipc.open_file(content, options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
+            _check_schema(reader.schema)
+            return list(_records(reader))
+    except MemoryError:
+        raise  # one of pyarrow's is an ArrowException as well
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DeltaCorrupt(f"delta.arrow is not a readable Arrow file: {error}") from error
-    _check_schema(table)
-    vectors = _vectors(table)
-    columns = [table.column(name).to_pylist() for name in ("id", "document", "metadata", "op")]
-    records = []
-    for vector, record_id, document, metadata, operation in zip(vectors, *columns, strict=True):
-        if operation != UPSERT:
-            raise DeltaCorrupt(f"delta.arrow has op {operation!r} for {record_id}: only {UPSERT!r} is known")
-        records.append(Record(record_id, vector, document, _metadata(record_id, metadata)))
-    return records
 
 
-def _check_schema(table: "pa.Table") -> None:
-    import pyarrow as pa
+def _records(reader: Any) -> Iterator[Record]:
+    rows, vector_bytes, dimension = 0, 0, None
+    if reader.num_record_batches > MAX_RECORDS:
+        raise DeltaTooLarge(f"delta.arrow has {reader.num_record_batches} record batches, more than {MAX_RECORDS}")
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        rows += batch.num_rows
+        if rows > MAX_RECORDS:
+            raise DeltaTooLarge(f"delta.arrow has more than {MAX_RECORDS} rows")
+        batch.validate(full=True)
+        vectors = _vectors(batch.column("embedding"))
+        vector_bytes += vectors.nbytes
+        if vector_bytes > MAX_VECTOR_BYTES:
+            raise DeltaTooLarge(f"delta.arrow has more than {MAX_VECTOR_BYTES} bytes of vectors")
+        if batch.num_rows and dimension not in (None, vectors.shape[1]):
+            raise DeltaCorrupt("delta.arrow has vectors of several lengths")
+        dimension = vectors.shape[1] if batch.num_rows else dimension
+        texts = [_texts(name, batch.column(name)) for name in TEXTS]
+        for vector, record_id, document, metadata, operation in zip(vectors, *texts, strict=True):
+            if record_id is None or operation != UPSERT:
+                raise DeltaCorrupt(
+                    f"delta.arrow has the id {str(record_id)[:200]!r} and the op {str(operation)[:40]!r}:"
+                    f" no id is null, and only {UPSERT!r} is known"
+                )
+            yield Record(record_id, vector, document, _metadata(record_id, metadata))
 
-    names = table.schema.names
+
+def _check_schema(schema: "pa.Schema") -> None:
+    names = schema.names
     if sorted(names) != sorted(COLUMNS):
-        raise DeltaCorrupt(f"delta.arrow has the columns {names}, not {list(COLUMNS)}")
-    embedding = table.schema.field("embedding").type
-    if not pa.types.is_fixed_size_list(embedding) or not pa.types.is_float32(embedding.value_type):
-        raise DeltaCorrupt(f"delta.arrow: embedding is {embedding}, not a fixed-size list of float32")
-    for name in ("id", "document", "metadata", "op"):
-        if not pa.types.is_string(table.schema.field(name).type):
-            raise DeltaCorrupt(f"delta.arrow: {name} is {table.schema.field(name).type}, not a string")
-    for name in ("id", "embedding", "op"):
-        if table.column(name).null_count:
-            raise DeltaCorrupt(f"delta.arrow: {name} is null in {table.column(name).null_count} rows")
+        raise DeltaCorrupt(f"delta.arrow has the columns {str(names)[:300]}, not {list(COLUMNS)}")
+    if not _is_vector(schema.field("embedding").type):
+        raise DeltaCorrupt(
+            f"delta.arrow: embedding is {str(schema.field('embedding').type)[:200]}, not a fixed-size list of float32"
+        )
+    for name in TEXTS:
+        if not _is_text(schema.field(name).type):
+            raise DeltaCorrupt(f"delta.arrow: {name} is {str(schema.field(name).type)[:200]}, not a string")
 
 
-def _vectors(table: "pa.Table") -> list[Any]:
-    rows: list[Any] = []
-    for chunk in table.column("embedding").chunks:
-        values = chunk.flatten()
-        if values.null_count:
-            raise DeltaCorrupt("delta.arrow: a vector holds a null")
-        rows.extend(values.to_numpy(zero_copy_only=False).reshape(len(chunk), chunk.type.list_size))
-    return rows
+def _is_text(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_null(kind)
+    )
+
+
+def _is_vector(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    is_list = types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)
+    return bool(is_list and types.is_floating(kind.value_type))
+
+
+def _texts(name: str, column: "pa.Array") -> list[str | None]:
+    size = 0
+    texts: list[str | None] = []
+    for value in column:  # one at a time: thousands of rows may share one text
+        text = value.as_py()
+        size += len(text) if text is not None else 0
+        if size > MAX_TEXTS_BYTES:
+            raise DeltaTooLarge(f"delta.arrow has more than {MAX_TEXTS_BYTES} bytes of {name}")
+        texts.append(text)
+    return texts
+
+
+def _vectors(column: "pa.Array") -> Any:
+    """The vectors as rows of float32."""
+    import pyarrow.types as types
+
+    if column.null_count:
+        raise DeltaCorrupt(f"delta.arrow: embedding is null in {column.null_count} rows")
+    values = column.flatten()
+    if values.null_count:
+        raise DeltaCorrupt("delta.arrow: a vector holds a null")
+    if types.is_fixed_size_list(column.type):
+        length = column.type.list_size
+    else:
+        lengths = set(column.value_lengths().to_pylist())
+        if len(lengths) > 1:
+            raise DeltaCorrupt("delta.arrow has vectors of several lengths")
+        length = lengths.pop() if lengths else 0
+    if not 0 <= length <= MAX_DIMENSION:
+        raise DeltaTooLarge(f"delta.arrow has vectors of {length} floats, more than {MAX_DIMENSION}")
+    found = values.to_numpy(zero_copy_only=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        floats = found.astype(np.float32)
+    if found.dtype != np.float32 and not np.array_equal(floats.astype(found.dtype), found, equal_nan=True):
+        raise DeltaCorrupt(f"delta.arrow: embedding is {found.dtype}, and float32 would not keep its bits")
+    return floats.reshape(len(column), length)
 
 
 def _metadata(record_id: str, text: str | None) -> dict[str, Any]:
@@ -104,7 +171,7 @@ def _metadata(record_id: str, text: str | None) -> dict[str, Any]:
     try:
         metadata = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DeltaCorrupt(f"delta.arrow: the metadata of {record_id} is not JSON: {error}") from error
+        raise DeltaCorrupt(f"delta.arrow: the metadata of {record_id[:200]!r} is not JSON: {error}") from error
     if not isinstance(metadata, dict):
-        raise DeltaCorrupt(f"delta.arrow: the metadata of {record_id} is not a JSON object")
+        raise DeltaCorrupt(f"delta.arrow: the metadata of {record_id[:200]!r} is not a JSON object")
     return metadata

@@ -1,13 +1,24 @@
 """What makes a delta acceptable as a whole."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 
+from receipt_chroma.delta.bounds import (
+    MAX_DIMENSION,
+    MAX_KEY_BYTES,
+    MAX_KEYS,
+    MAX_LIST,
+    MAX_RECORDS,
+    MAX_TEXT_BYTES,
+    MAX_TEXTS_BYTES,
+    MAX_VECTOR_BYTES,
+)
 from receipt_chroma.derived import DERIVED_KEYS, ROW_LINE_IDS, row_members
-from receipt_chroma.errors import DuplicateRecord, ForeignRecord, InvalidVector, WrongDimension
+from receipt_chroma.errors import DeltaTooLarge, DuplicateRecord, ForeignRecord, InvalidVector, WrongDimension
 from receipt_chroma.records import Metadata, Record, Vector, check_text, normal_metadata
 
 
@@ -31,6 +42,40 @@ def checked_records(
         metadata = _own_metadata(record.metadata, collection, primary_line)
         checked[record.id] = Record(record.id, np.array(record.embedding, dtype=np.float32), record.document, metadata)
     return list(checked.values())
+
+
+def check_bounds(records: Sequence[Record]) -> None:
+    """Raise DeltaTooLarge when a delta, or one record of it, is beyond the bounds."""
+    if len(records) > MAX_RECORDS:
+        raise DeltaTooLarge(f"the delta has {len(records)} records, more than {MAX_RECORDS}")
+    vectors = texts = 0
+    for record in records:
+        vectors += record.embedding.nbytes
+        texts += len(record.id) + _bytes_of_texts(record)
+        if record.embedding.size > MAX_DIMENSION or vectors > MAX_VECTOR_BYTES:
+            raise DeltaTooLarge(
+                f"the delta's vectors have more than {MAX_DIMENSION} floats, or {MAX_VECTOR_BYTES} bytes together"
+            )
+        if texts > MAX_TEXTS_BYTES:
+            raise DeltaTooLarge(f"the delta has more than {MAX_TEXTS_BYTES} bytes of documents and metadata")
+
+
+def _bytes_of_texts(record: Record) -> int:
+    metadata: Mapping[str, object] = record.metadata
+    document = len((record.document or "").encode(errors="surrogatepass"))
+    if len(metadata) > MAX_KEYS or any(len(key.encode(errors="surrogatepass")) > MAX_KEY_BYTES for key in metadata):
+        raise DeltaTooLarge(
+            f"{record.id[:200]!r} has more than {MAX_KEYS} metadata keys, or one of more than {MAX_KEY_BYTES} bytes"
+        )
+    if any(isinstance(value, list) and len(value) > MAX_LIST for value in metadata.values()):
+        raise DeltaTooLarge(f"{record.id[:200]!r} has a list of more than {MAX_LIST} values")
+    size = len(json.dumps(metadata, ensure_ascii=False).encode(errors="surrogatepass"))
+    if max(document, size) > MAX_TEXT_BYTES:
+        raise DeltaTooLarge(
+            f"{record.id[:200]!r} has a document of {document} bytes and metadata of {size}:"
+            f" {MAX_TEXT_BYTES} is the most"
+        )
+    return document + size
 
 
 def check_vector(record_id: str, vector: Vector, dimension: int) -> None:

@@ -3,19 +3,13 @@
 Only content is an answer here: a missing object is "not there", while denied access, throttling and timeouts raise.
 """
 
-import shutil
-from pathlib import Path
-from typing import Final
-
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.retry import transient_errors
 
-from receipt_chroma.delta.archive import MAX_MEMBERS, safe_name
-from receipt_chroma.errors import DeltaCorrupt, DeltaMissing, DeltaNotGiven, DeltaTooLarge
+from receipt_chroma.delta.archive import Files, check_names, safe_name
+from receipt_chroma.delta.bounds import MAX_DELTA_BYTES, MAX_FILES
+from receipt_chroma.errors import DeltaMissing, DeltaNotGiven, DeltaTooLarge, UnsafeTarMember
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
-
-MAX_DELTA_BYTES: Final = 256 << 20
-"""Largest delta object, and largest delta directory; a receipt's delta is about a megabyte."""
 
 _NOT_THERE = frozenset(
     {
@@ -66,39 +60,27 @@ def read_object(bucket: Bucket, key: str) -> bytes | None:
     return content
 
 
-def fetch_loose_directory(bucket: Bucket, prefix: str, target: Path) -> Path:
-    """Fetch a Chroma directory that lies as loose objects under a prefix; returns the folder with chroma.sqlite3.
+def fetch_loose_directory(bucket: Bucket, prefix: str) -> Files:
+    """The files of a Chroma directory that lies as loose objects under a prefix.
 
     Raises DeltaMissing when there is none, DeltaTooLarge, UnsafeTarMember for a name that would leave the folder.
     """
     names = _loose_names(bucket, prefix)
     if not any(name.rpartition("/")[2] == SQLITE_FILE for name in names):
         raise DeltaMissing(f"s3://{bucket.name}/{prefix} has no delta.arrow, no delta.tar.gz and no {SQLITE_FILE}")
-    total = 0
+    files: Files = {}
     for name in names:
+        plain = safe_name(name)
+        if plain in files:
+            raise UnsafeTarMember(f"{plain[:200]!r} is there twice")
         content = read_object(bucket, prefix + name)
         if content is None:
             raise DeltaMissing(f"s3://{bucket.name}/{prefix}{name} went away while the delta was read")
-        total += len(content)
-        if total > MAX_DELTA_BYTES:
+        files[plain] = content
+        if sum(map(len, files.values())) > MAX_DELTA_BYTES:
             raise DeltaTooLarge(f"s3://{bucket.name}/{prefix} has more than {MAX_DELTA_BYTES} bytes")
-        path = target / safe_name(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return chroma_folder(target)
-
-
-def chroma_folder(unpacked: Path) -> Path:
-    """The one folder below `unpacked` that has a chroma.sqlite3. Raises DeltaCorrupt for none or several."""
-    folders = [path.parent for path in unpacked.rglob(SQLITE_FILE) if path.is_file()]
-    if len(folders) != 1:
-        raise DeltaCorrupt(f"the delta holds {len(folders)} files named {SQLITE_FILE}, not one")
-    return folders[0]
-
-
-def remove_folder(path: Path) -> None:
-    """Remove a private folder, if it is there."""
-    shutil.rmtree(path, ignore_errors=True)
+    check_names(files)
+    return files
 
 
 def _loose_names(bucket: Bucket, prefix: str) -> list[str]:
@@ -109,8 +91,8 @@ def _loose_names(bucket: Bucket, prefix: str) -> list[str]:
         try:
             for page in bucket.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=prefix):
                 names += [entry["Key"].removeprefix(prefix) for entry in page.get("Contents", ())]
-                if len(names) > MAX_MEMBERS:
-                    raise DeltaTooLarge(f"s3://{bucket.name}/{prefix} has more than {MAX_MEMBERS} objects")
+                if len(names) > MAX_FILES:
+                    raise DeltaTooLarge(f"s3://{bucket.name}/{prefix} has more than {MAX_FILES} objects")
         except ParamValidationError:
             return []
         except ClientError as error:

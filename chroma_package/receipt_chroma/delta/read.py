@@ -5,51 +5,30 @@ A delta is the records to upsert for one receipt in one collection, immutable, u
 directory holds one collection with the target's name in the l2 space.
 """
 
-import tempfile
-import threading
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.errors import CompactionError
 from receipt_dynamo_stream.keys import ReceiptId
 
-from receipt_chroma.delta.archive import unpack
-from receipt_chroma.delta.arrow import read_arrow_delta
+from receipt_chroma.delta.archive import Files
 from receipt_chroma.delta.arrow import write_arrow_delta as write_arrow_delta
-from receipt_chroma.delta.checks import checked_records
-from receipt_chroma.delta.objects import (
-    MAX_DELTA_BYTES,
-    chroma_folder,
-    fetch_loose_directory,
-    read_object,
-    remove_folder,
-)
-from receipt_chroma.errors import (
-    ChromaUnreadable,
-    DeltaCorrupt,
-    DeltaMissing,
-    DeltaPrefixMissing,
-    DiskFull,
-    ShardInvalid,
-    WrongCollection,
-    WrongSpace,
-)
+from receipt_chroma.delta.checks import check_bounds, checked_records
+from receipt_chroma.delta.objects import fetch_loose_directory, read_object
+from receipt_chroma.delta.reader import delta_reader
+from receipt_chroma.errors import DeltaMissing, DeltaPrefixMissing, DeltaReaderFailed
 from receipt_chroma.records import Record
-from receipt_chroma.shard.chroma_dir import SPACE, ChromaDir, collection_names
-from receipt_chroma.shard.hnsw_files import HEADER_FILE, check_sizes, read_header
-from receipt_chroma.shard.sqlite_files import check_sqlite
-from receipt_chroma.storage.room import LITTLE, free_bytes
+
+logger = logging.getLogger(__name__)
 
 ARROW_FILE: Final = "delta.arrow"
 TAR_FILE: Final = "delta.tar.gz"
 
 DeltaRecord = Record
 """A record as a delta has it."""
-
-# chromadb is opened by one thread at a time: the directories are small, and so the memory in use stays that of one
-# delta.
-_chroma_lock = threading.Lock()
 
 
 def write_arrow_delta_to(bucket: Bucket, prefix: str, records: Sequence[Record]) -> str:
@@ -60,7 +39,7 @@ def write_arrow_delta_to(bucket: Bucket, prefix: str, records: Sequence[Record])
 
 
 def read_delta(
-    bucket: Bucket, prefix: str, *, collection: str, receipt: ReceiptId, dimension: int | None, workdir: Path
+    bucket: Bucket, prefix: str, *, collection: str, receipt: ReceiptId, dimension: int | None
 ) -> list[Record]:
     """The records of one delta, checked, metadata in normal form; an empty delta gives none.
 
@@ -68,71 +47,45 @@ def read_delta(
     collection's, None while it has none: then the delta's first vector decides for the delta. Raises subclasses of
     DeltaRefused for content only; access, throttling and timeouts raise as they are.
     """
-    found = _read_format(bucket, prefix, collection, workdir)
-    return checked_records(found, collection=collection, receipt=receipt, dimension=dimension)
+    form, files = _fetch(bucket, prefix)
+    return decode_delta(form, files, collection=collection, receipt=receipt, dimension=dimension)
 
 
-def _read_format(bucket: Bucket, prefix: str, collection: str, workdir: Path) -> Iterable[Record]:
+def decode_delta(
+    form: str, files: Files, *, collection: str, receipt: ReceiptId, dimension: int | None
+) -> list[Record]:
+    """What read_delta makes of a delta's files: form "arrow" or "tar" (one file), or "directory"."""
+    with _faults_of_content():
+        found = delta_reader.decode(form, collection, files)
+        check_bounds(found)
+        return checked_records(found, collection=collection, receipt=receipt, dimension=dimension)
+
+
+@contextmanager
+def _faults_of_content() -> Iterator[None]:
+    """Raise DeltaReaderFailed for an error without a name: what is in the delta brought it about, and only its run
+    pays for it. What has a name, and what the machine lacks, passes as it is."""
+    try:
+        yield
+    except (CompactionError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        logger.exception("a delta cannot be read for a fault of ours")
+        raise DeltaReaderFailed(f"{type(error).__name__}: {error}") from error
+
+
+def _fetch(bucket: Bucket, prefix: str) -> tuple[str, Files]:
+    """The delta's format and its files."""
     prefix = prefix.rstrip("/")
     if not prefix or not bucket.name:
         raise DeltaPrefixMissing("the run names no delta prefix for this collection")
     names_object = prefix.endswith((".arrow", ".tar.gz"))
-    if not prefix.endswith(".tar.gz"):
-        content = read_object(bucket, prefix if names_object else f"{prefix}/{ARROW_FILE}")
+    for form, name in (("arrow", ARROW_FILE), ("tar", TAR_FILE)):
+        if names_object and not prefix.endswith(name.removeprefix("delta")):
+            continue
+        content = read_object(bucket, prefix if names_object else f"{prefix}/{name}")
         if content is not None:
-            return read_arrow_delta(content)
-    if not prefix.endswith(".arrow"):
-        content = read_object(bucket, prefix if names_object else f"{prefix}/{TAR_FILE}")
-        if content is not None:
-            return _read_tar(content, collection, workdir)
+            return form, {name: content}
     if names_object:
         raise DeltaMissing(f"s3://{bucket.name}/{prefix} is not there")
-    return _read_loose(bucket, f"{prefix}/", collection, workdir)
-
-
-def _read_tar(content: bytes, collection: str, workdir: Path) -> list[Record]:
-    private = Path(tempfile.mkdtemp(dir=workdir, prefix="delta-"))
-    try:
-        archive = private / TAR_FILE
-        archive.write_bytes(content)
-        unpack(archive, private / "unpacked", max_bytes=MAX_DELTA_BYTES)
-        return _read_chroma(chroma_folder(private / "unpacked"), collection)
-    finally:
-        remove_folder(private)
-
-
-def _read_loose(bucket: Bucket, prefix: str, collection: str, workdir: Path) -> list[Record]:
-    private = Path(tempfile.mkdtemp(dir=workdir, prefix="delta-"))
-    try:
-        return _read_chroma(fetch_loose_directory(bucket, prefix, private), collection)
-    finally:
-        remove_folder(private)
-
-
-def _read_chroma(folder: Path, collection: str) -> list[Record]:
-    """All records of a private Chroma directory; vectors that are still in its queue are read as well."""
-    try:
-        # Before chromadb sees them: it loads a truncated index without a word, and native code may crash on one.
-        check_sqlite(folder)
-        for header in folder.glob(f"*/{HEADER_FILE}"):
-            check_sizes(header.parent, read_header(header.parent), padded=True)
-        with _chroma_lock:
-            names = collection_names(folder)
-            if names != [collection]:
-                raise WrongCollection(f"the delta's Chroma directory has the collections {names}, not {[collection]}")
-            with ChromaDir.open(folder, collection) as directory:
-                spaces = {directory.space, _old_space(directory)} - {SPACE}
-                if spaces:
-                    raise WrongSpace(f"the delta's collection measures in {spaces.pop()}, not {SPACE}")
-                rows = list(directory.rows(directory.ids()))
-    except (ChromaUnreadable, ShardInvalid) as error:
-        if free_bytes(folder) < LITTLE:  # no fault of the delta
-            raise DiskFull(folder, free_bytes(folder), None) from error
-        raise DeltaCorrupt(f"the delta's Chroma directory cannot be read: {error}") from error
-    return [Record(name, vector, text, dict(metadata or {})) for name, vector, text, metadata in rows]  # type: ignore[arg-type]
-
-
-def _old_space(directory: ChromaDir) -> str:
-    """The space that the collection's metadata names: before chromadb 1.0 it stood there, and the configuration, which
-    says l2 for all of them, did not count."""
-    return str((directory.collection.metadata or {}).get("hnsw:space", SPACE))
+    return "directory", fetch_loose_directory(bucket, f"{prefix}/")

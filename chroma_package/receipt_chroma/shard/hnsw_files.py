@@ -77,6 +77,11 @@ def read_header(segment: Path) -> Header:
         content = (segment / HEADER_FILE).read_bytes()
     except FileNotFoundError as error:
         raise ShardInvalid("index_header", f"{segment.name} has no {HEADER_FILE}") from error
+    return parse_header(content)
+
+
+def parse_header(content: bytes) -> Header:
+    """What the bytes of a header.bin say. Raises ShardInvalid("index_header")."""
     if len(content) != _HEADER.size:
         raise ShardInvalid("index_header", f"{HEADER_FILE} has {len(content)} bytes, not {_HEADER.size}")
     version, level0, capacity, elements, size, label_offset, vector_offset, *_ = _HEADER.unpack(content)
@@ -113,7 +118,14 @@ def check_sizes(segment: Path, header: Header, *, padded: bool = False) -> None:
 
 def read_elements(segment: Path, header: Header) -> Elements:
     """The elements of an index; sizes were checked before. The file must stay as it is while the vectors are in use."""
-    layout = np.dtype(
+    elements = np.memmap(segment / DATA_FILE, element_layout(header), "r", shape=(header.elements,))
+    rows = np.flatnonzero((elements["flags"] & 1) == 0)
+    return Elements(elements["vector"], rows, elements["label"][rows])
+
+
+def element_layout(header: Header) -> np.dtype[Any]:
+    """One element of data_level0.bin, as numpy reads it: flags, vector, label."""
+    return np.dtype(
         {
             "names": ["flags", "vector", "label"],
             "formats": ["u1", ("<f4", (header.dimension,)), "<u8"],
@@ -121,9 +133,6 @@ def read_elements(segment: Path, header: Header) -> Elements:
             "itemsize": header.element_size,
         }
     )
-    elements = np.memmap(segment / DATA_FILE, layout, "r", shape=(header.elements,))
-    rows = np.flatnonzero((elements["flags"] & 1) == 0)
-    return Elements(elements["vector"], rows, elements["label"][rows])
 
 
 def vectors_by_id(labels: Mapping[str, int], elements: Elements) -> dict[str, NDArray[np.float32]]:
@@ -163,10 +172,15 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _check_links(segment: Path, header: Header) -> None:
-    links = (segment / LINKS_FILE).read_bytes() if (segment / LINKS_FILE).exists() else None
-    position, elements = 0, 0
-    while links is not None and position + 4 <= len(links):
-        position += 4 + int.from_bytes(links[position : position + 4], "little")
-        elements += 1
-    if links is None or position != len(links) or elements != header.elements:
+    path = segment / LINKS_FILE
+    if held_links(path.read_bytes() if path.exists() else None) != header.elements:
         raise ShardInvalid("index_size", f"{LINKS_FILE} does not hold the links of {header.elements} elements")
+
+
+def held_links(content: bytes | None) -> int | None:
+    """Of how many elements a link_lists.bin has the links; None when it is not there, or does not end with one."""
+    position, elements = 0, 0
+    while content is not None and position + 4 <= len(content):
+        position += 4 + int.from_bytes(content[position : position + 4], "little")
+        elements += 1
+    return elements if content is not None and position == len(content) else None

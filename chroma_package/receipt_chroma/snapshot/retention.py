@@ -36,6 +36,7 @@ class Retention:
     keep: int
     grace: timedelta
     now: datetime
+    expired_for: timedelta = EXPIRED_FOR
 
     def kept(self, head_snapshot: str, newest_first: Iterable[VersionRow]) -> set[str]:
         """The newest `keep` of HEAD's chain, HEAD's own in any case; the rows as `parent_chain` takes them."""
@@ -52,7 +53,7 @@ class Retention:
     def is_deletable(self, row: VersionRow) -> bool:
         """Whether a row has been EXPIRED for long enough; a mark without a readable time does not count."""
         marked = instant(row.expired_at)
-        return row.state == EXPIRED and marked is not None and self.now - marked >= EXPIRED_FOR
+        return row.state == EXPIRED and marked is not None and self.now - marked >= self.expired_for
 
     def is_old(self, moment: datetime) -> bool:
         """Whether it is past the grace."""

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 from receipt_chroma.delta.arrow import read_arrow_delta, write_arrow_delta
 from receipt_chroma.errors import DeltaCorrupt
+from receipt_chroma.records import Record
 
 from ..samples import vector, word
 
@@ -41,6 +42,42 @@ def test_several_chunks_and_absent_values_are_read() -> None:
     assert (second.id, second.embedding.tolist(), second.document, second.metadata) == ("b", [3.0, 4.0], None, {})
 
 
+SPELLINGS: dict[str, Any] = {
+    "large strings": {"document": pa.array(["x", None], pa.large_string())},
+    "string views": {
+        name: pa.array(values, pa.string_view())
+        for name, values in {"id": ["a", "b"], "metadata": ['{"k": 1}', None], "op": ["upsert", "upsert"]}.items()
+    },
+    "dictionaries": {
+        "document": pa.array(["x", None]).dictionary_encode(),
+        "op": pa.array(["upsert"] * 2).dictionary_encode(),
+    },
+    "lists": {"embedding": pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float32()))},
+    "large lists": {"embedding": pa.array([[1.0, 2.0], [3.0, 4.0]], pa.large_list(pa.float32()))},
+    "float64 that is float32": {"embedding": pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float64()))},
+    "float16": {"embedding": pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float16(), 2))},
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_what_says_the_same_in_another_type_is_read_as_the_same(spelling: str) -> None:
+    assert shown(read_arrow_delta(file_of(table(**SPELLINGS[spelling])))) == shown(read_arrow_delta(file_of(table())))
+
+
+def test_columns_of_nothing_but_nulls_are_read() -> None:
+    nothing = pa.nulls(2)
+    assert [
+        (one.document, one.metadata) for one in read_arrow_delta(file_of(table(document=nothing, metadata=nothing)))
+    ] == [
+        (None, {}),
+        (None, {}),
+    ]
+
+
+def shown(records: list[Record]) -> list[Any]:
+    return [(one.id, one.embedding.tobytes(), one.document, one.metadata) for one in records]
+
+
 def test_an_empty_delta_is_read_as_no_records() -> None:
     assert read_arrow_delta(write_arrow_delta([])) == []
 
@@ -63,8 +100,13 @@ def test_vectors_of_two_lengths_are_not_written() -> None:
         {"metadata": pa.array(["{", "{}"])},
         {"metadata": pa.array(["[]", "{}"])},
         {"metadata": pa.array(["[" * 100_000, "{}"])},
-        {"embedding": pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float32()))},
-        {"embedding": pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float64(), 2))},
+        {"embedding": pa.array([[1.0, 2.0], [3.0]], pa.list_(pa.float32()))},
+        {"embedding": pa.array([[1.0, 2.0], [3.0, 0.1]], pa.list_(pa.float64(), 2))},
+        {"embedding": pa.array([[1.0, 2.0], [3.0, 1e300]], pa.list_(pa.float64(), 2))},
+        {"embedding": pa.array([[1, 2], [3, 4]], pa.list_(pa.int32()))},
+        {"embedding": pa.array([[[1.0]], [[3.0]]], pa.list_(pa.list_(pa.float32())))},
+        {"document": pa.array([b"x", b"y"])},
+        {"document": pa.array([["x"], ["y"]])},
         {"embedding": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2))},
         {"embedding": pa.array([[1.0, 2.0], [3.0, None]], pa.list_(pa.float32(), 2))},
     ],

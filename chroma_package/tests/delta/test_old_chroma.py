@@ -74,8 +74,7 @@ def plain(records: dict[str, Record]) -> dict[str, Any]:
 
 
 def read(world: World, prefix: str) -> dict[str, Record]:
-    world.work.mkdir(exist_ok=True)
-    found = read_delta(world.store, prefix, collection="words", receipt=RECEIPT, dimension=None, workdir=world.work)
+    found = read_delta(world.store, prefix, collection="words", receipt=RECEIPT, dimension=None)
     return {record.id: record for record in found}
 
 
@@ -90,11 +89,15 @@ def upload(world: World, folder: Path, prefix: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)
-@pytest.mark.parametrize("release", ["0.5.23", "0.6.3", "1.0.20"])
+@pytest.mark.parametrize("release", ["0.4.24", "0.5.23", "0.6.3", "1.0.20"])
 def test_directories_of_an_old_release_are_read_or_refused_by_name(world: World, tmp_path: Path, release: str) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", f"chromadb=={release}"], check=True)
+    wanted_packages = [f"chromadb=={release}", *(["numpy<2"] if release == "0.4.24" else [])]
+    install = [python, "-m", "pip", "install", "--quiet", "--only-binary", "numpy,chroma-hnswlib", *wanted_packages]
+    installed = subprocess.run(install, capture_output=True, text=True)
+    if installed.returncode:
+        pytest.skip(f"chromadb {release} cannot be installed on this Python: {installed.stderr[-300:]}")
     (tmp_path / "made.json").write_text(json.dumps(MADE))
     done = subprocess.run([python, SCRIPT, tmp_path / "made", tmp_path / "made.json"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -107,7 +110,7 @@ def test_directories_of_an_old_release_are_read_or_refused_by_name(world: World,
                     read(world, f"{name}/{form}/")
             else:
                 assert plain(read(world, f"{name}/{form}/")) == plain(wanted(name)), (name, form)
-    assert list(world.work.iterdir()) == []
+    assert not world.work.exists()
 
 
 @pytest.mark.parametrize("space", ["cosine", "ip"])

@@ -177,11 +177,11 @@ class CollectionHead(Part):
         """Every receipt is marked pending again: what HEAD forgot will be derived."""
         self._write("REMOVE went_back")
 
-    def commit_restored(self, pointer: Pointer, *, over: Head, why: str, now: str) -> bool:
+    def commit_restored(self, pointer: Pointer, *, over: Head, went_back: str | None, now: str) -> bool:
         """The commit of a restore: HEAD's own snapshot under a version that readers have not seen yet.
 
         The compare-and-swap of every commit, by holder, fence and version of `over`, paused or not. False when it is
-        refused: another attempt was first, or the lease is lost.
+        refused: another attempt was first, or the lease is lost. went_back: what says that HEAD has forgotten versions.
         """
         if over.pointer is None or over.holder is None:
             return False
@@ -191,7 +191,8 @@ class CollectionHead(Part):
             key=head_key(self.collection),
             condition="holder = :holder AND fence = :fence AND version = :base AND snapshot_id = :base_id",
             UpdateExpression="SET version = :version, snapshot_id = :snapshot_id, manifest_key = :manifest_key,"
-            " manifest_sha256 = :manifest_sha256, committed_at = :now, execution = :holder, went_back = :why",
+            " manifest_sha256 = :manifest_sha256, committed_at = :now, execution = :holder"
+            + (", went_back = :why" if went_back else ""),
             ExpressionAttributeValues={
                 ":holder": string(over.holder),
                 ":fence": number(over.fence),
@@ -202,7 +203,7 @@ class CollectionHead(Part):
                 ":manifest_key": string(pointer.manifest_key),
                 ":manifest_sha256": string(pointer.manifest_sha256),
                 ":now": string(now),
-                ":why": string(why),
+                **({":why": string(went_back)} if went_back else {}),
             },
         )
         return applied

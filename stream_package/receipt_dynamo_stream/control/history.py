@@ -4,7 +4,7 @@ Best effort: the protocol never reads these rows. Who writes and who reads them 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -136,7 +136,8 @@ class History(Part):
         another: one of them does it.
 
         The schedule makes thousands of them. They keep a row each for IDLE_KEPT; what is older goes from here on, the
-        oldest first, FOLDED_AT_ONCE at most of the rows that are looked at, and from time to time only.
+        oldest first, FOLDED_AT_ONCE at most of the rows that are looked at, and from time to time only. One that is the
+        first to come to its end after a failure keeps its row: it tells that nothing was left undone.
         """
         seen = self.folded_until()
         until = (now - IDLE_KEPT).isoformat()
@@ -147,13 +148,15 @@ class History(Part):
             KeyConditionExpression="PK = :pk AND SK BETWEEN :after AND :until",
             ExpressionAttributeValues={
                 ":pk": string(self._pk),
-                ":after": string(f"{seen or ''}~" if seen else "0"),
+                ":after": string(f"{seen or ''} "),  # a blank sorts before what follows a time in a key
                 ":until": string(until),
             },
             Limit=FOLDED_AT_ONCE,
         )
         rows = [(item, _row(self.collection, item)) for item in answer["Items"]]
         idle = [(item["SK"], row) for item, row in rows if row.outcome in IDLE and row.ended_at is not None]
+        healing = _first_after_failures([row for _, row in rows])
+        idle = [(key, row) for key, row in idle if row.name not in healing]
         last = answer.get("LastEvaluatedKey")
         days = Counter(row.started_at[:10] for _, row in idle)
         moved: list[TransactWriteItemTypeDef] = [
@@ -217,6 +220,20 @@ class History(Part):
         return f"EXECUTIONS#{self.collection}"
 
 
+def _first_after_failures(rows: Sequence[ExecutionRow]) -> set[str]:
+    """The names of those that ended well first after one that did not, the oldest row first."""
+    found: set[str] = set()
+    failed = False
+    for row in rows:
+        if row.status in _ENDED_ILL:
+            failed = True
+        elif failed and row.status == "SUCCEEDED" and row.outcome != "coalesced":
+            found.add(row.name)
+            failed = False
+    return found
+
+
+_ENDED_ILL: Final = ("FAILED", "TIMED_OUT", "ABORTED")
 _ATTRIBUTES: Final = tuple(field.name for field in fields(ExecutionRow) if field.name != "collection")
 
 

@@ -43,8 +43,8 @@ class VersionRow(Brought):
     created_at is when its plan was made. committed_at is when readers could see it: it is set after the swap, some
     moments after the commit itself, whose time is HEAD's. expired_at: its files may be gone since then. rollback, of a
     rollback's row: the snapshot id whose shards it publishes again. folded, of a fold's row: how many of its shards
-    have a new base; its records are those of its parent. kind: merge, fold or rollback; None in rows that are older
-    than folds. segments and fresh_records: how many its shards have over their bases; bytes are of both.
+    have a new base; its records are those of its parent. kind: merge, fold, rollback or restore; None in rows
+    that are older than folds. segments and fresh_records: how many its shards have over their bases; bytes are of both.
     """
 
     snapshot_id: str

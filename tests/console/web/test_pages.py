@@ -43,6 +43,18 @@ def test_the_overview_says_what_is_wrong_with_each_collection(visitor: Visitor, 
     assert page.count("✕ act") == 2, "a version without a pointer is wrong too"
 
 
+def test_the_overview_says_that_readers_see_nothing_and_what_a_restored_table_forgot(
+    visitor: Visitor, stack: ToyStack
+) -> None:
+    stack.publish("lines", 2, records=3)
+    stack.publish("words", 2, records=3, unseen="readers see nothing, found today: gone", went_back="today")
+    lines, words = visitor.open("/").split('id="card-words"')
+    assert "✓ healthy" in lines
+    assert "✕ act" in words
+    assert "Readers see nothing, found today: gone." in words
+    assert "compaction reconcile words" in words
+
+
 def test_the_overview_leads_to_what_failed_and_tells_a_lease_that_was_left_from_one_that_is_held(
     visitor: Visitor, stack: ToyStack
 ) -> None:

@@ -23,7 +23,7 @@ def read(cloud: Cloud, receipt: Receipt, run_id: str, collection: str, folder: P
     prefix = f"{collection}/delta/{run_id}/"
     owner = ReceiptId(receipt.image_id, receipt.receipt_id)
     bucket = Bucket(cloud.s3, BUCKET)
-    return read_delta(bucket, prefix, collection=collection, receipt=owner, dimension=DIMENSION, workdir=folder)
+    return read_delta(bucket, prefix, collection=collection, receipt=owner, dimension=DIMENSION)
 
 
 def test_a_receipt_is_in_the_table_whole_with_its_run(

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -12,7 +13,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import ASLParserException
 
 from local.aws import moto_executions, moto_patches
 from local.aws.executions import wait_until
-from local.aws.moto_executions import interpreter_threads
+from local.aws.moto_executions import EndedWorker, interpreter_threads
 from local.aws.moto_patches import KEPT_ITERATORS, MotoPatches, check_version
 from local.errors import UnsupportedMoto
 
@@ -410,3 +411,91 @@ def test_a_projection_of_whole_attributes_turns_no_item_into_python(
     monkeypatch.setattr(Item, "to_regular_json", lambda self: pytest.fail(f"{self} was converted"))
     request = {"ExpressionAttributeValues": {":pk": {"S": "a"}}, "ProjectionExpression": "SK, n"}
     assert dynamodb.query(TableName=TABLE, KeyConditionExpression="PK = :pk", **request)["Count"] == 12
+
+
+def test_of_an_ended_execution_its_history_is_kept_and_its_worker_is_not(
+    patched: None, stepfunctions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    monkeypatch.setattr(moto_executions, "_LAST_THREADS", timedelta())
+    machine = create_machine(stepfunctions, {"Type": "Wait", "SecondsPath": "$.seconds", "End": True})
+
+    def start(name: str, seconds: int) -> str:
+        arn: str = stepfunctions.start_execution(
+            stateMachineArn=machine, name=name, input=json.dumps({"seconds": seconds})
+        )["executionArn"]
+        return arn
+
+    arn = start("ended", 0)
+    wait_until(
+        lambda: stepfunctions.describe_execution(executionArn=arn)["status"] == "SUCCEEDED" or None, 10, "does not end"
+    )
+    whole = stepfunctions.get_execution_history(executionArn=arn)["events"]
+    running = start("running", 600)
+    executions = stepfunctions_parser_backends["123456789012"]["us-east-1"].state_machines[0].executions
+    kept = {each.name: each for each in executions}
+    assert isinstance(kept["ended"].exec_worker, EndedWorker)
+    assert not isinstance(kept["running"].exec_worker, EndedWorker)
+    assert [event["type"] for event in whole][-1] == "ExecutionSucceeded"
+    assert stepfunctions.get_execution_history(executionArn=arn)["events"] == whole
+    assert stepfunctions.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
+    stepfunctions.stop_execution(executionArn=arn)
+    assert stepfunctions.describe_execution(executionArn=arn)["status"] == "SUCCEEDED", "its end stays"
+    stepfunctions.stop_execution(executionArn=running)
+    assert stepfunctions.describe_execution(executionArn=running)["status"] == "ABORTED"
+
+
+def read_all(streams: Any, iterator: str, limit: int = 3) -> tuple[list[str], str]:
+    """The sequence numbers that are left to read, and where the next ones are."""
+    seen: list[str] = []
+    while records := (answer := streams.get_records(ShardIterator=iterator, Limit=limit))["Records"]:
+        seen += [record["dynamodb"]["SequenceNumber"] for record in records]
+        iterator = answer["NextShardIterator"]
+    return seen, iterator
+
+
+def test_stream_records_that_a_reader_is_long_past_are_forgotten_and_none_is_missed(
+    dynamodb: Any, patched: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.dynamodb.models import dynamodb_backends
+
+    monkeypatch.setattr(moto_patches, "KEPT_RECORDS", 5)
+    streams = boto3.client("dynamodbstreams")
+    arn = dynamodb.describe_table(TableName=TABLE)["Table"]["LatestStreamArn"]
+    shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+
+    def from_the_oldest() -> str:
+        begun = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+        return str(begun["ShardIterator"])
+
+    first, iterator = read_all(streams, from_the_oldest())
+    assert len(first) == len(set(first)) == 36
+    for number in range(10):
+        dynamodb.put_item(TableName=TABLE, Item={"PK": {"S": "d"}, "SK": {"S": f"{number}"}})
+    more, iterator = read_all(streams, iterator)
+    assert len(more) == 10
+    assert int(more[0]) == int(first[-1]) + 1
+    table = dynamodb_backends["123456789012"]["us-east-1"].get_table(TABLE)
+    kept = [one for one in table.stream_shard.items if one is not None]
+    assert len(kept) == 5
+    assert read_all(streams, from_the_oldest())[0] == more[-5:]
+
+
+def test_what_is_gone_is_not_kept_for_a_reset(dynamodb: Any, patched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto.dynamodb.models.dynamo_type import Item
+    from moto.s3.models import FakeKey
+
+    monkeypatch.setattr(moto_patches, "KEPT_OPEN", 10)
+    items, objects = len(Item.instances_tracked), len(FakeKey.instances_tracked)
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    for number in range(35):
+        dynamodb.put_item(TableName=TABLE, Item={"PK": {"S": "a"}, "SK": {"S": "k00"}, "n": {"N": str(number)}})
+        s3.put_object(Bucket="bucket", Key=f"{number}", Body=b"x")
+        s3.delete_object(Bucket="bucket", Key=f"{number}")
+    s3.put_object(Bucket="bucket", Key="kept", Body=b"x")
+    assert len(Item.instances_tracked) == items
+    assert len(FakeKey.instances_tracked) - objects <= 10
+    assert FakeKey.instances_tracked[-1].name == "kept"
+    assert s3.get_object(Bucket="bucket", Key="kept")["Body"].read() == b"x"

@@ -1,10 +1,11 @@
 """EXECUTIONS rows: written in any order, read page by page."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.control.history import ExecutionRow, Page
+from receipt_dynamo_stream.control.history import ExecutionRow, History, Page
 from receipt_dynamo_stream.history import list_executions
 
 from ...samples import text
@@ -182,3 +183,68 @@ def test_a_row_with_its_key_only_is_read_with_defaults(tables: Tables) -> None:
 def test_a_row_goes_into_the_history_of_its_own_collection_alone(tables: Tables) -> None:
     with pytest.raises(ValueError, match="a row of words in the history of lines"):
         tables.control_table.history("lines").put(row())
+
+
+def idle(number: int, started_at: datetime, **changes: Any) -> ExecutionRow:
+    ended = (started_at + timedelta(milliseconds=300)).isoformat()
+    values = {"status": "SUCCEEDED", "ended_at": ended, "outcome": "nothing_pending", "trigger": "schedule"}
+    return row(number, started_at=started_at.isoformat(), **{**values, **changes})
+
+
+NOON = datetime(2026, 7, 29, 12, 0, tzinfo=UTC)
+
+
+def test_idle_executions_are_one_row_a_day_after_an_hour_and_others_keep_theirs(tables: Tables) -> None:
+    history = tables.control_table.history("words")
+    for number in range(150):  # one every ten minutes: a day and an hour, the last ones within the hour
+        history.put(idle(number, NOON - timedelta(minutes=10 * (149 - number))))
+    published = idle(500, NOON - timedelta(hours=7), outcome="published", version=7)
+    running = row(501, started_at=(NOON - timedelta(hours=6)).isoformat())
+    failed = idle(502, NOON - timedelta(hours=5), status="FAILED", outcome=None, error="ShardInvalid")
+    for one in (published, running, failed):
+        history.put(one)
+    folded = [history.fold_idle(NOON) for _ in range(3)]
+    assert sum(folded) == 143
+    assert folded[-1] == 0
+    left = history.page(limit=500).rows
+    assert {published.name, running.name, failed.name} <= {one.name for one in left}
+    assert len(left) == 3 + 7
+    assert [(day.day, day.executions) for day in history.idle_days(9)] == [("2026-07-29", 66), ("2026-07-28", 77)]
+
+
+def test_idle_rows_are_looked_for_from_time_to_time_only(tables: Tables) -> None:
+    counting = Counting(tables.client)
+    history = History(counting, tables.control, "words")  # type: ignore[arg-type]
+    history.put(idle(1, NOON - timedelta(hours=2)))
+    assert history.fold_idle(NOON) == 1
+    counting.calls.clear()
+    for minutes in range(10):
+        assert history.fold_idle(NOON + timedelta(minutes=minutes)) == 0
+    assert counting.calls == ["get_item"] * 10
+    history.put(idle(2, NOON - timedelta(minutes=59)))
+    assert history.fold_idle(NOON + timedelta(minutes=11)) == 1
+    assert [day.executions for day in history.idle_days(1)] == [2]
+
+
+def test_of_two_that_fold_the_same_rows_one_counts_them(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = tables.control_table.history("words")
+    for number in range(5):
+        history.put(idle(number, NOON - timedelta(hours=2, seconds=number)))
+    real = tables.client.transact_write_items
+    folded: list[int] = []
+
+    def beaten(**request: Any) -> Any:
+        monkeypatch.undo()
+        folded.append(history.fold_idle(NOON))
+        return real(**request)
+
+    monkeypatch.setattr(tables.client, "transact_write_items", beaten)
+    assert (history.fold_idle(NOON), folded) == (0, [5])
+    assert [day.executions for day in history.idle_days(1)] == [5]
+
+
+def test_an_end_that_is_told_before_its_start_is_no_running_execution_for_ever(tables: Tables) -> None:
+    history = tables.control_table.history("words")
+    one = idle(1, NOON - timedelta(minutes=5))
+    assert history.put(one)
+    assert history.put(row(1, started_at=one.started_at)) is False

@@ -1,0 +1,52 @@
+"""What a delta may take: every bound on a stranger's files, in one place. README.md tells them to producers.
+
+A receipt has some hundred words; its delta is about a megabyte. A bound is there so that no delta costs more than its
+own refusal, and none of them is near anything that a producer means.
+"""
+
+from typing import Final
+
+MAX_DELTA_BYTES: Final = 64 << 20
+"""Bytes of a delta, as it is fetched and as a tar.gz unpacks to."""
+MAX_RECORDS: Final = 10_000
+"""Records of a delta."""
+MAX_DIMENSION: Final = 8_192
+"""Floats of a vector."""
+MAX_VECTOR_BYTES: Final = 64 << 20
+"""Bytes of all vectors of a delta, as float32: 10,000 of 1,536 floats."""
+MAX_TEXTS_BYTES: Final = 16 << 20
+"""Bytes of all ids, documents and metadata of a delta, in UTF-8."""
+MAX_TEXT_BYTES: Final = 64 << 10
+"""Bytes of one document, or of one record's metadata as JSON."""
+MAX_KEYS: Final = 100
+"""Metadata keys of a record."""
+MAX_KEY_BYTES: Final = 256
+"""Bytes of a metadata key."""
+MAX_LIST: Final = 1_000
+"""Values of a list in metadata."""
+
+MAX_FILES: Final = 1_000
+"""Members of a tar, objects below a prefix."""
+MAX_NAME_BYTES: Final = 1_024
+"""Bytes of a member's name, as S3 has it for keys."""
+MAX_HEADER_BYTES: Final = 16 << 10
+"""Bytes of one extended header of a tar (pax, GNU long name)."""
+MAX_HEADERS: Final = 4
+"""Extended headers before one member."""
+MAX_SQLITE_VALUE: Final = 1 << 20
+"""Bytes of one value in a Chroma directory's database."""
+MAX_ROWS: Final = 300_000
+"""Rows of one table of a Chroma directory's database."""
+MAX_PICKLE_BYTES: Final = 8 << 20
+"""Bytes of a Chroma index's pickle: 10,000 ids come to three."""
+MAX_CAPACITY: Final = 1 << 20
+"""Elements that a Chroma index says to have room for."""
+
+READ_MEMORY: Final = 384 << 20
+"""Bytes that the process which decodes a delta may take, beyond what it has before it begins."""
+READ_CPU_SECONDS: Final = 5
+"""Processor time that decoding a delta may take; one at its bounds takes less than a second."""
+READ_WALL_SECONDS: Final = 60
+"""After this the process that decodes is ended, whatever it waits for."""
+MAX_REPLY_BYTES: Final = 2 * MAX_VECTOR_BYTES + 6 * MAX_TEXTS_BYTES
+"""Bytes of its answer: JSON may write a byte of text as six."""

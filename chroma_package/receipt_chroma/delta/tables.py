@@ -1,0 +1,91 @@
+"""The tables of a stranger's `chroma.sqlite3`, read whole and plainly, from memory.
+
+SQLite gets no chance to do what the file says: what is read must be tables, not views; no index of the file is used,
+no trigger, generated column or virtual table; nothing is joined, sorted or searched there. Types, which SQLite does not
+hold, are looked at row by row.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from receipt_chroma.delta.bounds import MAX_ROWS, MAX_SQLITE_VALUE, MAX_TEXTS_BYTES, MAX_VECTOR_BYTES
+from receipt_chroma.errors import DeltaCorrupt, DeltaTooLarge
+
+_MAGIC: Final = b"SQLite format 3\0"
+_VERSIONS: Final = slice(18, 20)
+_OWN_VIRTUAL_TABLES: Final = "embedding_fulltext"
+_MAX_BYTES: Final = MAX_VECTOR_BYTES + MAX_TEXTS_BYTES
+
+Row = tuple[Any, ...]
+
+
+class Tables:
+    """An open database. Every method raises DeltaCorrupt or DeltaTooLarge."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._columns: dict[str, set[str]] = {}
+        for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master"):
+            self._look_at(kind, str(name), str(sql or ""))
+
+    @classmethod
+    @contextmanager
+    def open(cls, content: bytes) -> Iterator["Tables"]:
+        """The database of a file's content."""
+        if not content.startswith(_MAGIC):
+            raise DeltaCorrupt("the delta's database is no SQLite file")
+        connection = sqlite3.connect(":memory:")
+        try:
+            # A database that was in WAL mode, without its log: SQLite opens such a one from files only.
+            connection.deserialize(content[:18] + b"\1\1" + content[20:])
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_SQLITE_VALUE)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+            for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON", "temp_store=MEMORY"):
+                connection.execute(f"PRAGMA {pragma}")
+            yield cls(connection)
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
+            # SQLite's own limit, beside damage: a value too large is said as such.
+            kind = DeltaTooLarge if "too big" in str(error) else DeltaCorrupt
+            raise kind(f"the delta's database cannot be read: {error}") from error
+        finally:
+            connection.close()
+
+    def columns(self, table: str) -> set[str]:
+        """The columns of a table, none when it is not there."""
+        return self._columns.get(table, set())
+
+    def rows(self, table: str, *columns: str) -> list[Row]:
+        """All rows of a table, in its own order; of a column that this release of Chroma does not have, None."""
+        there = self.columns(table)
+        if not there:
+            raise DeltaCorrupt(f"the delta's database has no table {table}")
+        answer = self._connection.execute(f"PRAGMA quick_check({table})").fetchone()
+        if answer != ("ok",):
+            raise DeltaCorrupt(f"the delta's database is damaged: {answer}")
+        asked = ", ".join(column if column in there else "NULL" for column in columns)
+        rows: list[Row] = []
+        size = 0
+        for row in self._connection.execute(f"SELECT {asked} FROM {table} NOT INDEXED"):
+            rows.append(row)
+            size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
+            if len(rows) > MAX_ROWS or size > _MAX_BYTES:
+                raise DeltaTooLarge(f"the delta's table {table} has more than {MAX_ROWS} rows or {_MAX_BYTES} bytes")
+        return rows
+
+    def _look_at(self, kind: str, name: str, sql: str) -> None:
+        if kind not in ("table", "index"):
+            raise DeltaCorrupt(f"the delta's database has the {kind} {name!r}: Chroma's have tables and indexes only")
+        if kind == "index" or name.startswith("sqlite_"):
+            return
+        if not sql.upper().startswith("CREATE TABLE"):
+            if not name.startswith(_OWN_VIRTUAL_TABLES):
+                raise DeltaCorrupt(f"the delta's {name!r} is no plain table")
+            return
+        if name.startswith(_OWN_VIRTUAL_TABLES) or not name.isidentifier():
+            return
+        found = self._connection.execute(f"PRAGMA table_xinfo({name})").fetchall()
+        if any(hidden for *_, hidden in found):
+            raise DeltaCorrupt(f"the delta's table {name!r} has columns that are computed")
+        self._columns[name] = {str(column) for _, column, *_ in found}
