@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 STEP_STATUSES = ("running", "succeeded", "refused", "caught", "failed", "aborted")
-"""`refused` got an answer that its Catch takes by name: the machine reckons with it, and nothing is wrong. `caught` failed
-of something else, and its Catch took over. `aborted` was at work when something else ended it."""
+"""`refused` got an answer that its Catch takes by name: the machine reckons with it, and nothing is wrong. `caught`
+failed of something else, and its Catch took over. `aborted` was at work when something else ended it."""
 _MOST_TELLING = ("failed", "running", "aborted", "caught", "refused", "succeeded")
 
 

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 class RepairedShard:
     """A PublishedShard that is put right from S3 when its files on EFS are not those of the manifest.
 
-    `private`: the root of a tree of one's own. Who may not write to EFS gives one: files are fetched into that then, and
+    `private`: the root of a tree of one's own. Who may not write to EFS gives one: files are fetched into that, and
     EFS stays as it is, for the next merge to mend. A context manager, for one thread. Every method raises
     SnapshotDamaged when S3 does not have them either, StorageUnavailable, TransientServiceError.
     """
