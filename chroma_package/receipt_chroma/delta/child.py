@@ -19,7 +19,7 @@ import numpy as np
 
 from receipt_chroma import errors
 from receipt_chroma.delta.archive import Files, unpack
-from receipt_chroma.delta.arrow import read_arrow_delta
+from receipt_chroma.delta.arrow import TEXTS, read_arrow_delta
 from receipt_chroma.delta.bounds import (
     MAX_REPLY_BYTES,
     READ_CPU_SECONDS,
@@ -134,12 +134,23 @@ def _death(number: int) -> DeltaRefused:
     return DeltaReaderFailed(f"the process that read the delta ended with {signal.Signals(number).name}")
 
 
-def main() -> None:
-    """Answer requests until the caller is gone."""
+def _load_all() -> None:
+    """Load what decoding needs, by decoding: a fork would load it again for every delta. No thread may be started."""
     import pyarrow as pa
-    import pyarrow.types  # what a fork would load again for every delta
+    import pyarrow.types
 
     pa.set_cpu_count(1)
+    columns = {name: ["upsert"] for name in TEXTS} | {"metadata": ["{}"], "embedding": [[1.0]]}
+    sink = pa.BufferOutputStream()
+    table = pa.table(columns)
+    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(use_threads=False)) as writer:
+        writer.write_table(table)
+    answer({"form": "arrow", "collection": "", "names": [["x", sink.tell()]]}, bytes(sink.getvalue()))
+
+
+def main() -> None:
+    """Answer requests until the caller is gone."""
+    _load_all()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the caller decides when this ends
     gc.freeze()
     source, target = sys.stdin.buffer, sys.stdout.buffer
