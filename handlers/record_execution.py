@@ -15,9 +15,9 @@ from botocore.exceptions import ClientError
 from receipt_dynamo_stream.control.history import IDLE, RUNNING, UNKNOWN_COLLECTION, ExecutionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 
-from . import failure_mail
 from .border import RecordExecutionInput, RecordExecutionOutput
 from .clients import control_table, sns, stepfunctions
+from .failure_mail import subject, text
 from .settings import settings
 from .step import LambdaContext, measure, metrics, step
 
@@ -69,7 +69,7 @@ def tell_people(row: ExecutionRow) -> None:
     page = control_table().history(row.collection).page(after=since.isoformat(), before=row.key, limit=100)
     if any(one.status in FAILURES and one.error == row.error for one in page.rows):
         return
-    sns().publish(TopicArn=topic, Subject=failure_mail.subject(row), Message=failure_mail.text(row))
+    sns().publish(TopicArn=topic, Subject=subject(row), Message=text(row))
 
 
 def measure_failure(row: ExecutionRow) -> None:

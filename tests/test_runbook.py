@@ -66,8 +66,8 @@ def test_every_error_class_that_can_end_an_execution_has_its_section(name: str) 
 
 
 def test_every_fail_state_has_its_section() -> None:
-    fails = {state["Error"] for state in MACHINE["States"].values() if state["Type"] == "Fail"}
-    assert fails
+    fails = {state["Error"] for state in MACHINE["States"].values() if "Error" in state}
+    assert len(fails) >= 6
     assert fails <= set(SECTIONS)
 
 

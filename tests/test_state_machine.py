@@ -185,3 +185,46 @@ def test_the_bounds_of_an_execution_keep_its_history_within_what_step_functions_
     a_round = sum(MACHINE["States"][name]["Type"] == "Task" for name in A_ROUND.split()) + 2 * of_the_last_round
     tries = max(retrier["MaxAttempts"] for state in tasks().values() for retrier in state["Retry"])
     assert work + a_round * tries * A_RETRY < LIMIT, "an outage in which all of a round needs every try"
+
+
+class PathMissing(Exception):
+    """What AWS ends an execution for with States.Runtime: a comparison of a variable that is not there."""
+
+
+def holds(rule: dict[str, Any], data: dict[str, Any]) -> bool:
+    """A Choice rule as AWS evaluates it; moto takes a missing variable for one that does not match."""
+    if "And" in rule:
+        return all(holds(one, data) for one in rule["And"])
+    if "Or" in rule:
+        return any(holds(one, data) for one in rule["Or"])
+    if "Not" in rule:
+        return not holds(rule["Not"], data)
+    name = rule["Variable"].removeprefix("$.")
+    if "IsPresent" in rule:
+        return bool((name in data) == rule["IsPresent"])
+    if name not in data:
+        raise PathMissing(name)
+    if "IsString" in rule:
+        return isinstance(data[name], str) == rule["IsString"]
+    return bool(data[name] == rule["StringEquals"])
+
+
+@pytest.mark.parametrize("collection", [None, "words", "sections", 7])
+@pytest.mark.parametrize(
+    "mode", [None, "compact", "plan", "expire", "fold", "restore", "rollback", "verify", "unheard-of", 7]
+)
+@pytest.mark.parametrize("snapshot_id", [None, "0000000003-0000000005-0", 7])
+def test_an_input_is_refused_by_name_whatever_it_leaves_out(
+    collection: object, mode: object, snapshot_id: object
+) -> None:
+    given = {"collection": collection, "mode": mode, "snapshot_id": snapshot_id}
+    data = {name: value for name, value in given.items() if value is not None}
+    state = MACHINE["States"]["ValidateInput"]
+    taken = next((rule["Next"] for rule in state["Choices"] if holds(rule, data)), state["Default"])
+    known = (None, "compact", "plan", "expire", "fold", "restore", "rollback", "verify")
+    good = collection == "words" and mode in known
+    if mode == "rollback":
+        good = good and isinstance(snapshot_id, str)
+    if mode == "verify":
+        good = good and snapshot_id != 7
+    assert taken == ("SetDefaults" if good else "InvalidInput")

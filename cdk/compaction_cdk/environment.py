@@ -46,7 +46,9 @@ def environments(
         "POWERTOOLS_SERVICE_NAME": service,
         "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
         "POWERTOOLS_LOG_LEVEL": "INFO",
-        "MALLOC_ARENA_MAX": "2",  # what one thread freed is of use to the others: merges and readers have many threads
+        # glibc gives every thread an arena of its own and keeps them: after closing its snapshots a worker kept 643 MB,
+        # with two arenas 253 MB.
+        "MALLOC_ARENA_MAX": "2",
     }
     own: dict[str, dict[str, str]] = {
         "StreamHandler": {"STATE_MACHINE_ARN": state_machine_arn, "FAILURE_QUEUE_URL": failure_queue_url},

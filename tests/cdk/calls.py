@@ -47,7 +47,7 @@ TRANSACTION_PARTS = {
     "Delete": "dynamodb:DeleteItem",
 }
 CLIENTS = {"client", "dynamodb", "s3", "sfn", "sns", "sqs", "stepfunctions"}
-STREAMS = {"body"}
+STREAMS = {"body", "file", "stream"}
 """What a `.read()` reads that is no method of ours."""
 OWN_GET = {"self", "quarantine"}
 """What a `.get()` may be asked of that has a method of ours; everything else that is asked is a dictionary."""
@@ -73,6 +73,7 @@ class Sources:
         self.bodies: dict[str, dict[str, ast.AST]] = {}
         self.imports: dict[str, dict[str, tuple[str, str | None]]] = {}
         self.classes: dict[str, list[ast.ClassDef]] = {}
+        self._families: dict[str, frozenset[str]] = {}
         for package, folder in packages.items():
             for file in folder.rglob("*.py"):
                 parts = file.relative_to(folder).with_suffix("").parts
@@ -97,8 +98,13 @@ class Sources:
                 )
                 imports.update({alias.asname or alias.name: (base, alias.name) for alias in node.names})
 
-    def family(self, name: str) -> Iterator[str]:
+    def family(self, name: str) -> frozenset[str]:
         """The classes of a name, those that they are made from, and those that are made from them."""
+        if name not in self._families:  # asked for every member of every class that is reached
+            self._families[name] = frozenset(self._family(name))
+        return self._families[name]
+
+    def _family(self, name: str) -> Iterator[str]:
         yield name
         for one in (found for classes in self.classes.values() for found in classes):
             bases = {base.id for base in one.bases if isinstance(base, ast.Name)}

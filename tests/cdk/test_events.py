@@ -104,6 +104,7 @@ def test_a_misspelt_metric_is_noticed(dev: Template) -> None:
 def test_an_alarm_watches_the_dimensions_under_which_the_metric_is_emitted(dev: Template) -> None:
     with_collection = {
         "ExecutionsFailed",
+        "ExpiryFailures",
         "OldestPendingAge",
         "QuarantinedRuns",
         "Restored",
@@ -225,7 +226,7 @@ def test_the_spend_of_efs_is_projected_from_its_bytes_at_the_prices_of_the_cost_
 
 
 def test_a_schedule_that_cannot_start_anything_is_an_alarm(dev: Template) -> None:
-    group = {"Ref": next(iter(dev.all("Scheduler::ScheduleGroup")))}
+    group = dev.one("Scheduler::ScheduleGroup")["Name"]
     watched = [m["MetricStat"]["Metric"] for m in dev.one("CloudWatch::Alarm", "ScheduleFailures")["Metrics"][1:]]
     assert {metric["MetricName"] for metric in watched} == {"TargetErrorCount", "InvocationDroppedCount"}
     assert all(metric["Dimensions"] == [{"Name": "ScheduleGroup", "Value": group}] for metric in watched)

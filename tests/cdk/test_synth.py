@@ -109,3 +109,26 @@ def test_cfn_lint_notices_a_broken_definition(dev: Template, tmp_path: Path) -> 
     file.write_text(broken)
     found = runpy.run_path(str(ROOT / "cdk/lint.py"))["findings"](file)
     assert any("Nxet" in finding for finding in found)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:dynamodb:us-east-1:123456789012:table/Bar/stream/2026-01-01T00:00:00.000",
+        "arn:aws:dynamodb:us-east-1:123456789012:table/Foo",
+        "arn:aws:dynamodb:us-east-1:123456789012:table/FooBar/stream/2026-01-01T00:00:00.000",
+        "Foo",
+    ],
+)
+def test_the_stream_of_another_table_than_the_one_that_is_named_is_refused(cdk_code: None, arn: str) -> None:
+    from compaction_cdk.settings import Deployment, OtherTablesStream, stage_named
+
+    with pytest.raises(OtherTablesStream, match=r"no stream of the table 'Foo'.*describe-table --table-name Foo"):
+        Deployment(stage=stage_named("dev"), receipts_table="Foo", receipts_stream_arn=arn)
+
+
+def test_the_stream_of_the_table_that_is_named_is_taken(cdk_code: None) -> None:
+    from compaction_cdk.settings import Deployment, stage_named
+
+    arn = "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/Foo.bar-1/stream/2026-01-01T00:00:00.000"
+    assert Deployment(stage=stage_named("dev"), receipts_table="Foo.bar-1", receipts_stream_arn=arn)

@@ -13,6 +13,7 @@ from handlers.step import execution_of, step
 
 from .conftest import CONTEXT, Aws
 
+ARN = "arn:aws:states:us-east-1:123456789012:execution:compaction:words-a"
 PLAN_KEY = "plans/words/words-stream-1/0-attempt.json.gz"
 
 
@@ -59,7 +60,7 @@ def test_what_a_service_answers_leaves_under_a_name_that_says_what_to_do(
 
 
 def test_an_execution_of_one_event_does_not_stay_for_the_next(capsys: pytest.CaptureFixture[str]) -> None:
-    detail = {"executionArn": "arn", "name": "words-a", "status": "ABORTED", "startDate": 1, "stopDate": 2}
+    detail = {"executionArn": ARN, "name": "words-a", "status": "ABORTED", "startDate": 1, "stopDate": 2}
     record_execution({"detail": detail}, CONTEXT)
     with pytest.raises(KeyError):
         record_execution({}, CONTEXT)

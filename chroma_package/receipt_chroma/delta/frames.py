@@ -18,13 +18,13 @@ def frame(head: dict[str, Any], blob: bytes) -> list[bytes]:
     return [LENGTHS.pack(len(text), len(blob)), text, blob]
 
 
-def read_frame(source: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
     """The next frame; None when the other side is gone."""
-    lengths = source.read(LENGTHS.size)
+    lengths = stream.read(LENGTHS.size)
     if len(lengths) < LENGTHS.size:
         return None
     head_length, blob_length = LENGTHS.unpack(lengths)
-    head, blob = source.read(head_length), source.read(blob_length)
+    head, blob = stream.read(head_length), stream.read(blob_length)
     if len(head) < head_length or len(blob) < blob_length:
         return None
     return json.loads(head), blob

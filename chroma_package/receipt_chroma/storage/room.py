@@ -2,7 +2,6 @@
 
 import errno
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,8 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether this is what an operating system or SQLite raises when a disk has no room left."""
+    import sqlite3
+
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in _FULL
