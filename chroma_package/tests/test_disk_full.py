@@ -1,4 +1,4 @@
-"""A disk without room: a named error that says how much is free and how much is needed, and no fault of any delta."""
+"""A disk without room: a named error that says how much is free and how much is needed."""
 
 import errno
 import shutil
@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from receipt_chroma.delta import read as reading
-from receipt_chroma.delta.read import read_delta
-from receipt_chroma.errors import ChromaUnreadable, DeltaCorrupt, DiskFull
+from receipt_chroma.errors import ChromaUnreadable, DiskFull
 from receipt_chroma.export import export_snapshot
 from receipt_chroma.folding import FoldBound
 from receipt_chroma.shard.sqlite_files import compact_sqlite
@@ -20,8 +18,8 @@ from receipt_chroma.storage import files, room
 from receipt_chroma.storage.files import storage_errors
 from receipt_chroma.storage.room import LITTLE
 
-from .chroma_files import chroma_directory, tar_of
-from .samples import DIMENSION, RECEIPT, word
+from .chroma_files import chroma_directory
+from .samples import DIMENSION, word
 from .test_merge import publish_receipts, receipt_facts, upload, words_of
 from .world import World
 
@@ -32,7 +30,6 @@ def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     def only(left: int) -> None:
         monkeypatch.setattr(room, "free_bytes", lambda _: left)
-        monkeypatch.setattr(reading, "free_bytes", lambda _: left)
 
     return only
 
@@ -108,38 +105,18 @@ def test_a_segment_that_does_not_fit_on_the_shared_disk_is_a_full_disk(
         world.merge(world.plan(of))
 
 
-def test_a_delta_that_chromadb_could_not_open_on_a_full_disk_is_not_corrupt(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: Callable[[int], None]
+def test_what_chromadb_could_not_write_on_a_disk_that_is_nearly_full_is_a_full_disk(
+    tmp_path: Path, free: Callable[[int], None]
 ) -> None:
-    folder = chroma_directory(tmp_path / "delta", [word(1, 1)])
-    world.s3.put_object(Bucket=world.bucket, Key="delta/delta.tar.gz", Body=tar_of(folder))
-    world.work.mkdir(exist_ok=True)
+    def fail() -> None:
+        with room.room(tmp_path, 1):
+            raise ChromaUnreadable("InternalError: Failed to apply logs to the metadata segment")
 
-    def read() -> object:
-        return read_delta(
-            world.store, "delta/", collection="words", receipt=RECEIPT, dimension=DIMENSION, workdir=world.work
-        )
-
-    def unreadable(*_: object) -> None:
-        raise ChromaUnreadable("InternalError: Failed to apply logs to the metadata segment")
-
-    monkeypatch.setattr(reading, "collection_names", unreadable)
-    with pytest.raises(DeltaCorrupt):
-        read()
+    with pytest.raises(ChromaUnreadable):
+        fail()
     free(LITTLE - 1)
     with pytest.raises(DiskFull):
-        read()
-
-
-def test_unpacking_a_delta_on_a_full_disk_is_no_fault_of_the_delta(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    of = receipt_facts(1)
-    folder = chroma_directory(tmp_path / "delta", words_of(1))
-    world.s3.put_object(Bucket=world.bucket, Key=of.runs[0].delta_prefix + "delta.tar.gz", Body=tar_of(folder))
-    monkeypatch.setattr("shutil.copyfileobj", full)
-    with pytest.raises(DiskFull):
-        world.merge(world.plan(of))
+        fail()
 
 
 def test_another_error_of_a_file_system_stays_what_it_is() -> None:
