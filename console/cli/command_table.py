@@ -127,7 +127,7 @@ COMMANDS: tuple[Command, ...] = (
             Command(
                 "retry",
                 "",
-                "make a run PENDING again and start an execution; or --all, of one --reason",
+                "make a run PENDING again, or --all, and start an execution",
                 "compaction quarantine retry 7b1f7c1e",
                 "console.cli.operator_commands:quarantine_retry",
                 options.quarantine_retry,

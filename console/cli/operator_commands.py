@@ -82,7 +82,7 @@ def quarantine_list(arguments: Namespace) -> int:
 def quarantine_retry(arguments: Namespace) -> int:
     """Raises RunNotFound or RunAmbiguous."""
     if bool(arguments.run) == arguments.all or (arguments.reason and not arguments.all):
-        raise RunAmbiguous("give one RUN, or --all for every run, or --all --reason NAME for those refused so")
+        raise RunAmbiguous("give one RUN, or --all, or --all --reason NAME: `compaction quarantine retry --help`")
     stack = stack_of(arguments)
     collections = _collections(arguments)
     if arguments.all:

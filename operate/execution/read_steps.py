@@ -66,7 +66,7 @@ def trace(
 
 
 def _told_by(failed: StepBuilder | None, drafts: Sequence[StepBuilder]) -> StepBuilder | None:
-    """What a Fail state is about: the last task before it that ended with its error, when it says one that was caught."""
+    """What a Fail state is about: the last task before it that ended with its error, where that one was caught."""
     if failed is None or failed.type != "Fail":
         return failed
     same = (draft for draft in reversed(drafts) if draft.type == "Task" and draft.error == failed.error)

@@ -85,6 +85,9 @@ class Machine:
 class Few:
     control: ControlTable
 
+    def now(self) -> datetime:
+        return START + timedelta(seconds=ROWS)
+
 
 def history_of(say: Say) -> tuple[History, LongTable]:
     table = LongTable(say)
