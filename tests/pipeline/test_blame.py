@@ -87,6 +87,7 @@ def test_an_outage_of_the_file_system_quarantines_nothing(quiet: World) -> None:
     assert words_state(quiet, receipt, run_id) == "COMPLETED"
 
 
+@pytest.mark.slow
 def test_kills_from_outside_leave_a_published_receipt_as_it_is_and_its_edit_is_published_after_them(
     quiet: World,
 ) -> None:

@@ -120,6 +120,7 @@ def is_brought_back(world: World, damage: Callable[[World], None], outcome: str)
     assert head.restored is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", DAMAGES)
 def test_what_readers_lost_is_brought_back_by_the_next_scheduled_execution_with_nothing_pending(
     world: World, lost: str
@@ -130,6 +131,7 @@ def test_what_readers_lost_is_brought_back_by_the_next_scheduled_execution_with_
         is_brought_back(world, damage, "nothing_pending")
 
 
+@pytest.mark.slow
 def test_so_it_is_while_the_collection_is_paused(world: World) -> None:
     world.published(A)
     world.published(B)
@@ -148,6 +150,7 @@ def test_an_idle_round_of_the_schedule_looks_once_and_asks_the_bucket_nothing(wo
     assert "SwapCommitted" not in world.states_of(world.run_arn())
 
 
+@pytest.mark.slow
 def test_a_file_that_is_lost_on_both_sides_has_a_name_and_leaves_readers_what_they_have(world: World) -> None:
     world.published(A)
     world.published(B)
@@ -172,6 +175,7 @@ def test_a_file_that_is_lost_on_both_sides_has_a_name_and_leaves_readers_what_th
     assert world.head().unseen is None
 
 
+@pytest.mark.slow
 def test_a_rollback_is_the_way_out_of_a_commit_that_can_never_be_projected(world: World) -> None:
     world.published(A)
     old = world.head().pointer
@@ -187,6 +191,7 @@ def test_a_rollback_is_the_way_out_of_a_commit_that_can_never_be_projected(world
     assert world.ids() == word_ids(A)
 
 
+@pytest.mark.slow
 def test_a_lost_object_of_the_bucket_changes_nothing_while_efs_has_the_file(world: World) -> None:
     world.published(A)
     key = f"snapshots/words/{a_file(world).relative_to(world.efs / 'words').as_posix()}"
@@ -242,6 +247,7 @@ def test_where_current_is_ahead_of_a_restored_head_its_snapshot_is_published_aga
     assert world.head().version == later.version + 2
 
 
+@pytest.mark.slow
 def test_a_commit_over_a_restored_head_is_seen_although_current_was_ahead(world: World) -> None:
     world.published(A)
     back = world.head_item()
@@ -258,6 +264,7 @@ def test_a_commit_over_a_restored_head_is_seen_although_current_was_ahead(world:
     assert world.pending() == []
 
 
+@pytest.mark.slow
 def test_a_snapshot_id_that_a_restored_head_gives_again_overwrites_nothing_and_the_schedule_goes_past_it(
     world: World,
 ) -> None:
@@ -302,6 +309,7 @@ def test_a_restore_by_hand_says_what_it_brought_back(world: World) -> None:
     assert world.head().holder is None
 
 
+@pytest.mark.slow
 def test_verify_proves_what_readers_open(world: World) -> None:
     world.published(A)
     world.published(B)
