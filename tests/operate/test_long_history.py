@@ -154,6 +154,7 @@ def test_an_execution_is_found_by_name_among_the_newest_with_few_questions() -> 
     assert table.requests["query"] <= 20
 
 
+@pytest.mark.slow
 def test_a_failure_is_healed_by_the_same_one_whichever_page_it_is_on() -> None:
     history, _ = history_of(
         lambda place: {"outcome": "published"} if place in (ROWS - 20, ROWS - 500) else {"status": "FAILED"}

@@ -39,6 +39,7 @@ def test_nothing_is_to_be_restored_before_the_first_publication(desk: Desk) -> N
     assert "nothing to bring back" in " ".join(desk.run("restore", "words").out.split())
 
 
+@pytest.mark.slow
 def test_a_lost_control_table_comes_back_from_the_bucket_as_the_guide_says(desk: Desk) -> None:
     """NoChangeLost, RowsConserved: what changed since the version that is found is derived again."""
     kept, deleted, late, *_ = desk.receipts

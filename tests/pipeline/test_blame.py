@@ -67,6 +67,7 @@ def words_state(world: World, receipt: ReceiptId, run_id: str) -> str:
     return str(world.run_item(receipt, run_id)["words_state"]["S"])
 
 
+@pytest.mark.slow
 def test_an_outage_of_the_file_system_quarantines_nothing(quiet: World) -> None:
     (receipt, run_id), *_ = new_receipts(quiet, 1).items()
     folder, aside = quiet.efs / "words", quiet.efs / "words.aside"

@@ -200,6 +200,7 @@ def test_a_lost_object_of_the_bucket_changes_nothing_while_efs_has_the_file(worl
     assert world.ids() == word_ids(A)
 
 
+@pytest.mark.slow
 def test_readers_tell_never_published_from_gone_and_one_that_serves_goes_on(world: World) -> None:
     world.published(A)
     with SnapshotReader(world.efs, "words", cache_dir=world.efs.parent) as serving:
@@ -285,6 +286,7 @@ def test_a_snapshot_id_that_a_restored_head_gives_again_overwrites_nothing_and_t
     assert world.head().version == later.version + 2
 
 
+@pytest.mark.slow
 def test_a_collection_whose_head_is_lost_is_not_taken_for_a_new_one(world: World) -> None:
     world.published(A)
     world.published(B)
