@@ -11,6 +11,11 @@ from typing import Any
 
 import botocore.session
 import pytest
+import receipt_chroma.errors
+import receipt_dynamo_stream.errors
+from receipt_chroma.errors import DeltaRefused
+from receipt_dynamo_stream.errors import CompactionError
+from receipt_dynamo_stream.round.blame import is_nobodys
 
 MACHINE = json.loads((Path(__file__).parents[1] / "state_machines/compaction.asl.json").read_text())
 
@@ -39,7 +44,14 @@ WAKING = {
     "Lambda.EFSMountFailureException",
 }
 """No capacity, or a function that must wake up: minutes."""
-KILLED = {"Runtime.ExitError", "Sandbox.Timedout", "Lambda.Unknown", "States.Timeout", "DiskFull"}
+KILLED = {
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+    "Lambda.Unknown",
+    "States.Timeout",
+    "DiskFull",
+    "DeltaReaderUnavailable",
+}
 """What killed a process will mostly kill it again: one more try, which begins with a clean disk."""
 DYNAMODB_PASSING = {
     "DynamoDB.InternalServerError",
@@ -170,3 +182,39 @@ def test_no_error_has_two_kinds() -> None:
     for _, state in tasks():
         names = [error for retrier in state["Retry"] for error in retrier["ErrorEquals"]]
         assert len(names) == len(set(names))
+
+
+# Whom an error of a merge may be about
+
+MAY_BE_A_RECEIPTS = {
+    "ChromaUnreadable",
+    "FoldChangedContent",
+    "KeyMalformed",
+    "SegmentInvalid",
+    "ShardInvalid",
+}
+"""Named errors of a merge or its validation that a receipt's own content can bring about."""
+RAISED_ELSEWHERE = {
+    "ExportRefused",
+    "MessageInvalid",
+    "NoSnapshotYet",
+    "PublishFailed",
+    "RegexUnsupported",
+    "RollbackRefused",
+    "StreamRecordError",
+    "VersionNotServed",
+    "SnapshotUnavailable",
+    "CurrentGone",
+}
+"""Named errors that no merge raises: of the stream, of readers, of what an operator asks."""
+
+
+def test_every_named_error_is_either_nobodys_or_may_be_a_receipts() -> None:
+    named = {
+        name
+        for module in (receipt_chroma.errors, receipt_dynamo_stream.errors)
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, CompactionError) and not issubclass(value, DeltaRefused)
+    } - {"CompactionError"}
+    assert {name for name in named - RAISED_ELSEWHERE if not is_nobodys(name)} == MAY_BE_A_RECEIPTS
+    assert named >= MAY_BE_A_RECEIPTS | RAISED_ELSEWHERE

@@ -15,20 +15,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from receipt_dynamo_stream.errors import CompactionError
 
 from receipt_chroma import errors
 from receipt_chroma.delta.frames import frame, read_frame
-from receipt_chroma.errors import DeltaReaderFailed, DeltaRefused
+from receipt_chroma.errors import DeltaReaderFailed, DeltaReaderUnavailable, DeltaRefused
 from receipt_chroma.records import Record
 
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "COVERAGE_PROCESS_START")
 _ALONE: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 _ATTEMPTS: Final = 2
-
-
-class DeltaReaderUnavailable(CompactionError):
-    """The process that decodes deltas cannot be started, or was ended from outside: the delta is not to blame."""
 
 
 class DeltaReader:

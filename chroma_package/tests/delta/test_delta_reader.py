@@ -10,8 +10,15 @@ from typing import Any
 import pytest
 from receipt_chroma.delta import read as delta_read
 from receipt_chroma.delta.arrow import write_arrow_delta
-from receipt_chroma.delta.reader import DeltaReader, DeltaReaderUnavailable
-from receipt_chroma.errors import REFUSAL_LENGTH, DeltaCorrupt, DeltaReaderFailed, DeltaRefused, DeltaTooLarge
+from receipt_chroma.delta.reader import DeltaReader
+from receipt_chroma.errors import (
+    REFUSAL_LENGTH,
+    DeltaCorrupt,
+    DeltaReaderFailed,
+    DeltaReaderUnavailable,
+    DeltaRefused,
+    DeltaTooLarge,
+)
 
 from .strangers import GOOD, read, shown
 

@@ -33,16 +33,23 @@ COUNTED_FAILURES: Final = 3
 
 NOBODYS: Final = frozenset(
     {
-        "TransientServiceError",
-        "StorageUnavailable",
-        "DiskFull",
-        "SnapshotDamaged",
-        "SchemaUnsupported",
-        "StoredObjectDamaged",
-        "PlanMissing",
-        "ReportMissing",
-        "SettingsError",
         "ClientError",
+        "DeltaReaderUnavailable",
+        "DiskFull",
+        "Fenced",
+        "ManifestConflict",
+        "ObjectMissing",
+        "PlanMissing",
+        "PointerMissing",
+        "ReportMissing",
+        "SchemaUnsupported",
+        "ServiceRefused",
+        "SettingsError",
+        "SnapshotDamaged",
+        "StagingMissing",
+        "StorageUnavailable",
+        "StoredObjectDamaged",
+        "TransientServiceError",
     }
     | {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, OSError)}
 )
