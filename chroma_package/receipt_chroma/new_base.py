@@ -52,47 +52,34 @@ def write_new_base(
     SnapshotDamaged, DiskFull, StorageUnavailable, TransientServiceError.
     """
     with room(folder, sum(entry.size for entry in shard.files)):
-        return _written(shard, new, attempt=attempt, folder=folder, watch=watch, bucket=bucket, efs_root=efs_root)
-
-
-def _written(
-    shard: ManifestShard,
-    new: NewContent,
-    *,
-    attempt: Attempt,
-    folder: Path,
-    watch: Stopwatch,
-    bucket: Bucket,
-    efs_root: Path,
-) -> StagedShard:
-    if shard.path is not None:
-        with watch.measure("copy"):
-            efs_folder = collection_folder(efs_root, attempt.collection)
-            copy_base(shard, folder / "base", bucket=bucket, efs_folder=efs_folder)
-    with watch.measure("read"):
-        target = PrivateShard(folder, attempt.collection, shard)
-        changes = Difference()
-        for key, records in new.overlay.items():
-            existing = target.existing(ReceiptId.parse(key))
-            changes.extend(difference(existing, {record.id: record for record in records}))
-        whole = ShardContent.of(new.contents.values())
-        if add_digests(shard.base_digest, changes.digest) != whole.digest:
-            raise FoldChangedContent(
-                f"shard {shard.shard}: the base and what lies over it do not come to the digest {whole.digest}"
-            )
-        planned = target.plan_write(changes)
-    with Stage(planned.folder, attempt, bucket=bucket, efs_root=efs_root) as stage:
-        with watch.measure("write"):
-            stage.begin(planned.kept)
-            written = target.write(changes, planned, new.contents.values())
-        with watch.measure("stage"):
-            files = stage.finish()
-    return StagedShard(
-        path=attempt.staging,
-        shard_version=attempt.version,
-        files=files,
-        records=written.records,
-        tombstones=written.tombstones,
-        digest=whole.digest,
-        dimension=new.dimension,
-    )
+        if shard.path is not None:
+            with watch.measure("copy"):
+                efs_folder = collection_folder(efs_root, attempt.collection)
+                copy_base(shard, folder / "base", bucket=bucket, efs_folder=efs_folder)
+        with watch.measure("read"):
+            target = PrivateShard(folder, attempt.collection, shard)
+            changes = Difference()
+            for key, records in new.overlay.items():
+                existing = target.existing(ReceiptId.parse(key))
+                changes.extend(difference(existing, {record.id: record for record in records}))
+            whole = ShardContent.of(new.contents.values())
+            if add_digests(shard.base_digest, changes.digest) != whole.digest:
+                raise FoldChangedContent(
+                    f"shard {shard.shard}: the base and what lies over it do not come to the digest {whole.digest}"
+                )
+            planned = target.plan_write(changes)
+        with Stage(planned.folder, attempt, bucket=bucket, efs_root=efs_root) as stage:
+            with watch.measure("write"):
+                stage.begin(planned.kept)
+                written = target.write(changes, planned, new.contents.values())
+            with watch.measure("stage"):
+                files = stage.finish()
+        return StagedShard(
+            path=attempt.staging,
+            shard_version=attempt.version,
+            files=files,
+            records=written.records,
+            tombstones=written.tombstones,
+            digest=whole.digest,
+            dimension=new.dimension,
+        )
