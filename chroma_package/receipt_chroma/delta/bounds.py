@@ -45,7 +45,8 @@ MAX_CAPACITY: Final = 1 << 20
 READ_MEMORY: Final = 384 << 20
 """Bytes that the process which decodes a delta may take, beyond what it has before it begins."""
 READ_CPU_SECONDS: Final = 5
-"""Processor time that decoding a delta may take; one at its bounds takes less than a second."""
+"""Processor time that decoding a delta may take. One near its bounds, 9,900 records of 1,536 floats in 53 MB of Arrow,
+took 1.6 s from bytes to records, in both processes together; one of 87 records 0.02 s."""
 READ_WALL_SECONDS: Final = 60
 """After this the process that decodes is ended, whatever it waits for."""
 MAX_REPLY_BYTES: Final = 2 * MAX_VECTOR_BYTES + 6 * MAX_TEXTS_BYTES

@@ -145,7 +145,7 @@ def table_damages(draw: st.DrawFn) -> Damage:
     )
 
     def damage(files: Files) -> Files:
-        if "chroma.sqlite3" not in files:
+        if not files.get("chroma.sqlite3"):  # SQLite has no memory for a database of nothing
             return files
         connection = sqlite3.connect(":memory:", isolation_level=None)
         with suppress(sqlite3.Error):
