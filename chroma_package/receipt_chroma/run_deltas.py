@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.bucket import Bucket
@@ -18,12 +19,17 @@ from receipt_chroma.errors import (
     DeltaPrefixForbidden,
     DeltaPrefixMissing,
     DeltaRefused,
+    DeltaTooLarge,
     RunTimeInvalid,
 )
 from receipt_chroma.records import Record
 from receipt_chroma.wanted import VANISHED, RunDelta, Wanted, is_eligible, run_order, wanted_records
 
 logger = logging.getLogger(__name__)
+
+NOT_READ_ANY_MORE: Final = (DeltaMissing, DeltaNotGiven, DeltaPrefixForbidden, DeltaPrefixMissing, DeltaTooLarge)
+"""Refusals that say nothing of a delta's content: it is gone, or a newer release or deployment has narrower bounds. The
+records that a COMPLETED run brought stay then as the snapshot has them."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,9 @@ def _read_run(source: DeltaSource, facts: ReceiptFacts, run: RunFact, dimension:
     run_order(run)  # a run without a place in the order is refused before anything is read
     try:
         return RunDelta(run, source.read(facts, run, dimension))
-    except (DeltaMissing, DeltaNotGiven, DeltaPrefixMissing):
+    except NOT_READ_ANY_MORE as error:
         if run.state == names.COMPLETED:
+            if not isinstance(error, DeltaMissing | DeltaPrefixMissing):
+                logger.warning("a merged delta is not read any more", extra={"run_id": run.run_id, "error": str(error)})
             return RunDelta(run, VANISHED)
         raise

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from receipt_chroma import run_deltas
 from receipt_chroma.digests import add_digests
-from receipt_chroma.errors import DeltaNotGiven, SnapshotDamaged
+from receipt_chroma.errors import DeltaNotGiven, DeltaPrefixForbidden, DeltaRefused, DeltaTooLarge, SnapshotDamaged
 from receipt_chroma.records import Record, metadata_bytes, record_hash
 from receipt_chroma.shard.index import read_index
 from receipt_dynamo_stream.facts import ReceiptFacts
@@ -184,21 +184,23 @@ def test_the_records_of_a_completed_run_outlive_its_delta(world: World) -> None:
     assert report.counts == MergeCounts(removed=4)
 
 
-def test_the_records_of_a_completed_run_outlive_the_archiving_of_its_delta(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("refusal", [DeltaNotGiven, DeltaPrefixForbidden, DeltaTooLarge])
+def test_the_records_of_a_completed_run_outlive_what_is_not_read_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch, refusal: type[DeltaRefused]
 ) -> None:
+    """A lifecycle rule archived the delta, or a newer release has narrower bounds: it was merged, and stays."""
     (of,) = publish_receipts(world, [1])
 
-    def archived(*_: object, **__: object) -> None:
-        raise DeltaNotGiven("a lifecycle rule moved it")
+    def refused(*_: object, **__: object) -> None:
+        raise refusal("not any more")
 
-    monkeypatch.setattr(run_deltas, "read_delta", archived)
+    monkeypatch.setattr(run_deltas, "read_delta", refused)
     done = replace(of, runs=(replace(of.runs[0], state="COMPLETED"),), place={"merchant_name": "Shop"})
     (report,) = world.publish(done)
     assert report.refusals == ()
     assert {record.metadata["merchant_name"] for record in world.read().values()} == {"Shop"}
     (report,) = world.publish(of)
-    assert [one.error for one in report.refusals] == ["DeltaNotGiven"]
+    assert [one.error for one in report.refusals] == [refusal.__name__]
 
 
 class TestDimension:
