@@ -12,9 +12,9 @@ from local import names
 from local.application import Application, compaction_application
 from local.aws import resources
 from local.aws.cloud import Cloud, join_interpreter
-from local.aws.executions import Execution, Executions
+from local.aws.executions import Execution, Executions, Running
 from local.aws.lifecycle import Lifecycle
-from local.aws.status_events import StatusEvents
+from local.aws.status_events import StatusChange, StatusEvents
 from local.errors import StackNotStarted
 from local.lambdas.environment import handler_environment
 from local.lambdas.invoke_server import invoke_server
@@ -168,7 +168,13 @@ class LocalStack:
         events = self._status_events = StatusEvents(
             None if recorder is None else lambda event: self.workers.invoke(recorder.name, event)
         )
-        self._cloud.start(lambda_endpoint_url=f"http://{server.address}", tell=events.tell)
+        running = Running()
+
+        def tell(change: StatusChange) -> None:
+            running.tell(change)
+            events.tell(change)
+
+        self._cloud.start(lambda_endpoint_url=f"http://{server.address}", tell=tell)
         ending.callback(self._cloud.stop)
         environment = handler_environment(
             settings=self.settings,
@@ -181,7 +187,7 @@ class LocalStack:
         self._workers = workers
         server.start()
         self._create_resources()
-        executions = self._executions = Executions(self._cloud.client("stepfunctions"))
+        executions = self._executions = Executions(self._cloud.client("stepfunctions"), running)
         ending.callback(join_interpreter, _STOP_SECONDS)
         ending.callback(events.stop)
         ending.callback(lambda: self.poller.join())

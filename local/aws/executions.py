@@ -1,6 +1,7 @@
-"""Executions of the stack's state machine: start, look, wait, stop. From inside this process, so looking is cheap."""
+"""Executions of the stack's state machine: start, look, wait, stop. Waiting asks nobody: moto tells of every end."""
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from local import names
+from local.aws.status_events import StatusChange
 from local.errors import StillRunning
 
 if TYPE_CHECKING:
@@ -41,11 +43,37 @@ class Execution:
         return result.get("outcome") if isinstance(result, dict) else None
 
 
+class Running:
+    """The executions that run, as moto tells of them when they start and end."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._arns: frozenset[str] = frozenset()
+
+    @property
+    def arns(self) -> frozenset[str]:
+        """Theirs, now."""
+        return self._arns
+
+    def tell(self, change: StatusChange) -> None:
+        """Take note of a change."""
+        with self._changed:
+            self._arns = self._arns | {change.arn} if change.status == "RUNNING" else self._arns - {change.arn}
+            self._changed.notify_all()
+
+    def wait(self, ended: Callable[[frozenset[str]], bool], timeout: float, problem: str) -> None:
+        """Until the executions that run are as wanted. Raises StillRunning, saying `problem`, after the timeout."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: ended(self._arns), timeout):
+                raise StillRunning(f"{problem} after {timeout:g} seconds")
+
+
 class Executions:
     """Of one state machine."""
 
-    def __init__(self, stepfunctions: "SFNClient") -> None:
+    def __init__(self, stepfunctions: "SFNClient", running: Running) -> None:
         self._client = stepfunctions
+        self._running = running
         self._ended: dict[str, Execution] = {}  # what has ended stays as it is and need not be asked for again
 
     def start(self, collection: str, *, mode: str = "compact", trigger: str = "operator", **more: object) -> str:
@@ -64,13 +92,14 @@ class Executions:
         """One execution as it is now."""
         return _execution(self._client.describe_execution(executionArn=arn))
 
-    def find(self, collection: str | None = None, *, status: str | None = None) -> list[Execution]:
-        """All executions, oldest first; of one collection, in one status, if asked."""
-        query: dict[str, Any] = {
-            "stateMachineArn": names.STATE_MACHINE_ARN,
-            **({"statusFilter": status} if status else {}),
-        }
-        pages = self._client.get_paginator("list_executions").paginate(**query)
+    @property
+    def running(self) -> frozenset[str]:
+        """The ARNs of those that run now; asks nobody."""
+        return self._running.arns
+
+    def find(self, collection: str | None = None) -> list[Execution]:
+        """All executions, oldest first; of one collection if asked."""
+        pages = self._client.get_paginator("list_executions").paginate(stateMachineArn=names.STATE_MACHINE_ARN)
         arns = [item["executionArn"] for page in pages for item in page["executions"]]
         found = [self._ended.get(arn) or self.get(arn) for arn in reversed(arns)]
         self._ended = {each.arn: each for each in found if each.status != "RUNNING"} | self._ended
@@ -91,11 +120,12 @@ class Executions:
 
     def wait(self, arn: str, timeout: float = 60) -> Execution:
         """The execution once it has ended. Raises StillRunning."""
-        return wait_until(lambda: _ended(self.get(arn)), timeout, f"execution {arn} still runs")
+        self._running.wait(lambda running: arn not in running, timeout, f"execution {arn} still runs")
+        return self.get(arn)
 
     def wait_until_quiet(self, timeout: float = 60) -> None:
         """Until no execution runs. Raises StillRunning."""
-        wait_until(lambda: not self.find(status="RUNNING") or None, timeout, "executions still run")
+        self._running.wait(lambda running: not running, timeout, "executions still run")
 
     def stop(self, arn: str) -> None:
         """Abort an execution, at once, as StopExecution does. A Lambda that it called goes on."""
@@ -103,8 +133,8 @@ class Executions:
 
     def stop_all(self) -> None:
         """Abort every execution that runs."""
-        for execution in self.find(status="RUNNING"):
-            self.stop(execution.arn)
+        for arn in self.running:
+            self.stop(arn)
 
 
 def wait_until(look: Callable[[], T | None], timeout: float, problem: str) -> T:
@@ -115,10 +145,6 @@ def wait_until(look: Callable[[], T | None], timeout: float, problem: str) -> T:
             raise StillRunning(f"{problem} after {timeout:g} seconds")
         time.sleep(_LOOK_SECONDS)
     return answer
-
-
-def _ended(execution: Execution) -> Execution | None:
-    return None if execution.status == "RUNNING" else execution
 
 
 def _execution(described: Mapping[str, Any]) -> Execution:

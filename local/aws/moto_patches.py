@@ -18,7 +18,9 @@ from local.aws.moto_executions import (
     forget_old_executions,
     keep_first_ending,
     keep_request_id,
+    make_client_once,
     parse_once,
+    parse_path_once,
     pass_reason_on,
     tell_nobody,
     tell_of_start,
@@ -80,8 +82,11 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
     from moto.dynamodb.models.dynamo_type import Item
     from moto.dynamodb.models.table import StreamShard, Table
     from moto.dynamodbstreams.models import DynamoDBStreamsBackend
+    from moto.stepfunctions.parser.asl.component.common.path import result_path
     from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_dynamodb
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.asl.utils import json_path
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
     from moto.stepfunctions.responses import StepFunctionResponse
@@ -101,6 +106,8 @@ def _targets(tell: Tell = tell_nobody) -> list[tuple[Any, str, Callable[[Any], A
         (StepFunctionsParserBackend, "start_execution", forget_old_executions),
         (lambda_eval_utils, "select_from_typed_dict", keep_request_id),
         (AmazonStateLanguageParser, "parse", parse_once),
+        *((module, "boto_client_for", make_client_once) for module in (lambda_eval_utils, state_task_service_dynamodb)),
+        *((module, "parse", parse_path_once) for module in (json_path, result_path)),
         (BaseJSONSerializer, "_serialize_type_structure", copy_scalars),
     ]
 

@@ -53,7 +53,7 @@ class FoldWorld(World):
         self.until(self._only_one_runs, "everything but one execution to end")
 
     def _only_one_runs(self) -> bool:
-        running = len(self.stack.executions.find(status="RUNNING"))
+        running = len(self.stack.executions.running)
         return running == 1 and not any(self.pending(collection) for collection in ("lines", "words"))
 
     def modes(self) -> list[tuple[str, str | None]]:

@@ -70,7 +70,7 @@ def test_executions_are_found_by_collection_and_status(stack: LocalStack) -> Non
     stack.wait_for_execution(lines)
     assert [each.arn for each in stack.executions.find()] == [words, lines]
     assert [each.arn for each in stack.executions.find("lines")] == [lines]
-    assert [each.arn for each in stack.executions.find(status="RUNNING")] == [words]
+    assert stack.executions.running == {words}
 
 
 def test_stopping_ends_an_execution_at_once_and_its_lambda_goes_on(stack: LocalStack, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class Desk:
             for collection in COLLECTIONS
             if self.head(collection).paused is None
         )
-        return not waiting and not self.stack.executions.find(status="RUNNING")
+        return not waiting and not self.stack.executions.running
 
     @staticmethod
     def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:

@@ -50,7 +50,7 @@ def test_a_lost_control_table_comes_back_from_the_bucket_as_the_guide_says(desk:
     desk.producer.delete_receipt(deleted)
     desk.write(late)
     desk.stack.poller.wait_caught_up(timeout=60)
-    desk.until(lambda: not desk.stack.executions.find(status="RUNNING"), "the executions to end")
+    desk.until(lambda: not desk.stack.executions.running, "the executions to end")
     assert desk.head().version == 0
     said = desk.try_to("start", "words", "--wait")
     assert said.code == 1

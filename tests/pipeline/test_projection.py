@@ -278,7 +278,7 @@ def test_a_snapshot_id_that_a_restored_head_gives_again_overwrites_nothing_and_t
     world.put_receipt(C)
     world.announce(C)
     world.stack.poller.wait_caught_up(timeout=60)
-    world.until(lambda: not world.stack.executions.find(status="RUNNING"), "the stream's execution to end")
+    world.until(lambda: not world.stack.executions.running, "the stream's execution to end")
     assert world.head().version == 1
     assert read_current(world.efs, "words") == later
     assert scheduled(world).outcome == "published"

@@ -166,7 +166,7 @@ class World:
         self.until(self._quiet, "the stack to settle down")
 
     def _quiet(self) -> bool:
-        busy = self.stack.executions.find(status="RUNNING") or any(self.pending(c) for c in ("lines", "words"))
+        busy = self.stack.executions.running or any(self.pending(c) for c in ("lines", "words"))
         return not busy
 
     @staticmethod

@@ -53,13 +53,15 @@ def running(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", Connection]
 def published(
     running: tuple["subprocess.Popen[str]", Connection], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Connection:
-    """The stack, once every sample receipt is in both snapshots; its folder is the current one."""
+    """The stack, once every sample receipt is in both snapshots and nothing runs; its folder is the current one."""
     monkeypatch.chdir(folder)
     operator = Stack(running[1])
     for collection in COLLECTIONS:
         while (status := operator.collections.status(collection)).version == 0 or status.pending:
             assert running[0].poll() is None
             operator.executions.wait(operator.executions.start(collection))
+        for execution in operator.executions.of(collection):  # the one that published may still be settling
+            operator.executions.wait(execution.arn)
     return running[1]
 
 

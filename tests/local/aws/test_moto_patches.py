@@ -314,6 +314,39 @@ def test_a_state_machine_is_parsed_once_and_every_execution_has_components_of_it
         AmazonStateLanguageParser.parse("{}")
 
 
+def test_a_path_is_parsed_once_and_answers_as_without_the_patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    asked, parse = [], json_path.parse
+    monkeypatch.setattr(json_path, "parse", lambda path: asked.append(path) or parse(path))
+    data = [{"a": {"b": value}, "list": [value, 2]} for value in (1, "two")]
+    paths = ("$.a.b", "$.list[0]", "$.a", "$.list[*]")
+    expected = [json_path.extract_json(path, each) for path in paths for each in data]
+    del asked[:]
+    patches = MotoPatches()
+    patches.apply()
+    try:
+        assert [json_path.extract_json(path, each) for path in paths for each in data] == expected
+    finally:
+        patches.remove()
+    assert asked == list(paths)
+
+
+def test_the_interpreter_makes_one_client_of_a_service(patched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_dynamodb
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    made = []
+    monkeypatch.setattr(boto_client.boto3, "client", lambda **given: made.append(given["service_name"]) or object())
+    for module, service in ((lambda_eval_utils, "lambda"), (state_task_service_dynamodb, "dynamodb")):
+        clients = [
+            module.boto_client_for(region="us-east-1", service=service, state_credentials=object()) for _ in range(3)
+        ]
+        assert len(set(map(id, clients))) == 1
+    assert made == ["lambda", "dynamodb"]
+
+
 def test_another_version_of_moto_is_refused_before_anything_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     from moto.dynamodb.models.table import Table
 
