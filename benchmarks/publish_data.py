@@ -45,7 +45,7 @@ class Scale:
     queries: int = 200
     shards: int = 16
     least_bound: int = 2_000
-    most_bound: int = 20_000
+    most_bound: int = 30_000
 
 
 QUICK: Final = Scale(

@@ -18,7 +18,7 @@ class StackSettings:
     schedule_seconds: float | None = 5.0
     scrub_seconds: float | None = None
     poll_seconds: float = 0.25
-    batch_window_seconds: float = 1.0
+    batch_window_seconds: float = 0.3
     batch_size: int = 1000
     retry_attempts: int = 5
     retry_backoff_seconds: float = 0.5

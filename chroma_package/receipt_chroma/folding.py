@@ -6,9 +6,9 @@ from typing import Final
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
 
 LEAST_RECORDS: Final = 2_000
-MOST_RECORDS: Final = 20_000
+MOST_RECORDS: Final = 30_000
 SHARE_OF_BASE: Final = 0.3
-MOST_SEGMENTS: Final = 256
+MOST_SEGMENTS: Final = 384
 OVERDUE: Final = 4
 """At so many times the bound folding has failed for long: publications go on, and an alarm rings."""
 
