@@ -47,6 +47,7 @@ def settle_changes(event: SettleChangesInput, _context: LambdaContext) -> Settle
     metrics().add_dimension(name="collection", value=event["collection"])
     measure("SettledReceipts", done.settled)
     measure("QuarantinedRuns", done.failed_runs)
+    measure("NotedRuns", done.noted_runs)
     return {
         "settled": done.settled,
         "kept": done.kept,

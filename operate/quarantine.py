@@ -1,7 +1,8 @@
-"""The runs that were refused and wait for a person: who waits, another chance, or giving one up."""
+"""The runs that were refused and wait for a person: who waits, another chance, or giving one up; and noted runs."""
 
 from collections.abc import Sequence
 
+from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.runs import RunStates
@@ -30,6 +31,12 @@ class WaitingRuns:
             for run in control.quarantine(collection).list()
             if reason in (None, run.error)
         ]
+
+    def notes(self, collections: Sequence[str] = COLLECTIONS) -> list[tuple[str, NotedReceipt]]:
+        """The receipts with runs that were not refused and yet are not in the snapshot, in part or at all, or not read
+        any more: the longest noted first in each collection."""
+        control = self._services.control
+        return [(collection, one) for collection in collections for one in control.notes(collection).list()]
 
     def find(self, given: str, collections: Sequence[str] = COLLECTIONS) -> list[Waiting]:
         """Where the run of this id, or of the only id that begins so, is in quarantine.

@@ -92,5 +92,6 @@ class CompactionDashboard(Construct):
                     by_collection("Executions fenced", "ExecutionsFenced", "Sum"),
                     by_collection("Runs quarantined", "QuarantinedRuns", "Sum"),
                 ],
+                [by_collection("Runs noted", "NotedRuns", "Sum")],
             ],
         )

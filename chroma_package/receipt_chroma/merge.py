@@ -23,6 +23,7 @@ from receipt_dynamo_stream.round.blame import AtRisk, risk
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import (
     MergeCounts,
+    Note,
     ReceiptContent,
     ReceiptReport,
     Refusal,
@@ -60,6 +61,7 @@ class _Merged:
     counts: MergeCounts = field(default_factory=MergeCounts)
     receipts: list[ReceiptReport] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def records(self) -> int:
@@ -73,7 +75,8 @@ class _Merged:
         """Compare a receipt's wanted records with what the shard has of it."""
         key = receipt.facts.receipt.key
         existing = published.records(key) if receipt.wanted.needs_existing else {}
-        wanted = receipt.wanted.resolve(existing)
+        kept = receipt.wanted.kept(existing)
+        wanted = {**receipt.wanted.records, **kept}
         now, counts = content_of(key, wanted.values()), MergeCounts(unchanged=len(wanted))
         if published.content(key) != now:
             existing = existing or published.records(key)
@@ -84,7 +87,9 @@ class _Merged:
                 self.before.append(before)
         self.counts += counts
         self.receipts.append(ReceiptReport(receipt.facts.receipt, receipt.runs, counts))
-        self.refusals += receipt.refusals
+        refusals, notes = receipt.said(kept)
+        self.refusals += refusals
+        self.notes += notes
 
 
 def merge_deltas(
@@ -173,6 +178,7 @@ def merge_deltas(
         counts=merged.counts,
         receipts=tuple(merged.receipts),
         refusals=tuple(merged.refusals),
+        notes=tuple(merged.notes),
         seconds=watch.seconds,
     )
 

@@ -1,7 +1,11 @@
-"""Reading the deltas of a receipt's runs, and what is said of those that cannot be read."""
+"""Reading the deltas of a receipt's runs, and what is said of those that cannot be read.
+
+A run that is not COMPLETED is refused. What a COMPLETED one brought is published, and stays as the snapshot has it: the
+run gets a note that says why its delta is not read any more. It is refused only where nothing of it is there.
+"""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,17 +13,15 @@ from receipt_dynamo_stream import names
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.round.plan import Plan
-from receipt_dynamo_stream.round.report import Refusal
+from receipt_dynamo_stream.round.report import Note, Refusal
 from receipt_dynamo_stream.runs import DeltaLocation, delta_location
 
 from receipt_chroma.delta.read import read_delta
 from receipt_chroma.errors import (
     DeltaMissing,
-    DeltaNotGiven,
     DeltaPrefixForbidden,
     DeltaPrefixMissing,
     DeltaRefused,
-    DeltaTooLarge,
     RunTimeInvalid,
 )
 from receipt_chroma.records import Record
@@ -27,9 +29,9 @@ from receipt_chroma.wanted import VANISHED, RunDelta, Wanted, is_eligible, run_o
 
 logger = logging.getLogger(__name__)
 
-NOT_READ_ANY_MORE: Final = (DeltaMissing, DeltaNotGiven, DeltaPrefixForbidden, DeltaPrefixMissing, DeltaTooLarge)
-"""Refusals that say nothing of a delta's content: it is gone, or a newer release or deployment has narrower bounds. The
-records that a COMPLETED run brought stay then as the snapshot has them."""
+OLDER_THAN_RECEIPT: Final = "OlderThanReceipt"
+RECORDS_LEFT_OUT: Final = "RecordsLeftOut"
+"""Names of notes, beside those of the errors."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,34 @@ class DeltaSource:
 
 @dataclass(frozen=True)
 class WantedReceipt:
-    """What a receipt's records should be, the runs that were read with their vectors, and the refused ones."""
+    """What a receipt's records should be, the runs that were read with their vectors, the refused ones, and notes.
+
+    unread: the COMPLETED runs whose delta cannot be read any more, and why.
+    """
 
     facts: ReceiptFacts
     wanted: Wanted
     runs: dict[str, int]
     refusals: tuple[Refusal, ...]
+    notes: tuple[Note, ...]
+    unread: tuple[tuple[RunFact, DeltaRefused], ...]
+
+    def said(self, kept: Mapping[str, Record]) -> tuple[list[Refusal], list[Note]]:
+        """Every refusal and note, once it is known which records the snapshot `kept`: of an unread run nothing is said
+        when its delta is gone and its records are there."""
+        refusals, notes = list(self.refusals), list(self.notes)
+        for run, error in self.unread:
+            name, is_gone = type(error).__name__, isinstance(error, DeltaMissing | DeltaPrefixMissing)
+            is_published = bool(kept) or self.wanted.replaces(run.merged)
+            if is_published and not is_gone:
+                message = f"{error}; what is published of it stays"
+                notes.append(Note(self.facts.receipt, run.run_id, name, message))
+            elif is_gone and not is_published:
+                message = f"{error}, and nothing of it is in the snapshot: upload it as a new run"
+                notes.append(Note(self.facts.receipt, run.run_id, name, message))
+            elif not is_published:
+                refusals.append(Refusal(self.facts.receipt, run.run_id, name, str(error)))
+        return refusals, notes
 
 
 def want_receipt(source: DeltaSource, facts: ReceiptFacts, dimension: int | None) -> WantedReceipt:
@@ -84,18 +108,47 @@ def want_receipt(source: DeltaSource, facts: ReceiptFacts, dimension: int | None
     """
     deltas: list[RunDelta] = []
     refusals: list[Refusal] = []
+    notes: list[Note] = []
+    unread: list[tuple[RunFact, DeltaRefused]] = []
     for run in facts.runs if facts.exists else ():
         try:
-            if is_eligible(run, facts):
-                deltas.append(_read_run(source, facts, run, dimension))
+            if is_eligible(run, facts) and run_order(run):  # without a place in the order nothing is read
+                deltas.append(RunDelta(run, source.read(facts, run, dimension)))
+            elif run.state != names.FAILED:
+                notes.append(_older(facts, run))
         except DeltaRefused as error:
-            logger.warning("delta refused", extra={"run_id": run.run_id, "error": type(error).__name__})
-            refusals.append(Refusal(facts.receipt, run.run_id, type(error).__name__, str(error)))
+            if run.state == names.COMPLETED and not isinstance(error, RunTimeInvalid):
+                deltas.append(RunDelta(run, VANISHED))
+                unread.append((run, error))
+            else:
+                logger.warning("delta refused", extra={"run_id": run.run_id, "error": type(error).__name__})
+                refusals.append(Refusal(facts.receipt, run.run_id, type(error).__name__, str(error)))
     wanted = wanted_records(deltas, facts, source.collection)
+    notes += [_left_out(facts, run_id, ids) for run_id, ids in wanted.left_out.items() if ids]
     counts = {delta.run.run_id: 0 for delta in deltas if delta.records is not VANISHED}
     for run_id in wanted.sources.values():
         counts[run_id] += 1
-    return WantedReceipt(facts, wanted, counts, tuple(refusals))
+    return WantedReceipt(facts, wanted, counts, tuple(refusals), tuple(notes), tuple(unread))
+
+
+def _older(facts: ReceiptFacts, run: RunFact) -> Note:
+    return Note(
+        facts.receipt,
+        run.run_id,
+        OLDER_THAN_RECEIPT,
+        f"its created_at {run.created_at} is before the receipt's timestamp_added {facts.timestamp_added}, so it is of"
+        " an earlier receipt with that id, and is not merged: announce it again as a new run",
+    )
+
+
+def _left_out(facts: ReceiptFacts, run_id: str, ids: Sequence[str]) -> Note:
+    return Note(
+        facts.receipt,
+        run_id,
+        RECORDS_LEFT_OUT,
+        f"{len(ids)} of its records are not in the snapshot, since their word or line is not in the table, such as"
+        f" {ids[0][:200]}: each comes in when its item is written",
+    )
 
 
 def first_dimension(source: DeltaSource, plan: Plan) -> int | None:
@@ -122,15 +175,3 @@ def _first_candidates(plan: Plan) -> Iterable[tuple[ReceiptFacts, RunFact]]:
                     yield planned.facts, run
             except RunTimeInvalid:
                 continue  # the receipt's own merge refuses the run by name
-
-
-def _read_run(source: DeltaSource, facts: ReceiptFacts, run: RunFact, dimension: int | None) -> RunDelta:
-    run_order(run)  # a run without a place in the order is refused before anything is read
-    try:
-        return RunDelta(run, source.read(facts, run, dimension))
-    except NOT_READ_ANY_MORE as error:
-        if run.state == names.COMPLETED:
-            if not isinstance(error, DeltaMissing | DeltaPrefixMissing):
-                logger.warning("a merged delta is not read any more", extra={"run_id": run.run_id, "error": str(error)})
-            return RunDelta(run, VANISHED)
-        raise

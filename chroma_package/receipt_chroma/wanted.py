@@ -1,7 +1,7 @@
 """What a receipt's records should be: one pure function of its deltas and its facts.
 
-The current snapshot is no input, with one exception: when the delta of a COMPLETED run is gone, nobody but the
-snapshot knows the records that it brought, and `Wanted.resolve` keeps those.
+The current snapshot is no input, with one exception: when the delta of a COMPLETED run can no longer be read, nobody
+but the snapshot knows the records that it brought, and `Wanted.kept` are those.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ class Gone(Enum):
 
 
 VANISHED: Final = Gone.VANISHED
-"""In place of records: the run is COMPLETED and its delta object is gone."""
+"""In place of records: the run is COMPLETED, and its delta is gone or cannot be read any more."""
 
 
 @dataclass(frozen=True)
@@ -40,32 +40,43 @@ class RunDelta:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The records that the readable deltas give, by id, and which run each one's vector comes from."""
+    """The records that the readable deltas give, by id, and which run each one's vector comes from.
+
+    left_out: by run, the ids in its delta whose word or line is not there, sorted.
+    """
 
     records: Mapping[str, Record]
     sources: Mapping[str, str]
+    left_out: Mapping[str, Sequence[str]]
     _vanished: bool
     _covered: frozenset[str]  # ids in readable deltas newer than every vanished one
     _derived: DerivedMetadata
 
     @property
     def needs_existing(self) -> bool:
-        """Whether `resolve` looks at what exists: a delta is gone whose run was merged."""
+        """Whether `kept` looks at what exists: a delta is not there any more whose run was merged."""
         return self._vanished
 
     def resolve(self, existing: Mapping[str, Record]) -> dict[str, Record]:
-        """The records that the receipt should have; `existing` are those that the snapshot has of it.
+        """The records that the receipt should have; `existing` are those that the snapshot has of it."""
+        return {**self.records, **self.kept(existing)}
 
-        Without a vanished delta that is `records`, whatever exists. With one, an existing record whose word or line is
-        still there stays with its vector, document and own metadata, unless a newer readable delta has its id: the
-        vanished delta may have brought it, or may have replaced what an older readable one says.
+    def kept(self, existing: Mapping[str, Record]) -> dict[str, Record]:
+        """Those of the existing records that stay because a vanished delta may have brought them: none without one.
+
+        A record whose word or line is still there stays with its vector, document and own metadata, unless a newer
+        readable delta has its id: the vanished delta may also have replaced what an older readable one says.
         """
-        resolved = dict(self.records)
-        if self._vanished:
-            for record_id, record in existing.items():
-                if record_id not in self._covered and (kept := _derive(self._derived, record)) is not None:
-                    resolved[record_id] = kept
-        return resolved
+        return {
+            record_id: kept
+            for record_id, record in (existing.items() if self._vanished else ())
+            if record_id not in self._covered and (kept := _derive(self._derived, record)) is not None
+        }
+
+    def replaces(self, vectors: int) -> bool:
+        """Whether the newest readable deltas bring so many records that a vanished run with this number of vectors
+        may have been replaced by them."""
+        return len(self._covered) >= max(1, vectors)
 
 
 def run_order(run: RunFact) -> tuple[datetime, str]:
@@ -81,10 +92,13 @@ def is_eligible(run: RunFact, facts: ReceiptFacts) -> bool:
 
     Raises RunTimeInvalid.
     """
-    if run.state == names.FAILED:
-        return False
+    return run.state != names.FAILED and not is_too_old(run, facts)
+
+
+def is_too_old(run: RunFact, facts: ReceiptFacts) -> bool:
+    """Whether a run was announced before its receipt was added. Raises RunTimeInvalid."""
     added = instant(facts.timestamp_added)
-    return added is None or run_order(run)[0] >= added
+    return added is not None and run_order(run)[0] < added
 
 
 def wanted_records(deltas: Iterable[RunDelta], facts: ReceiptFacts, collection: str) -> Wanted:
@@ -95,6 +109,7 @@ def wanted_records(deltas: Iterable[RunDelta], facts: ReceiptFacts, collection: 
     before).
     """
     derived = DerivedMetadata(facts, collection)
+    left_out: dict[str, Sequence[str]] = {}
     overlay: dict[str, tuple[Record, str]] = {}
     covered: set[str] = set()
     vanished = False
@@ -104,6 +119,9 @@ def wanted_records(deltas: Iterable[RunDelta], facts: ReceiptFacts, collection: 
             vanished = True
             covered.clear()
             continue
+        left_out[delta.run.run_id] = sorted(
+            record.id for record in delta.records if not derived.exists(parse_record_id(record.id))
+        )
         for record in delta.records:
             overlay[record.id] = (record, delta.run.run_id)
             covered.add(record.id)
@@ -111,6 +129,7 @@ def wanted_records(deltas: Iterable[RunDelta], facts: ReceiptFacts, collection: 
     return Wanted(
         records=records,
         sources={record_id: overlay[record_id][1] for record_id in records},
+        left_out=left_out,
         _vanished=vanished,
         _covered=frozenset(covered),
         _derived=derived,

@@ -119,8 +119,8 @@ COMMANDS: tuple[Command, ...] = (
             Command(
                 "list",
                 "",
-                "the runs that were refused, since when, and why",
-                "compaction quarantine list words --json",
+                "the runs that were refused, since when, and why; with --notes the others that are not all published",
+                "compaction quarantine list words --notes",
                 "console.cli.operator_commands:quarantine_list",
                 options.quarantine_list,
             ),

@@ -4,6 +4,7 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
 
+from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.names import COLLECTIONS
 from rich.text import Text
 
@@ -64,8 +65,10 @@ def quarantine_list(arguments: Namespace) -> int:
     stack = stack_of(arguments)
     with waiting("asking for quarantined runs"):
         found = stack.quarantine.runs(_collections(arguments))
+        noted = stack.quarantine.notes(_collections(arguments)) if arguments.notes else []
     if arguments.json:
-        print_json({"runs": [_run_json(one) for one in found]})
+        notes = {"notes": [note for one in noted for note in _notes_json(one)]} if arguments.notes else {}
+        print_json({"runs": [_run_json(one) for one in found], **notes})
         return 0
     stdout = stdout_console()
     for collection in _collections(arguments):
@@ -76,6 +79,15 @@ def quarantine_list(arguments: Namespace) -> int:
         if found
         else "No run is in quarantine."
     )
+    for collection in _collections(arguments):
+        if receipts := [one for name, one in noted if name == collection]:
+            stdout.print(render_operator.notes_table(collection, receipts, stack.now(), width=stdout.width))
+    if arguments.notes:
+        stdout.print(
+            "A note goes by itself once its cause does; `compaction reconcile --image ID` looks again."
+            if noted
+            else "No run has a note."
+        )
     return 0
 
 
@@ -127,6 +139,12 @@ def quarantine_drop(arguments: Namespace) -> int:
 
 def _collections(arguments: Namespace) -> list[str]:
     return [arguments.collection] if arguments.collection else list(COLLECTIONS)
+
+
+def _notes_json(noted: tuple[str, NotedReceipt]) -> list[dict[str, Any]]:
+    collection, one = noted
+    where = {"collection": collection, "receipt": one.receipt.key}
+    return [*({**asdict(run), **where} for run in one.runs), *([{"more": one.more, **where}] if one.more else ())]
 
 
 def _run_json(quarantined: Waiting) -> dict[str, Any]:

@@ -178,6 +178,9 @@ def resume(parser: argparse.ArgumentParser) -> None:
 
 def quarantine_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    parser.add_argument(
+        "--notes", action="store_true", help="also runs that were not refused, and what there is to know"
+    )
 
 
 def quarantine_retry(parser: argparse.ArgumentParser) -> None:

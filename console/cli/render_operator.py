@@ -1,10 +1,12 @@
 """Versions, rollbacks, expiry and quarantine as tables, readable at 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from receipt_chroma.snapshot.manifest import FOLD, RESTORE, ROLLBACK
+from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
+from receipt_dynamo_stream.keys import ReceiptId
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -103,16 +105,35 @@ def no_expiry_line(execution: Execution) -> str:
 
 def quarantine_table(collection: str, runs: Sequence[QuarantinedRun], now: datetime, *, width: int) -> Table:
     """The runs that wait for a person. A narrow terminal gets enough of their ids to give them back."""
-    table = new_table(collection)
+    return _runs_table(
+        collection,
+        [(run.run_id, run.receipt, run.quarantined_at, f"{run.error}: {cause_text(run.message)}") for run in runs],
+        now,
+        width=width,
+    )
+
+
+def notes_table(collection: str, receipts: Sequence[NotedReceipt], now: datetime, *, width: int) -> Table:
+    """The runs that have a note, and how many more of a receipt have one."""
+    rows = []
+    for one in receipts:
+        rows += [(run.run_id, one.receipt, run.noted_at, f"{run.note}: {run.message}") for run in one.runs]
+        if one.more:
+            rows.append(("", one.receipt, "", f"{number(one.more)} more runs have a note"))
+    return _runs_table(f"{collection}: notes", rows, now, width=width)
+
+
+def _runs_table(title: str, rows: Iterable[tuple[str, ReceiptId, str, str]], now: datetime, *, width: int) -> Table:
+    table = new_table(title)
     table.add_column("Run", no_wrap=True)
     table.add_column("Receipt", no_wrap=True)
     table.add_column("Since", justify="right", no_wrap=True)
     table.add_column("Why", overflow="fold")
-    for run in runs:
+    for run_id, receipt, since, why in rows:
         table.add_row(
-            Text(run.run_id if width >= WIDE else run.run_id[:_SHORT_ID]),
-            Text(short_receipt(run.receipt.image_id, run.receipt.receipt_id)),
-            age(parse_time(run.quarantined_at), now),
-            Text(f"{run.error}: {cause_text(run.message)}"),
+            Text(run_id if width >= WIDE else run_id[:_SHORT_ID]),
+            Text(short_receipt(receipt.image_id, receipt.receipt_id)),
+            age(parse_time(since), now),
+            Text(why),
         )
     return table

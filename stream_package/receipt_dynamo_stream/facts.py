@@ -39,12 +39,17 @@ class SectionFact:
 
 @dataclass(frozen=True, order=True, slots=True)
 class RunFact:
-    """One compaction run as one collection sees it; created_at in UTC ("" when absent), so that it compares as text."""
+    """One compaction run as one collection sees it; created_at in UTC ("" when absent), so that it compares as text.
+
+    merged is how many vectors its item says were merged; note what is noted on it, "" when nothing is.
+    """
 
     created_at: str
     run_id: str
     delta_prefix: str = ""
     state: str = "PENDING"
+    merged: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,9 @@ class ReceiptFacts:
                 for one in self.labels
             ],
             "sections": [[one.section_type, list(one.line_ids), one.status, one.confidence] for one in self.sections],
-            "runs": [[one.created_at, one.run_id, one.delta_prefix, one.state] for one in self.runs],
+            "runs": [
+                [one.created_at, one.run_id, one.delta_prefix, one.state, one.merged, one.note] for one in self.runs
+            ],
         }
 
     @classmethod

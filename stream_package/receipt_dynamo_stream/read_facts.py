@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream import names
-from receipt_dynamo_stream.attributes import AttributeProblem, Item, decode, float_of, string, text_of
+from receipt_dynamo_stream.attributes import AttributeProblem, Item, decode, float_of, int_of, string, text_of
 from receipt_dynamo_stream.conditions import query_all
 from receipt_dynamo_stream.facts import (
     METADATA_FIELDS,
@@ -118,7 +118,8 @@ def facts_of(receipt: ReceiptId, receipt_item: Item | None, items: Iterable[Item
 
 
 def _attributes_of(collection: str) -> tuple[str, ...]:
-    return (*_COMMON_ATTRIBUTES, f"{collection}_delta_prefix", f"{collection}_state")
+    of_a_run = (f"{collection}_{name}" for name in ("delta_prefix", "state", "merged_vectors", "note"))
+    return (*_COMMON_ATTRIBUTES, *of_a_run)
 
 
 def _texts(item: Item, fields: Iterable[str]) -> dict[str, str]:
@@ -151,6 +152,8 @@ def _run(key: ItemKey, item: Item, collection: str) -> RunFact:
         run_id=key.run_id or "",
         delta_prefix=text_of(item, f"{collection}_delta_prefix") or "",
         state=text_of(item, f"{collection}_state") or names.PENDING,
+        merged=int_of(item, f"{collection}_merged_vectors"),
+        note=text_of(item, f"{collection}_note") or "",
     )
 
 

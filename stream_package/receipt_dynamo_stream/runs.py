@@ -2,6 +2,8 @@
 
 The state of a run informs its producer; only FAILED has a meaning for the merge (a failed run is left out).
 
+Beside the state stands a note where a run is not refused and yet something of it is not in the snapshot.
+
 Late writers are normal: a step that was retried or stopped may still finish after a newer one. So a state carries the
 `order` of the round that wrote it (fence, then round) as `{collection}_settled_by`, and only a higher order replaces
 it. A newer refusal turns a completed run into FAILED; an older one, whenever it arrives, changes nothing.
@@ -37,6 +39,7 @@ class RunOfCollection:
     started_at: str | None = None
     finished_at: str | None = None
     error: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,31 @@ class RunStates:
             now=now,
         )
 
+    def note(self, receipt: ReceiptId, run_id: str, note: str, *, now: str, order: str) -> str | None:
+        """Write what there is to know of a run beside its state, "" takes it away; returns the note that it has
+        afterwards, None when the run item is gone.
+
+        Writes nothing when that is its note already, or a newer round has the say. No note is a change for the stream.
+        """
+        c = self.collection
+        if note:
+            update, values = f"SET {c}_note = :note,", {":note": string(note[:MESSAGE_LENGTH])}
+            differs = f"NOT ({c}_note = :note)"
+        else:
+            update, values, differs = f"REMOVE {c}_note SET", {}, f"attribute_exists({c}_note)"
+        applied, item = update_if(
+            self.client,
+            table=self.receipts_table,
+            key=run_key(receipt, run_id),
+            condition=f"attribute_exists(PK) AND {differs}"
+            f" AND (attribute_not_exists({c}_settled_by) OR {c}_settled_by <= :order)",
+            UpdateExpression=f"{update} {c}_settled_by = :order, updated_at = :now",
+            ExpressionAttributeValues={**values, ":order": string(order), ":now": string(now)},
+        )
+        if applied:
+            return note[:MESSAGE_LENGTH]
+        return None if item is None else text_of(item, f"{c}_note") or ""
+
     def reset(self, receipt: ReceiptId, run_id: str, *, now: str) -> bool:
         """Make a FAILED run PENDING again, for a retry; False when the run item is gone.
 
@@ -247,4 +275,5 @@ def _run_of(item: Item, collection: str) -> RunOfCollection:
         started_at=text_of(item, f"{c}_started_at"),
         finished_at=text_of(item, f"{c}_finished_at"),
         error=text_of(item, f"{c}_error"),
+        note=text_of(item, f"{c}_note"),
     )

@@ -73,12 +73,16 @@ def test_an_odd_section_has_no_lines_and_stops_nobody(line_ids: dict[str, Any]) 
 def test_runs_are_seen_as_the_collection_sees_them_in_order_of_time() -> None:
     late = run_item(sk="RECEIPT#00001#COMPACTION_RUN#a", created_at=LATER, words_state="FAILED")
     early = run_item(
-        sk="RECEIPT#00001#COMPACTION_RUN#b", created_at="2026-07-28T14:00:00+02:00", lines_state="COMPLETED"
+        sk="RECEIPT#00001#COMPACTION_RUN#b",
+        created_at="2026-07-28T14:00:00+02:00",
+        lines_state="COMPLETED",
+        lines_merged_vectors={"N": "33"},
+        lines_note="RecordsLeftOut: 1",
     )
     bare = item("RECEIPT#00001#COMPACTION_RUN#c", lines_delta_prefix=NULL)
     assert facts(late, early, bare, collection="lines").runs == (
         RunFact("", "c"),
-        RunFact(NOW, "b", "lines/delta/b/", "COMPLETED"),
+        RunFact(NOW, "b", "lines/delta/b/", "COMPLETED", 33, "RecordsLeftOut: 1"),
         RunFact(LATER, "a", "lines/delta/a/", "PENDING"),
     )
     assert [run.state for run in facts(late, early, bare, collection="words").runs] == ["PENDING", "PENDING", "FAILED"]
@@ -114,7 +118,7 @@ some_facts = st.builds(
         st.builds(SectionFact, short, st.lists(st.integers(0), max_size=3).map(tuple), short, st.floats(0, 1)),
         max_size=2,
     ).map(tuple),
-    runs=st.lists(st.builds(RunFact, times, short, short, short), max_size=2).map(tuple),
+    runs=st.lists(st.builds(RunFact, times, short, short, short, st.integers(0, 9), short), max_size=2).map(tuple),
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
 from receipt_chroma.storage.tree import RECEIPTS_FILE, object_key
 from receipt_dynamo_stream.control.head import Head
+from receipt_dynamo_stream.control.notes import NotedReceipt, NotedRun
 from receipt_dynamo_stream.control.quarantine import Quarantine
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.control.versions import VersionRow
@@ -297,6 +298,15 @@ class ToyStack:
         self._rounds += 1
         order = settle_order(1, self._rounds)
         self.quarantine_of(collection).put(run_id, receipt, "DeltaCorrupt", message, now, order=order)
+
+    def note(
+        self, collection: str, run_id: str, note: str, message: str, *, more: int = 0, image_id: str = "aaaa"
+    ) -> None:
+        """A run of which there is something to know, as it is listed; `more` of its receipt are only counted."""
+        run = NotedRun(run_id, note, message, "2026-07-28T12:00:00+00:00")
+        self.control.notes(collection).write(
+            NotedReceipt(ReceiptId(image_id, 1), (run,), more), order=settle_order(1, self._rounds)
+        )
 
     def quarantine_of(self, collection: str) -> Quarantine:
         return self.control.quarantine(collection)

@@ -1,4 +1,4 @@
-"""What waits: receipts with changes that no snapshot has, and runs that were refused."""
+"""What waits: receipts with changes that no snapshot has, runs that were refused, and noted ones."""
 
 from flask import Blueprint, g, render_template
 from receipt_dynamo_stream.names import COLLECTIONS
@@ -17,11 +17,13 @@ def show() -> str:
     stack = site().stack
     pending = {c: seen(("pending", c), 2, lambda c=c: stack.collections.pending(c)) for c in COLLECTIONS}  # type: ignore[misc]
     refused = seen("quarantine", 2, stack.quarantine.runs)
+    noted = seen("notes", 2, stack.quarantine.notes)
     heads = {c: seen(("head", c), 2, lambda c=c: stack.collections.head(c)) for c in COLLECTIONS}  # type: ignore[misc]
     return render_template(
         "waiting.html",
         pending=pending,
         refused=refused,
+        noted=noted,
         heads=heads,
         shown=SHOWN,
         ages=lambda text: (g.now - (parse_time(text) or g.now)).total_seconds(),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from receipt_dynamo_stream.control.head import CollectionHead
 from receipt_dynamo_stream.control.history import History
+from receipt_dynamo_stream.control.notes import Notes
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.control.quarantine import Quarantine
 from receipt_dynamo_stream.control.versions import Versions
@@ -35,6 +36,10 @@ class ControlTable:
     def history(self, collection: str) -> History:
         """The executions that began and ended."""
         return History(self.client, self.name, collection)
+
+    def notes(self, collection: str) -> Notes:
+        """The runs of which there is something to know."""
+        return Notes(self.client, self.name, collection)
 
     def quarantine(self, collection: str) -> Quarantine:
         """The runs that wait for a person."""

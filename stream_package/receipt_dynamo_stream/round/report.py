@@ -8,6 +8,7 @@ from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import ReportMissing, StoredObjectDamaged
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.stored import decode_stored, encode_stored
+from receipt_dynamo_stream.runs import MESSAGE_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,22 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What there is to know of a run that is not refused: note says in a word why it, or a part of it, is not in the
+    snapshot or not read any more."""
+
+    receipt: ReceiptId
+    run_id: str
+    note: str
+    message: str
+
+    @property
+    def text(self) -> str:
+        """As it stands on the run's item."""
+        return f"{self.note}: {self.message}"[:MESSAGE_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
 class ShardReport:
     """What MergeDeltas did to one shard: it staged a new base, or a segment, or nothing when nothing changed.
 
@@ -131,6 +148,7 @@ class ShardReport:
     refusals: tuple[Refusal, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     segment: StagedSegment | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def report_key(self) -> str:
@@ -163,6 +181,10 @@ class ShardReport:
                     {"receipt": one.receipt.key, "run_id": one.run_id, "error": one.error, "message": one.message}
                     for one in self.refusals
                 ],
+                "notes": [
+                    {"receipt": one.receipt.key, "run_id": one.run_id, "note": one.note, "message": one.message}
+                    for one in self.notes
+                ],
                 "seconds": dict(sorted(self.seconds.items())),
             }
         )
@@ -193,8 +215,11 @@ class ShardReport:
         refusals = tuple(
             Refusal(**{**one, "receipt": ReceiptId.parse(one["receipt"])}) for one in value.pop("refusals")
         )
+        notes = tuple(Note(**{**one, "receipt": ReceiptId.parse(one["receipt"])}) for one in value.pop("notes", ()))
         counts = MergeCounts(**value.pop("counts"))
-        return cls(**value, staged=staged, segment=segment, counts=counts, receipts=receipts, refusals=refusals)
+        return cls(
+            **value, staged=staged, segment=segment, counts=counts, receipts=receipts, refusals=refusals, notes=notes
+        )
 
 
 def load_report(bucket: Bucket, key: str) -> ShardReport:

@@ -12,6 +12,7 @@ from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.round.brought import brought_by, merged_runs
+from receipt_dynamo_stream.round.noting import write_notes
 from receipt_dynamo_stream.round.plan import ALONE, SUSPECTS, WITHOUT, Plan
 from receipt_dynamo_stream.round.report import Refusal, ShardReport
 from receipt_dynamo_stream.runs import RunStates, settle_order
@@ -26,12 +27,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Receipts settled and kept (marked again since, or settled before); runs COMPLETED now, and quarantined by it."""
+    """Receipts settled and kept (marked again since, or settled before); runs COMPLETED now, quarantined by it, and
+    with a note that is new."""
 
     settled: int
     kept: int
     completed_runs: int
     failed_runs: int
+    noted_runs: int = 0
 
 
 def settle_changes(
@@ -45,11 +48,11 @@ def settle_changes(
 ) -> Settled:
     """Write back what the reports of a plan say, and settle the plan's receipts; may run twice, and late.
 
-    Runs and quarantine come first and pending receipts last: after a crash in between, the receipts are still pending
-    and everything is done again. Every write carries a condition that a late duplicate fails: the token of the plan
-    for a receipt, the order of the round for a run and for its place in quarantine, the candidate state for the VERSION
-    row (written when pointer is given: the snapshot that this round published). Receipts of a shard that has no report
-    stay pending; so does one that was merged without its new runs, whose next failure counts from now on.
+    Runs, quarantine and notes come first and pending receipts last: after a crash in between, the receipts are still
+    pending and everything is done again. Every write carries a condition that a late duplicate fails: the token of the
+    plan for a receipt, the order of the round for a run, its note and its place in quarantine, the candidate state for
+    the VERSION row (written when pointer is given: the snapshot that this round published). Receipts of a shard that
+    has no report stay pending; so does one that was merged without its new runs, whose next failure counts from now on.
 
     Raises TransientServiceError, and other errors of AWS as they are.
     """
@@ -79,14 +82,19 @@ def settle_changes(
         if pointer is not None:
             versions = control.versions(plan.collection)
             versions.mark_committed(pointer.snapshot_id, committed_at=now, brought=brought_by(plan, reports))
-        if plan.trial == WITHOUT:
+        noted_runs = 0
+        if plan.trial == WITHOUT:  # which says nothing of the runs that it left out
             for one in planned:
                 pending.contrast(one.facts.receipt)
             planned = []
+        else:
+            found = [note for report in reports for note in report.notes]
+            facts = [one.facts for one in planned]
+            noted_runs = write_notes(control.notes(plan.collection), runs, facts, found, now=now, order=order)
         settled = sum(_parallel(lambda one: pending.settle(one.facts.receipt, one.change), planned))
         if settled and plan.trial in (SUSPECTS, ALONE) and plan.round >= EASED_FROM:
             pending.ease()
-    return Settled(settled, len(plan.receipts) - settled, completed_runs, failed_runs)
+    return Settled(settled, len(plan.receipts) - settled, completed_runs, failed_runs, noted_runs)
 
 
 def _parallel(work: Callable[[T], R], values: Sequence[T]) -> Iterable[R]:

@@ -9,7 +9,15 @@ from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.errors import StoredObjectDamaged
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
-from receipt_dynamo_stream.round.report import FileEntry, MergeCounts, ReceiptReport, Refusal, ShardReport, StagedShard
+from receipt_dynamo_stream.round.report import (
+    FileEntry,
+    MergeCounts,
+    Note,
+    ReceiptReport,
+    Refusal,
+    ShardReport,
+    StagedShard,
+)
 
 from ..samples import NOW
 from ..test_facts import short, some_facts
@@ -43,6 +51,7 @@ REPORT = ShardReport(
     counts=MergeCounts(added=2, unchanged=5),
     receipts=(ReceiptReport(A, {"run-1": 2}, MergeCounts(added=2)),),
     refusals=(Refusal(A, "run-2", "DeltaCorrupt", "bad"),),
+    notes=(Note(A, "run-1", "RecordsLeftOut", "one"),),
     seconds={"merge": 0.5},
 )
 

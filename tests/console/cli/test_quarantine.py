@@ -33,6 +33,27 @@ def test_the_list_tells_receipt_and_reason_per_collection(run, stack: ToyStack) 
     ]
 
 
+def test_notes_are_listed_when_they_are_asked_for_beside_the_runs_that_were_refused(run, stack: ToyStack) -> None:
+    assert "No run has a note." in run("quarantine", "list", "--notes").out
+    assert run("quarantine", "list", "--notes", "--json").json == {"runs": [], "notes": []}
+    stack.quarantine("lines", OTHER, "bbbb")
+    stack.note("words", RUN, "RecordsLeftOut", "3 of its records are not in the snapshot", more=12)
+    text = " ".join(run("quarantine", "list", "--notes").out.split())
+    assert "7b1f7c1e aaaa 1" in text
+    assert "RecordsLeftOut: 3 of its records are not in the snapshot" in text
+    assert "12 more runs have a note" in text
+    assert "DeltaCorrupt: the footer is cut off" in text
+    receipt = {"collection": "words", "receipt": "IMAGE#aaaa#RECEIPT#00001"}
+    note = {"run_id": RUN, "note": "RecordsLeftOut", "message": "3 of its records are not in the snapshot"}
+    said = run("quarantine", "list", "words", "--notes", "--json").json
+    assert said == {
+        "runs": [],
+        "notes": [{**note, "noted_at": "2026-07-28T12:00:00+00:00", **receipt}, {"more": 12, **receipt}],
+    }
+    assert "RecordsLeftOut" not in run("quarantine", "list").out
+    assert "notes" not in run("quarantine", "list", "--json").json
+
+
 def test_retry_marks_the_receipt_resets_the_run_and_starts(run, stack: ToyStack) -> None:
     stack.quarantine("words", RUN)
     said = run("quarantine", "retry", RUN)

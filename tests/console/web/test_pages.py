@@ -195,7 +195,12 @@ def test_pending_receipts_say_why_they_wait_and_since_when(visitor: Visitor, sta
     receipt = ReceiptId("3f52804b-2fad-4e00-92c8-b593da3a8ed3", 1)
     pending.mark({receipt: ["INSERT RECEIPT_PLACE"]}, now="2026-07-28T12:00:00+00:00", new_token=lambda: "once")
     stack.quarantine("lines", "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11")
+    stack.note("words", "noted-run", "RecordsLeftOut", "3 of its records are not in the snapshot", more=12)
     page = visitor.open("/pending")
+    assert "noted-run" in page
+    assert "RecordsLeftOut" in page
+    assert "3 of its records are not in the snapshot" in page
+    assert "12 more" in page
     assert "3f52804b 1" in page
     assert "INSERT RECEIPT_PLACE" in page
     assert "7b1f7c1e-6f0a" in page
@@ -209,6 +214,7 @@ def test_nothing_from_a_stack_is_ever_markup(visitor: Visitor, stack: ToyStack) 
     stack.quarantine_of("words").put(
         "run-1", ReceiptId("aaaa", 1), MARKUP, MARKUP, "2026-07-28T12:00:00+00:00", order="1"
     )
+    stack.note("words", MARKUP, MARKUP, MARKUP)
     name = stack.start("words", toy="Crash", note=MARKUP)
     row = ExecutionRow(
         collection="words",
