@@ -22,7 +22,7 @@ from operate.stack import Stack
 
 LOOPBACK = "127.0.0.1"
 PORT = 8765
-_WAITRESS = {"threads": 8, "ident": None, "clear_untrusted_proxy_headers": True}
+_THREADS = 8
 _JOIN_SECONDS = 5.0
 
 
@@ -49,7 +49,7 @@ class ConsoleServer:
 
         Raises UsageError when the address is taken, or not one of this machine.
         """
-        from waitress.server import create_server
+        from console.web.bounded import BoundedServer
 
         address = _parsed(host)
         if address.is_unspecified and not names:
@@ -73,7 +73,7 @@ class ConsoleServer:
         self._contents = Contents(stack, embed=embedder_of(connection))
         site = Site(stack, self._contents, called, read_only=read_only, logs=logs)
         app = create_app(site, Guard(hosts=own | others, token=self._token))
-        self._server: Any = create_server(app, sockets=[listener], **_WAITRESS)
+        self._server: Any = BoundedServer(app, listener, threads=_THREADS)
         self._thread = threading.Thread(target=self._server.run, name="console", daemon=True)
 
     @property
