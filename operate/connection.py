@@ -76,7 +76,7 @@ class Connection:
                 region_name=self.region,
                 endpoint_url=self.endpoint_url,
                 aws_access_key_id="local",
-                aws_secret_access_key="local",
+                aws_secret_access_key="local",  # noqa: S106 -- a local stack has no secret
                 config=config.merge(Config(connect_timeout=5, s3={"addressing_style": "path"})),
             )
 

@@ -121,7 +121,7 @@ def write_sample(stack: "LocalStack", count: int) -> None:
     from local.demo.samples.producer import Producer
     from local.demo.samples.receipts import sample_receipts
 
-    rng = random.Random(SAMPLE_SEED)  # sample data, the same every time
+    rng = random.Random(SAMPLE_SEED)  # noqa: S311 -- sample data, the same every time
     producer = Producer(
         dynamodb=stack.client("dynamodb"),
         s3=stack.client("s3"),

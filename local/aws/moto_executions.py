@@ -131,7 +131,7 @@ class EndedWorker:
     event_manager = env
 
     def get_event_history(self) -> list[Any]:
-        events: list[Any] = pickle.loads(zlib.decompress(self._packed))
+        events: list[Any] = pickle.loads(zlib.decompress(self._packed))  # noqa: S301 -- what this object packed
         return events
 
     def program_state(self) -> str:

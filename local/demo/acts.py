@@ -49,7 +49,7 @@ def run_demo(settings: DemoSettings, progress: DemoProgress) -> DemoResult:
     """
     few_arenas()
     shutil.rmtree(settings.folder, ignore_errors=True)
-    rng = random.Random(settings.seed)
+    rng = random.Random(settings.seed)  # noqa: S311 -- sample data
     receipts = sample_receipts(rng, settings.receipts + _EXTRAS, utc_now() - _ADDED_BEFORE)
     with ExitStack() as closing:
         stack = LocalStack(settings.folder, _stack_settings(settings))

@@ -43,7 +43,7 @@ class Worker:
         self._api = RuntimeApi(function)
         self._api.start()
         with log.open() as output:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 -- Python itself, with a handler of ours
                 [sys.executable, "-m", "awslambdaric", handler],
                 cwd=cwd,
                 env={**environment, "AWS_LAMBDA_RUNTIME_API": self._api.address},

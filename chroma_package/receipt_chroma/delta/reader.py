@@ -79,7 +79,7 @@ class DeltaReader:
             environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
             places = [str(Path(one).absolute()) for one in sys.path if one]
             environment |= {**_ALONE, "PYTHONPATH": os.pathsep.join(places)}
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 -- Python itself, with our own arguments
                 [sys.executable, *self._program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -67,7 +67,7 @@ class Tables:
         asked = ", ".join(column if column in there else "NULL" for column in columns)
         rows: list[Row] = []
         size = 0
-        for row in self._connection.execute(f"SELECT {asked} FROM {table} NOT INDEXED"):
+        for row in self._connection.execute(f"SELECT {asked} FROM {table} NOT INDEXED"):  # noqa: S608 -- names are our own
             rows.append(row)
             size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
             if len(rows) > MAX_ROWS or size > _MAX_BYTES:
