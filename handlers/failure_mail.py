@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from receipt_dynamo_stream.control.history import ExecutionRow
+from receipt_dynamo_stream.texts import one_line
 from receipt_dynamo_stream.times import seconds_between
 
 SUBJECT_CHARACTERS = 100  # what SNS takes
@@ -12,8 +13,8 @@ NO_ERROR = "without an error's name"
 
 def subject(row: ExecutionRow) -> str:
     """One line of ASCII, as SNS wants it."""
-    text = f"{row.collection}: execution {row.status.lower()}: {row.error or NO_ERROR}"
-    return text.encode("ascii", "replace").decode().replace("\n", " ")[:SUBJECT_CHARACTERS]
+    text = f"{row.collection}: execution {row.status.lower()}: {one_line(row.error or NO_ERROR)}"
+    return text.encode("ascii", "replace").decode()[:SUBJECT_CHARACTERS]
 
 
 def text(row: ExecutionRow) -> str:
@@ -23,23 +24,22 @@ def text(row: ExecutionRow) -> str:
         then = "A version could not be proved again, and nothing heals that by itself: see ScrubFailures."
     else:
         then = "Nothing has to be cleaned up: the next execution plans the same changes again."
-    return "\n".join(
-        (
-            f"An execution of {row.collection} ended as {row.status}.",
-            "",
-            f"Error:      {row.error or NO_ERROR}",
-            f"Cause:      {row.cause or 'none was given'}",
-            f"Execution:  {row.name}",
-            f"Mode:       {row.mode}, started by {row.trigger} at {row.started_at}, ended after {seconds:.0f} s",
-            f"Look at it: {link(row.arn)}",
-            "",
-            then,
-            f"What it means and what to do: docs/runbook.md, section {row.error or 'ExecutionsFailed'}.",
-            f"$ compaction history {row.collection}",
-            "",
-            "The same error of this collection is not mailed again within an hour.",
-        )
+    lines = (
+        f"An execution of {row.collection} ended as {row.status}.",
+        "",
+        f"Error:      {row.error or NO_ERROR}",
+        f"Cause:      {row.cause or 'none was given'}",
+        f"Execution:  {row.name}",
+        f"Mode:       {row.mode}, started by {row.trigger} at {row.started_at}, ended after {seconds:.0f} s",
+        f"Look at it: {link(row.arn)}",
+        "",
+        then,
+        f"What it means and what to do: docs/runbook.md, section {row.error or 'ExecutionsFailed'}.",
+        f"$ compaction history {row.collection}",
+        "",
+        "The same error of this collection is not mailed again within an hour.",
     )
+    return "\n".join(map(one_line, lines))
 
 
 def link(arn: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
@@ -20,10 +22,22 @@ In = TypeVar("In", bound=Event)
 Out = TypeVar("Out", bound=Event)
 
 
+LIBRARIES = ("receipt_chroma", "receipt_dynamo_stream")
+
+
 @cache
 def logger() -> Logger:
-    """The function's structured logger (Powertools reads its own POWERTOOLS_ variables)."""
-    return Logger()
+    """The function's structured logger (Powertools reads its own POWERTOOLS_ variables).
+
+    What the packages log goes the same way: as JSON, with their fields and this invocation's. Lambda's own handler
+    would write the message alone, and a newline in a run's id would begin a line of its own.
+    """
+    log = Logger(json_serializer=partial(json.dumps, default=str, separators=(",", ":")))  # ASCII: nothing in it acts
+    for name in LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers, library.propagate = [log.registered_handler], False
+        library.setLevel(log.log_level)
+    return log
 
 
 @cache

@@ -6,6 +6,8 @@ Pages ask before every action. A terminal asks before those that are `grave`: wh
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from receipt_dynamo_stream.texts import one_line
+
 from operate.lineage import Version
 from operate.models import Execution
 from operate.quarantine import Waiting
@@ -166,7 +168,7 @@ def expire(collection: str, *, apply: bool) -> AskedFirst:
 
 def retry(waiting: Waiting) -> AskedFirst:
     return AskedFirst(
-        f"Retry run {waiting[1].run_id}",
+        f"Retry run {one_line(waiting[1].run_id)}",
         (
             _refused(waiting),
             "Its receipt is marked again and an execution starts. If its delta is still bad it comes back here.",
@@ -188,7 +190,7 @@ def retry_all(waiting: Sequence[Waiting]) -> AskedFirst:
 def drop(waiting: Sequence[Waiting]) -> AskedFirst:
     """Wherever one run waits."""
     return AskedFirst(
-        f"Drop run {waiting[0][1].run_id}",
+        f"Drop run {one_line(waiting[0][1].run_id)}",
         (
             *map(_refused, waiting),
             "It is given up for good: it stays FAILED, with your reason in its error. Its delta is not deleted.",
@@ -200,4 +202,4 @@ def drop(waiting: Sequence[Waiting]) -> AskedFirst:
 
 def _refused(waiting: Waiting) -> str:
     collection, run = waiting
-    return f"It is of {run.receipt.key}, and was refused in {collection} as {run.error}: {run.message}"
+    return one_line(f"It is of {run.receipt.key}, and was refused in {collection} as {run.error}: {run.message}")

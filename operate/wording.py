@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from receipt_dynamo_stream.texts import one_line
+
 from operate.models import EXECUTION_NAME, Execution
 
 _RECORD_ID = re.compile(r"IMAGE#(?P<image>[^#\s]+)#RECEIPT#(?P<receipt>\d+)#LINE#(?P<line>\d+)(?:#WORD#(?P<word>\d+))?")
 _REPORTED = re.compile(r'\{\s*"errorMessage":\s*"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)')
 _UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0))
 _SIZES = ("B", "KB", "MB", "GB", "TB")
+_CONTROLS = (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0))
+_ACTING = dict.fromkeys((*_CONTROLS, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)))
 _COUNTS = (("added", "+"), ("replaced", "="), ("updated", "~"), ("removed", "-"))
 
 
@@ -88,14 +92,14 @@ def short_record(record_id: str) -> str:
     """`IMAGE#3f52804b-…#RECEIPT#00001#LINE#00004#WORD#00002` as `3f52804b 1/4/2`: image, receipt, line, word."""
     parts = _RECORD_ID.fullmatch(record_id)
     if parts is None:
-        return record_id
+        return one_line(record_id)
     numbers = [int(part) for part in parts.group("receipt", "line", "word") if part is not None]
     return short_receipt(parts["image"], *numbers)
 
 
 def short_receipt(image_id: str, *numbers: int) -> str:
     """`3f52804b 1`: enough of the image's id, then the receipt, and line and word if given."""
-    return f"{image_id[:8]} {'/'.join(map(str, numbers))}"
+    return f"{one_line(image_id[:8])} {'/'.join(map(str, numbers))}"
 
 
 def cause_text(cause: str | None) -> str:
@@ -106,6 +110,12 @@ def cause_text(cause: str | None) -> str:
         with suppress(ValueError):
             text = json.loads(f'"{reported[1]}"')
     return " ".join(text.split())
+
+
+def inert(text: str) -> str:
+    """The text without what would act on a terminal or a page in place of being read: control characters but newline
+    and tab (a terminal's sequences begin with one), line separators, and overrides of the direction of writing."""
+    return text if text.isprintable() else text.translate(_ACTING)
 
 
 def failure_line(execution: Execution) -> str:

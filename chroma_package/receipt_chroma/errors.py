@@ -46,6 +46,7 @@ from pathlib import Path
 from typing import Final
 
 from receipt_dynamo_stream.errors import CompactionError
+from receipt_dynamo_stream.texts import one_line
 
 REFUSAL_LENGTH: Final = 500
 """Characters of a refusal's message: it goes into reports, tables, logs and pages."""
@@ -58,8 +59,7 @@ class DeltaRefused(CompactionError):
     """
 
     def __init__(self, message: str) -> None:
-        start = message[:REFUSAL_LENGTH]
-        plain = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in start)
+        plain = one_line(message[:REFUSAL_LENGTH])
         super().__init__(f"{plain[: REFUSAL_LENGTH - 1]}…" if max(len(message), len(plain)) > REFUSAL_LENGTH else plain)
 
 

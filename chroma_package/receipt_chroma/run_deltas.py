@@ -15,6 +15,7 @@ from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import Note, Refusal
 from receipt_dynamo_stream.runs import DeltaLocation, delta_location
+from receipt_dynamo_stream.texts import one_line
 
 from receipt_chroma.delta.read import read_delta
 from receipt_chroma.errors import (
@@ -147,7 +148,7 @@ def _left_out(facts: ReceiptFacts, run_id: str, ids: Sequence[str]) -> Note:
         run_id,
         RECORDS_LEFT_OUT,
         f"{len(ids)} of its records are not in the snapshot, since their word or line is not in the table, such as"
-        f" {ids[0][:200]}: each comes in when its item is written",
+        f" {one_line(ids[0][:200])}: each comes in when its item is written",
     )
 
 

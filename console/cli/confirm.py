@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 
+from receipt_dynamo_stream.texts import one_line
 from rich.text import Text
 
 from console.cli.progress import stdout_console
@@ -31,6 +32,6 @@ def confirm(arguments: Namespace, asked: AskedFirst) -> None:
             stdout_console().print(Text(sentence))
     if arguments.yes:
         return
-    print(f"{asked.title}? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{one_line(asked.title)}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Declined("nothing was done")

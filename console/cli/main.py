@@ -38,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    print(f"compaction: {message}", file=sys.stderr)
+    from receipt_dynamo_stream.texts import one_line
+
+    print(f"compaction: {one_line(message)}", file=sys.stderr)
     return exit_code
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.texts import one_line
 from rich.text import Text
 
 from console.cli import render_operator
@@ -113,7 +114,7 @@ def quarantine_retry(arguments: Namespace) -> int:
         return 0
     for collection, run in found:
         stdout_console().print(
-            Text(f"Run {run.run_id} of {collection} is PENDING again; started {executions[collection].name}")
+            Text(f"Run {one_line(run.run_id)} of {collection} is PENDING again; started {executions[collection].name}")
         )
     if not found:
         stdout_console().print("No run is in quarantine" + (f" as {arguments.reason}." if arguments.reason else "."))
@@ -133,7 +134,7 @@ def quarantine_drop(arguments: Namespace) -> int:
         return 0
     for collection, state in states.items():
         now = "its item is gone" if state is None else f"it is {state}"
-        stdout_console().print(Text(f"Run {run_id} left the quarantine of {collection}; {now}."))
+        stdout_console().print(Text(f"Run {one_line(run_id)} left the quarantine of {collection}; {now}."))
     return 0
 
 

@@ -1,23 +1,33 @@
 """How a long piece of work tells a person what it does, on stderr: rich where a terminal is, plain lines elsewhere."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from console.cli.tables import fitting_table
-from operate.wording import count_of, short_record
+from operate.wording import count_of, inert, short_record
+
+
+class InertConsole(Console):
+    """A console on which no text of a stranger acts: the only sequences that it prints are its own colours."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As Console's; every part of a table comes through here, too."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(inert(segment.text), segment.style)
 
 
 def stdout_console() -> Console:
     """The answer goes here."""
-    return Console(highlight=False)
+    return InertConsole(highlight=False)
 
 
 def stderr_console() -> Console:
     """Everything that is not the answer goes here, so that `--json` leaves stdout to scripts."""
-    return Console(stderr=True, highlight=False)
+    return InertConsole(stderr=True, highlight=False)
 
 
 def spinner(console: Console, text: str) -> AbstractContextManager[object]:

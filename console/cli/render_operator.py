@@ -7,6 +7,7 @@ from receipt_chroma.snapshot.manifest import FOLD, RESTORE, ROLLBACK
 from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.texts import one_line
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -131,7 +132,7 @@ def _runs_table(title: str, rows: Iterable[tuple[str, ReceiptId, str, str]], now
     table.add_column("Why", overflow="fold")
     for run_id, receipt, since, why in rows:
         table.add_row(
-            Text(run_id if width >= WIDE else run_id[:_SHORT_ID]),
+            Text(one_line(run_id if width >= WIDE else run_id[:_SHORT_ID])),
             Text(short_receipt(receipt.image_id, receipt.receipt_id)),
             age(parse_time(since), now),
             Text(why),

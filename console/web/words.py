@@ -9,6 +9,7 @@ from receipt_dynamo_stream.keys import ReceiptId
 
 from operate import wording
 from operate.models import FAILURES, FENCED, IDLE, name_of
+from operate.wording import inert
 
 GLYPHS = {
     "published": "✓",
@@ -72,8 +73,14 @@ def is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 
+def printed(value: object) -> object:
+    """What a template prints of a value: of a text nothing that acts. What is markup already has been here."""
+    return inert(value) if type(value) is str else value
+
+
 def attach(app: Flask) -> None:
     """Make them known to the templates."""
+    app.jinja_env.finalize = printed
     app.jinja_env.filters |= {
         "duration": wording.duration,
         "precise": wording.exact_duration,

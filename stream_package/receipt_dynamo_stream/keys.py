@@ -2,13 +2,19 @@
 
 Ids are zero-padded to five digits and may be longer (receipt 100000 is `RECEIPT#100000`). Keys are parsed by
 their segments, never by substring: `…#LABEL#PLACE_NAME` is a label, and `RECEIPT#10000` is not a prefix of anything.
-A name at the end may hold any character: all after `#LABEL#`, `#SECTION#` or `#COMPACTION_RUN#` is the name.
+A name at the end may hold any character: all after `#LABEL#`, `#SECTION#` or `#COMPACTION_RUN#` is the name. An image
+id may hold any but `#`, and has at most IMAGE_ID_BYTES.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.errors import KeyMalformed
+
+IMAGE_ID_BYTES: Final = 900
+"""A receipt's key is the sort key of its pending item, which holds 1,024 bytes; partition keys hold 2,048. An item with
+a longer id is none of ours: its mark would be refused for ever, and hold the stream up."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -100,7 +106,7 @@ _UNKNOWN_KEY = ItemKey()
 def parse_item_key(pk: str, sk: str) -> ItemKey:
     """Classify a table item by the segments of its keys; anything else gives an ItemKey without entity_type."""
     head = pk.split("#")
-    if len(head) != 2 or head[0] != "IMAGE" or not head[1]:
+    if len(head) != 2 or head[0] != "IMAGE" or not 0 < len(head[1].encode("utf-8", "surrogatepass")) <= IMAGE_ID_BYTES:
         return _UNKNOWN_KEY
     image_id = head[1]
     segments = sk.split("#")

@@ -1,9 +1,11 @@
 """Publish messages to an SQS queue for other services."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from receipt_dynamo_stream.errors import PublishFailed
@@ -23,6 +25,9 @@ BATCH_BYTES: Final = 262_144
 MESSAGE_BYTES: Final = 1_048_576
 """Bytes of one body: the service's limit since August 2025. A body above BATCH_BYTES travels alone."""
 
+GROUP_LENGTH: Final = 128
+_GROUP: Final = re.compile(r"[!-~]+")
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -35,8 +40,9 @@ class SqsPublisher:
     """Sends StreamMessages in batches; an id here is a message's `message_id`.
 
     A queue whose URL ends in `.fifo` gets one message group per receipt, so that a receipt's messages keep their
-    order, and the message's id as deduplication id. A standard queue may deliver twice, as SQS does; this class sends
-    an id only once in a call, and again only when the queue said that it did not take it or did not answer.
+    order (its ids, or their digest where SQS does not take the characters), and the message's id as deduplication id. A
+    standard queue may deliver twice, as SQS does; this class sends an id only once in a call, and again only when the
+    queue said that it did not take it or did not answer.
     """
 
     def __init__(
@@ -137,5 +143,7 @@ def batches(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
 
 def _entry(message: StreamMessage) -> _Entry:
     data = message.entity_data
-    group = f"{data.get('image_id', '')}_{data.get('receipt_id', '')}"
-    return _Entry(message.message_id, message.to_json(), group[-128:])
+    group = f"{data.get('image_id', '')}_{data.get('receipt_id', '')}"[-GROUP_LENGTH:]
+    if not _GROUP.fullmatch(group):  # one id that SQS does not take would have it refuse the whole batch
+        group = sha256(group.encode("utf-8", "surrogatepass")).hexdigest()
+    return _Entry(message.message_id, message.to_json(), group)

@@ -1,6 +1,7 @@
 """Handlers as Lambda calls them, in this process, against moto: for what the pipeline tests cannot bring about."""
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -93,3 +94,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         yield Aws(dynamodb, s3, sqs, sfn, queue_url, arn)
         for cached in caches:
             cached.cache_clear()
+        for name in step.LIBRARIES:  # whose handler writes to this test's stdout
+            library = logging.getLogger(name)
+            library.handlers, library.propagate = [], True
+            library.setLevel(logging.NOTSET)

@@ -1,5 +1,6 @@
 """The application on the toy stack, without a server: what pages say, and what actions do."""
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,7 +46,7 @@ class Visitor:
         token = re.search(r'name="action_token" value="([0-9a-f]+)"', page)
         assert action is not None
         assert token is not None
-        return self.post(action[1].replace("&amp;", "&"), action_token=token[1], **fields)
+        return self.post(html.unescape(action[1]), action_token=token[1], **fields)
 
     def post(self, path: str, status: int = 303, **fields: str) -> str:
         """Send a form; the address that it led to, or what the refusal says."""
