@@ -159,7 +159,7 @@ def _vectors(column: "pa.Array") -> Any:
         raise DeltaTooLarge(f"delta.arrow has vectors of {length} floats, more than {MAX_DIMENSION}")
     found = values.to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore", invalid="ignore"):
-        floats = found.astype(np.float32)
+        floats = found.astype(np.float32, copy=False)
     if found.dtype != np.float32 and not np.array_equal(floats.astype(found.dtype), found, equal_nan=True):
         raise DeltaCorrupt(f"delta.arrow: embedding is {found.dtype}, and float32 would not keep its bits")
     return floats.reshape(len(column), length)

@@ -42,12 +42,13 @@ MAX_PICKLE_BYTES: Final = 8 << 20
 MAX_CAPACITY: Final = 1 << 20
 """Elements that a Chroma index says to have room for."""
 
-READ_MEMORY: Final = 384 << 20
-"""Bytes that the process which decodes a delta may take, beyond what it has before it begins."""
+READ_MEMORY: Final = 288 << 20
+"""Bytes that the process which decodes a delta may take, beyond what it has before it begins. With the files before and
+the answer after, in the process that forked it, that is 512 MB more than an idle reader."""
 READ_CPU_SECONDS: Final = 5
 """Processor time that decoding a delta may take. One near its bounds, 9,900 records of 1,536 floats in 53 MB of Arrow,
 took 1.6 s from bytes to records, in both processes together; one of 87 records 0.02 s."""
 READ_WALL_SECONDS: Final = 60
 """After this the process that decodes is ended, whatever it waits for."""
-MAX_REPLY_BYTES: Final = 2 * MAX_VECTOR_BYTES + 6 * MAX_TEXTS_BYTES
+MAX_REPLY_BYTES: Final = MAX_VECTOR_BYTES + 6 * MAX_TEXTS_BYTES
 """Bytes of its answer: JSON may write a byte of text as six."""

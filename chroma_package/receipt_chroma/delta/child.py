@@ -28,7 +28,7 @@ from receipt_chroma.delta.bounds import (
 )
 from receipt_chroma.delta.checks import check_bounds
 from receipt_chroma.delta.directory import read_directory
-from receipt_chroma.delta.frames import LENGTHS, frame, read_frame
+from receipt_chroma.delta.frames import LENGTHS, Blob, frame, read_frame
 from receipt_chroma.errors import DeltaReaderFailed, DeltaRefused, DeltaTooLarge
 from receipt_chroma.records import Record
 
@@ -42,7 +42,7 @@ DECODERS: Final[dict[str, Callable[[Files, str], list[Record]]]] = {
 }
 
 
-def answer(request: dict[str, Any], blob: bytes) -> list[bytes]:
+def answer(request: dict[str, Any], blob: bytes) -> list[Blob]:
     """The frame that answers a request. Every error of decoding is an answer: it is the delta's."""
     try:
         records = DECODERS[request["form"]](_files(request["names"], blob), request["collection"])
@@ -58,7 +58,7 @@ def answer(request: dict[str, Any], blob: bytes) -> list[bytes]:
         return refusal(DeltaReaderFailed(f"{type(error).__name__}: {error}"))
 
 
-def refusal(error: DeltaRefused) -> list[bytes]:
+def refusal(error: DeltaRefused) -> list[Blob]:
     """The frame of a refusal."""
     return frame({"error": type(error).__name__, "message": str(error)}, b"")
 
@@ -71,13 +71,14 @@ def _files(names: list[tuple[str, int]], blob: bytes) -> Files:
     return files
 
 
-def _frame_of(records: list[Record]) -> list[bytes]:
+def _frame_of(records: list[Record]) -> list[Blob]:
     lengths = {record.embedding.shape for record in records}
     if len(lengths) > 1:
         raise errors.DeltaCorrupt("the delta has vectors of several lengths")
     vectors = np.array([record.embedding for record in records], "<f4")
     texts = [[record.id, record.document, record.metadata] for record in records]
-    return frame({"records": texts, "dimension": vectors.shape[-1] if records else 0}, vectors.tobytes())
+    head = {"records": texts, "dimension": vectors.shape[-1] if records else 0}
+    return frame(head, vectors.reshape(-1).view("u1").data)
 
 
 def _bound_this_process() -> None:
@@ -90,7 +91,7 @@ def _bound_this_process() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (READ_CPU_SECONDS, READ_CPU_SECONDS + 1))
 
 
-def _answer_in_a_fork(request: dict[str, Any], blob: bytes) -> list[bytes]:
+def _answer_in_a_fork(request: dict[str, Any], blob: bytes) -> list[Blob]:
     source, target = os.pipe()
     child = os.fork()
     if child == 0:
@@ -114,7 +115,7 @@ def _answer_in_a_fork(request: dict[str, Any], blob: bytes) -> list[bytes]:
     return [content]
 
 
-def _read_all(pipe: BinaryIO | Any, child: int) -> bytes | None:
+def _read_all(pipe: BinaryIO | Any, child: int) -> bytearray | None:
     """All that comes; None, and the child killed, when it takes too long or never ends."""
     content, ends = bytearray(), time.monotonic() + READ_WALL_SECONDS
     while (left := ends - time.monotonic()) > 0 and len(content) <= MAX_REPLY_BYTES:
@@ -122,7 +123,7 @@ def _read_all(pipe: BinaryIO | Any, child: int) -> bytes | None:
             break
         some = pipe.read(_CHUNK)
         if not some:
-            return bytes(content)
+            return content
         content += some
     os.kill(child, signal.SIGKILL)
     return None

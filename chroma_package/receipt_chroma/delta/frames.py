@@ -9,10 +9,12 @@ import json
 import struct
 from typing import Any, BinaryIO, Final
 
+Blob = bytes | bytearray | memoryview
+
 LENGTHS: Final = struct.Struct("<QQ")
 
 
-def frame(head: dict[str, Any], blob: bytes) -> list[bytes]:
+def frame(head: dict[str, Any], blob: Blob) -> list[Blob]:
     """A frame, in parts."""
     text = json.dumps(head).encode()
     return [LENGTHS.pack(len(text), len(blob)), text, blob]

@@ -70,8 +70,7 @@ def _data(files: Mapping[str, bytes], folder: str, header: Header, *, flushed: b
             raise DeltaCorrupt(f"the delta's {name} does not hold {header.elements} elements of {unit} bytes")
     if flushed and held_links(files.get(f"{folder}/{LINKS_FILE}")) != header.elements:
         raise DeltaCorrupt(f"the delta's {LINKS_FILE} does not hold the links of {header.elements} elements")
-    content = files[f"{folder}/{DATA_FILE}"][: header.elements * header.element_size]
-    return np.frombuffer(content, element_layout(header))
+    return np.frombuffer(files[f"{folder}/{DATA_FILE}"], element_layout(header), count=header.elements)
 
 
 def _labels(state: Any) -> dict[str, int]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from receipt_chroma import errors
-from receipt_chroma.delta.frames import frame, read_frame
+from receipt_chroma.delta.frames import Blob, frame, read_frame
 from receipt_chroma.errors import DeltaReaderFailed, DeltaReaderUnavailable, DeltaRefused
 from receipt_chroma.records import Record
 
@@ -60,7 +60,7 @@ class DeltaReader:
                     stream.close()
         process.wait()
 
-    def _ask(self, parts: list[bytes]) -> tuple[dict[str, Any], bytes] | None:
+    def _ask(self, parts: list[Blob]) -> tuple[dict[str, Any], bytes] | None:
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None

@@ -39,7 +39,10 @@ class Tables:
         connection = sqlite3.connect(":memory:")
         try:
             # A database that was in WAL mode, without its log: SQLite opens such a one from files only.
-            connection.deserialize(content[:18] + b"\1\1" + content[20:])
+            copy = bytearray(content)
+            copy[_VERSIONS] = b"\1\1"
+            connection.deserialize(copy)
+            del copy  # SQLite has one of its own
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_SQLITE_VALUE)
             connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
             for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON", "temp_store=MEMORY"):
