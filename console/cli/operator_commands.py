@@ -1,6 +1,7 @@
 """The commands that hold a collection back and let it go, and those about its quarantine."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -68,8 +69,7 @@ def quarantine_list(arguments: Namespace) -> int:
         found = stack.quarantine.runs(_collections(arguments))
         noted = stack.quarantine.notes(_collections(arguments)) if arguments.notes else []
     if arguments.json:
-        notes = {"notes": [note for one in noted for note in _notes_json(one)]} if arguments.notes else {}
-        print_json({"runs": [_run_json(one) for one in found], **notes})
+        print_json({"runs": [_run_json(one) for one in found], **(_notes_json(noted) if arguments.notes else {})})
         return 0
     stdout = stdout_console()
     for collection in _collections(arguments):
@@ -142,10 +142,14 @@ def _collections(arguments: Namespace) -> list[str]:
     return [arguments.collection] if arguments.collection else list(COLLECTIONS)
 
 
-def _notes_json(noted: tuple[str, NotedReceipt]) -> list[dict[str, Any]]:
-    collection, one = noted
-    where = {"collection": collection, "receipt": one.receipt.key}
-    return [*({**asdict(run), **where} for run in one.runs), *([{"more": one.more, **where}] if one.more else ())]
+def _notes_json(noted: Sequence[tuple[str, NotedReceipt]]) -> dict[str, Any]:
+    """Every note that is listed, and how many more there are."""
+    notes = [
+        {**asdict(run), "collection": collection, "receipt": one.receipt.key}
+        for collection, one in noted
+        for run in one.runs
+    ]
+    return {"notes": notes, "more_notes": sum(one.more for _, one in noted)}
 
 
 def _run_json(quarantined: Waiting) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def test_the_list_tells_receipt_and_reason_per_collection(run, stack: ToyStack) 
 
 def test_notes_are_listed_when_they_are_asked_for_beside_the_runs_that_were_refused(run, stack: ToyStack) -> None:
     assert "No run has a note." in run("quarantine", "list", "--notes").out
-    assert run("quarantine", "list", "--notes", "--json").json == {"runs": [], "notes": []}
+    assert run("quarantine", "list", "--notes", "--json").json == {"runs": [], "notes": [], "more_notes": 0}
     stack.quarantine("lines", OTHER, "bbbb")
     stack.note("words", RUN, "RecordsLeftOut", "3 of its records are not in the snapshot", more=12)
     text = " ".join(run("quarantine", "list", "--notes").out.split())
@@ -48,7 +48,8 @@ def test_notes_are_listed_when_they_are_asked_for_beside_the_runs_that_were_refu
     said = run("quarantine", "list", "words", "--notes", "--json").json
     assert said == {
         "runs": [],
-        "notes": [{**note, "noted_at": "2026-07-28T12:00:00+00:00", **receipt}, {"more": 12, **receipt}],
+        "notes": [{**note, "noted_at": "2026-07-28T12:00:00+00:00", **receipt}],
+        "more_notes": 12,
     }
     assert "RecordsLeftOut" not in run("quarantine", "list").out
     assert "notes" not in run("quarantine", "list", "--json").json
