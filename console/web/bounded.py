@@ -56,7 +56,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no type
             return False
         if self.began is not None and not self.total_outbufs_len:
             return now - self.began > limits.request_seconds
-        return now - self.last_activity > limits.idle_seconds
+        return bool(now - self.last_activity > limits.idle_seconds)
 
 
 class BoundedServer(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
