@@ -74,7 +74,7 @@ class Watcher:
             self._reader.refresh()
             with self._lock:
                 awaited = sorted(self._awaited)
-            found = [record.id for record in self._reader.get(awaited)] if awaited else []
+            found = self._reader.get(awaited, include=[])["ids"] if awaited else []
             now = time.monotonic()
             with self._lock:
                 self._awaited -= set(found)

@@ -131,7 +131,7 @@ def _timed(search: Callable[[list[float]], list[str]]) -> Search:
 
 
 def _ours(reader: SnapshotReader) -> Search:
-    return _timed(lambda vector: [hit.id for hit in reader.query(vector, NEAREST)])
+    return _timed(lambda vector: [hit.id for hit in reader.nearest(vector, NEAREST)])
 
 
 @contextmanager

@@ -11,11 +11,21 @@ if TYPE_CHECKING:
     from receipt_chroma.compaction import update_receipt_metadata
     from receipt_chroma.delta.arrow import write_arrow_delta
     from receipt_chroma.delta.read import DeltaRecord, read_delta, write_arrow_delta_to
+    from receipt_chroma.errors import (
+        CurrentGone,
+        NoSnapshotYet,
+        QuestionInvalid,
+        RegexUnsupported,
+        SnapshotUnavailable,
+        StorageUnavailable,
+        UnknownCollection,
+        VersionNotServed,
+    )
     from receipt_chroma.merge import merge_deltas
     from receipt_chroma.publish import write_manifest
     from receipt_chroma.reader import SnapshotReader
     from receipt_chroma.records import Record
-    from receipt_chroma.results import QueryHit
+    from receipt_chroma.results import GetResult, QueryHit, QueryResult
     from receipt_chroma.snapshot.download import DownloadResult, download_snapshot
     from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest, manifest_schema
     from receipt_chroma.snapshot.pointer import Current, read_current, swap_pointer
@@ -25,15 +35,25 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "VANISHED": "wanted",
     "Current": "snapshot.pointer",
+    "CurrentGone": "errors",
     "DeltaRecord": "delta.read",
     "DownloadResult": "snapshot.download",
+    "GetResult": "results",
     "Manifest": "snapshot.manifest",
     "ManifestShard": "snapshot.manifest",
+    "NoSnapshotYet": "errors",
     "QueryHit": "results",
+    "QueryResult": "results",
+    "QuestionInvalid": "errors",
     "Record": "records",
+    "RegexUnsupported": "errors",
     "RunDelta": "wanted",
     "ShardValidation": "validate",
     "SnapshotReader": "reader",
+    "SnapshotUnavailable": "errors",
+    "StorageUnavailable": "errors",
+    "UnknownCollection": "errors",
+    "VersionNotServed": "errors",
     "Wanted": "wanted",
     "download_snapshot": "snapshot.download",
     "load_manifest": "snapshot.manifest",
@@ -53,15 +73,25 @@ _HOMES: Final = {
 __all__ = [
     "VANISHED",
     "Current",
+    "CurrentGone",
     "DeltaRecord",
     "DownloadResult",
+    "GetResult",
     "Manifest",
     "ManifestShard",
+    "NoSnapshotYet",
     "QueryHit",
+    "QueryResult",
+    "QuestionInvalid",
     "Record",
+    "RegexUnsupported",
     "RunDelta",
     "ShardValidation",
     "SnapshotReader",
+    "SnapshotUnavailable",
+    "StorageUnavailable",
+    "UnknownCollection",
+    "VersionNotServed",
     "Wanted",
     "download_snapshot",
     "load_manifest",

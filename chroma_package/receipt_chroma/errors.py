@@ -35,6 +35,8 @@ The class says what the caller may do, the message what happened and what to do 
     ├── NoSnapshotYet                wait: nothing was ever published for the collection
     ├── SnapshotUnavailable          try again: no snapshot can be opened, or the reader is closed
     │   └── CurrentGone              try again: snapshots were published, and what says which is current is gone
+    ├── QuestionInvalid              correct what is asked of a reader: nothing was read
+    │   └── UnknownCollection        correct the name: no collection is called so
     ├── VersionNotServed             wait or go on without: the version that a reader waited for did not come in time
     ├── StorageUnavailable           try again: the file system answered ESTALE or EIO
     └── DiskFull                     try once more: leftovers are removed first; then give the function a larger disk
@@ -193,6 +195,15 @@ class SnapshotUnavailable(CompactionError):
 
 class CurrentGone(SnapshotUnavailable):
     """Something was published, and CURRENT is not there: the next scheduled execution writes it again."""
+
+
+class QuestionInvalid(CompactionError, ValueError):
+    """What is asked of a reader has no answer: a string for ids, a vector of another dimension, a filter that Chroma
+    refuses. Asking it again does not help."""
+
+
+class UnknownCollection(QuestionInvalid):
+    """No collection has this name. One that has it and was never published is NoSnapshotYet."""
 
 
 class VersionNotServed(CompactionError):

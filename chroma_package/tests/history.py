@@ -107,7 +107,7 @@ class History:
 
 def label_of(reader: SnapshotReader) -> str:
     """The label that all records have, each version its own."""
-    labels = {str(record.metadata["valid_labels_array"]) for record in reader.get()}
+    labels = {str(record.metadata["valid_labels_array"]) for record in reader.records()}
     assert len(labels) == 1
     return labels.pop().strip("[']")
 

@@ -128,7 +128,7 @@ def test_retained_is_readable_after_expiry(history: History) -> None:
     history.expire(keep=2)
     history.expire(keep=2, after=LATER * 2)
     with SnapshotReader(history.world.efs, "words") as reader:
-        assert reader.get()[0].metadata["merchant_name"] == "four"
+        assert reader.records()[0].metadata["merchant_name"] == "four"
     for row in history.rows()[2:]:
         assert (history.world.folder / "manifests" / f"{row.snapshot_id}.json").exists()
 

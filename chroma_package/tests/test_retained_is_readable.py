@@ -94,9 +94,9 @@ def assert_readable(world: World, pointer: Pointer, folder: Path) -> None:
     opened = open_generation(
         Current.of(pointer), load_manifest(world.s3, world.bucket, pointer), files, world.folder.joinpath
     )
-    (record,) = opened.get()
+    (record,) = opened.records(opened.select())
     assert record.metadata["merchant_name"] == f"shop {pointer.version - 1}"
-    assert [hit.id for hit in opened.query(vector(1).tolist(), 3)] == [record.id]
+    assert [hit.id for hit in opened.nearest(vector(1).tolist(), 3)] == [record.id]
     opened.retire()
     assert opened.closed.is_set()
     files.close()

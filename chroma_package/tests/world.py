@@ -186,4 +186,4 @@ class World:
     def read(self) -> dict[str, Record]:
         """The published records."""
         with SnapshotReader(self.efs, self.collection, cache_dir=self.work) as reader:
-            return {record.id: record for record in reader.get()}
+            return {record.id: record for record in reader.records()}

@@ -28,7 +28,7 @@ def search(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """
     reader = reader_of(event["collection"])
     reader.refresh(min_version=event.get("min_version"), timeout=WAIT)
-    hits = reader.query(event["vector"], event.get("n_results", 10), where=event.get("where"))
+    hits = reader.nearest(event["vector"], event.get("n_results", 10), where=event.get("where"))
     return {
         "version": reader.version,
         "behind_seconds": reader.behind_seconds,

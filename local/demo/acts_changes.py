@@ -117,7 +117,7 @@ def _refresh(stage: Stage, reader: SnapshotReader, collection: str, before: int)
 
 
 def _check_label(stage: Stage, reader: SnapshotReader, receipt: Receipt, label: Label, collection: str) -> None:
-    (record,) = reader.get([record_of_word(receipt, label, collection)])
+    (record,) = reader.records([record_of_word(receipt, label, collection)])
     names = record.metadata.get("valid_labels_array", [])
     stage.claim(label.label in str(names), f"{label.label} among the valid labels of {record.id}", names)
 
@@ -130,4 +130,4 @@ def _check_receipts(stage: Stage, reader: SnapshotReader, collection: str, count
 
 def _of_receipt(reader: SnapshotReader, receipt: Receipt) -> list[Any]:
     where = {"$and": [{"image_id": receipt.image_id}, {"receipt_id": receipt.receipt_id}]}
-    return list(reader.get(where=where))
+    return reader.records(where=where)

@@ -26,7 +26,7 @@ def answer_queries(stage: Stage) -> None:
         reader = stage.readers[collection]
         reader.refresh()
         vector = embed_text(typed, stage.settings.dimension).tolist()
-        hits = reader.query(vector, n_results=_SHOWN)
+        hits = reader.nearest(vector, _SHOWN)
         rows = [
             (hit.document, f"{1 - hit.distance / 2:.2f}", hit.metadata.get("merchant_name", ""), hit.id) for hit in hits
         ]

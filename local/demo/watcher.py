@@ -107,7 +107,7 @@ class Watcher:
                 seen_at, looked = time.monotonic(), []
 
     def _look(self, reader: SnapshotReader, awaited: list[Awaited], seen_at: float) -> None:
-        records = {record.id: record for record in reader.get([one.record_id for one in awaited])}
+        records = {record.id: record for record in reader.records([one.record_id for one in awaited])}
         seen = [one for one in awaited if one.shows(records.get(one.record_id))]
         with self._changed:
             for one in seen:

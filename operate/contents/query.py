@@ -86,15 +86,14 @@ class Question:
 
 def put_question(generation: "Generation", embedding: list[float], question: Question) -> Answer:
     """The records of an open version nearest to a vector. Raises UsageError for a filter that Chroma refuses."""
-    from receipt_chroma.shard.chroma_dir import check_where
+    from receipt_chroma.errors import QuestionInvalid
+    from receipt_chroma.reader.filters import Filters
 
-    if question.where is not None:
-        try:
-            check_where(question.where)
-        except ValueError as error:
-            raise UsageError(f"the filter is refused: {' '.join(str(error).split())}") from error
+    try:
+        found = generation.nearest(embedding, question.n, Filters.of(question.where, None))
+    except QuestionInvalid as error:
+        raise UsageError(" ".join(str(error).split())) from error
     manifest = generation.manifest
-    found = generation.query(embedding, question.n, where=question.where)
     hits = tuple(_hit(rank, hit, manifest.shard_count) for rank, hit in enumerate(found, 1))
     return Answer(manifest.collection, manifest.version, manifest.snapshot_id, hits)
 

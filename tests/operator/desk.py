@@ -119,7 +119,7 @@ class Desk:
     def published(self, collection: str = "words") -> dict[str, tuple[str | None, dict[str, Any]]]:
         """Every record that a reader sees: id -> document and metadata."""
         with SnapshotReader(self.efs, collection) as reader:
-            return {record.id: (record.document, dict(record.metadata)) for record in reader.get()}
+            return {record.id: (record.document, dict(record.metadata)) for record in reader.records()}
 
     def verdict(self, collection: str = "words") -> Verdict:
         """What the independent model says of what is published, as an export of it has it."""

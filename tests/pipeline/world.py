@@ -234,7 +234,7 @@ class World:
     def ids(self, collection: str = "words") -> set[str]:
         """The ids that a reader sees now."""
         with SnapshotReader(self.efs, collection) as reader:
-            return {record.id for record in reader.get()}
+            return {record.id for record in reader.records()}
 
     def run_item(self, receipt: ReceiptId, run_id: str) -> dict[str, Any]:
         key = {"PK": {"S": receipt.pk}, "SK": {"S": f"{receipt.sk}#COMPACTION_RUN#{run_id}"}}

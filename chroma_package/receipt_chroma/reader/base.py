@@ -22,7 +22,8 @@ import numpy as np
 from receipt_chroma.errors import ChromaUnreadable, ShardInvalid
 from receipt_chroma.reader.filters import Filters
 from receipt_chroma.reader.proof import prepare_base
-from receipt_chroma.records import Metadata, Record, Vector
+from receipt_chroma.records import Vector
+from receipt_chroma.results import Texts
 from receipt_chroma.shard.chroma_dir import ChromaDir
 from receipt_chroma.shard.closed_shard import receipt_key_of
 from receipt_chroma.shard.rows import ShardRows
@@ -46,9 +47,12 @@ class Base:
         self._lock = threading.Lock()
         self._idle: list[ShardRows] = []
 
-    def nearest(self, vector: Vector, n: int, filters: Filters) -> list[tuple[float, str]]:
-        """At most n pairs of distance and id, nearest first."""
-        return self._directory.nearest(vector, n, where=filters.where, where_document=filters.where_document)
+    def nearest(
+        self, vector: Vector, n: int, filters: Filters, ids: Sequence[str] | None = None
+    ) -> list[tuple[float, str]]:
+        """At most n pairs of distance and id, nearest first; of these ids alone, which are all here."""
+        where, where_document = filters.where, filters.where_document
+        return self._directory.nearest(vector, n, where=where, where_document=where_document, ids=ids)
 
     def matching(self, filters: Filters, covered: Container[str]) -> list[str]:
         """Ids of the records that the filters select."""
@@ -61,14 +65,19 @@ class Base:
             live = (record_id for record_id in rows.ids() if receipt_key_of(record_id) not in covered)
             return list(islice(live, limit))
 
-    def texts(self, ids: Sequence[str]) -> dict[str, tuple[str | None, Metadata]]:
+    def existing(self, ids: Sequence[str]) -> list[str]:
+        """Those of these ids that are there, in no order."""
+        with self._rows() as rows:
+            return list(rows.existing(ids))
+
+    def texts(self, ids: Sequence[str]) -> dict[str, Texts]:
         """Document and metadata of these records, by id; those that are not there are left out."""
         with self._rows() as rows:
             return {raw.id: raw.parse() for raw in rows.some_rows(ids)}
 
-    def records(self, ids: Sequence[str]) -> list[Record]:
-        """These records with their vectors; those that are not there are left out."""
-        return list(self._directory.records(ids))
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        """The vectors of these records, by id; those that are not there are left out."""
+        return dict(self._directory.vectors(ids))
 
     @contextmanager
     def _rows(self) -> Iterator[ShardRows]:

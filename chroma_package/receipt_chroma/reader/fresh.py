@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from receipt_chroma.reader.filters import Filters
 from receipt_chroma.records import Record, Vector
+from receipt_chroma.results import Texts
 from receipt_chroma.segment.content import Segment
 from receipt_chroma.segment.scan import ScanRows, nearest
 from receipt_chroma.shard.closed_shard import receipt_key_of
@@ -71,14 +72,7 @@ class Fresh:
 
     def records(self, ids: Iterable[str]) -> Iterator[Record]:
         """Those of these records that are here."""
-        for record_id in ids:
-            place = self.covered.get(receipt_key_of(record_id))
-            if place is None:
-                continue
-            loaded, (start, stop) = place
-            row = bisect_left(loaded.rows.ids, record_id, start, stop)
-            if row < stop and loaded.rows.ids[row] == record_id:
-                yield loaded.records[row]
+        return (loaded.records[row] for loaded, row in self._places(ids))
 
     def nearest(self, vector: Vector, n: int, filters: Filters) -> list[tuple[float, Record]]:
         """At most n pairs of distance and record, nearest first, exactly; distances are those that Chroma computes."""
@@ -87,16 +81,40 @@ class Fresh:
         found = nearest(vector, [part.rows for part in self._parts], n, self._selected(filters))
         return [(distance, self._record(row)) for distance, row in found]
 
+    def _places(self, ids: Iterable[str]) -> Iterator[tuple[LoadedSegment, int]]:
+        for record_id in ids:
+            place = self.covered.get(receipt_key_of(record_id))
+            if place is None:
+                continue
+            loaded, (start, stop) = place
+            row = bisect_left(loaded.rows.ids, record_id, start, stop)
+            if row < stop and loaded.rows.ids[row] == record_id:
+                yield loaded, row
+
     def _selected(self, filters: Filters) -> NDArray[np.bool_]:
-        if not filters or not self._parts:
-            return self._live
-        predicate, selected = filters.predicate, np.zeros_like(self._live)
+        live = self._live if filters.ids is None else self._only(filters.ids)
+        if not filters.on_content or not self._parts:
+            return live
+        predicate, selected = filters.predicate, np.zeros_like(live)
         for first, part in zip(self._starts, self._parts, strict=False):
-            for row in np.flatnonzero(self._live[first : first + len(part.records)]).tolist():
+            for row in np.flatnonzero(live[first : first + len(part.records)]).tolist():
                 record = part.records[row]
                 selected[first + row] = predicate(record.document, record.metadata)
+        return selected
+
+    def _only(self, ids: Iterable[str]) -> NDArray[np.bool_]:
+        first = dict(zip(self._parts, self._starts, strict=False))
+        selected = np.zeros_like(self._live)
+        for loaded, row in self._places(ids):
+            selected[first[loaded] + row] = True
         return selected
 
     def _record(self, row: int) -> Record:
         part = bisect_left(self._starts, row + 1) - 1
         return self._parts[part].records[row - self._starts[part]]
+
+
+def texts_of(record: Record) -> Texts:
+    """Document and metadata of a record, for a caller to keep and to change."""
+    own = record.metadata.items()
+    return record.document, {key: value.copy() if isinstance(value, list) else value for key, value in own}

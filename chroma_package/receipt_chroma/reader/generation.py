@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
-import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed, SchemaUnsupported
 from receipt_dynamo_stream.keys import parse_record_id
 from receipt_dynamo_stream.sharding import shard_of
@@ -21,11 +21,12 @@ from receipt_chroma.errors import (
     StorageUnavailable,
 )
 from receipt_chroma.reader.filters import Filters
-from receipt_chroma.reader.fresh import Fresh
-from receipt_chroma.reader.nearest import AskedBase, nearest_hits, together
+from receipt_chroma.reader.fresh import Fresh, texts_of
+from receipt_chroma.reader.nearest import AskedBase, Ranked, rank, texts_of_ranked, together
 from receipt_chroma.reader.open_files import Locate, OpenFiles
-from receipt_chroma.records import Record
-from receipt_chroma.results import QueryHit
+from receipt_chroma.reader.questions import check_number, one_vector
+from receipt_chroma.records import Record, Vector
+from receipt_chroma.results import QueryHit, Texts
 from receipt_chroma.snapshot.manifest import FOLD, Manifest
 from receipt_chroma.snapshot.pointer import Current
 
@@ -39,6 +40,8 @@ NOT_OPENED: Final = (
     ChromaUnreadable,
 )
 """What open_generation raises: the snapshot is not to be had, another one may be."""
+
+EVERYTHING: Final = Filters()
 
 
 class Generation:
@@ -97,50 +100,66 @@ class Generation:
         if self.standing_since is None:
             self.standing_since = time.monotonic()
 
-    def count(self) -> int:
-        """Number of records."""
-        return self.manifest.records
+    @property
+    def dimension(self) -> int | None:
+        """How many numbers a vector has; None while there never was one."""
+        return self.manifest.dimension
 
-    def get(
+    def count(self, filters: Filters = EVERYTHING) -> int:
+        """Number of records that the filters select; of all the manifest knows it."""
+        return len(self._matching(filters)) if filters else self.manifest.records
+
+    def select(
         self,
         ids: Sequence[str] | None = None,
+        filters: Filters = EVERYTHING,
         *,
-        where: Mapping[str, Any] | None = None,
-        where_document: Mapping[str, Any] | None = None,
         limit: int | None = None,
-    ) -> list[Record]:
-        """Records of all shards, sorted by id."""
-        filters = Filters.of(where, where_document)
-        if filters:
-            matching = self._matching(filters)
-            chosen = matching if ids is None else sorted(set(matching) & set(ids))
+        offset: int = 0,
+    ) -> list[str]:
+        """Ids of the records that are there, sorted: those of `ids` (None for all) that the filters select."""
+        end = None if limit is None else offset + limit
+        if filters.on_content:
+            found = self._matching(filters)
+            if ids is not None:
+                wanted = frozenset(ids)
+                found = [record_id for record_id in found if record_id in wanted]
+        elif ids is None:
+            found = self._ids(end)
         else:
-            chosen = self._ids(limit) if ids is None else list(dict.fromkeys(ids))
-        if limit is not None and (filters or ids is None):
-            chosen = chosen[:limit]
-        calls = [partial(part.base.records, some) for part, some in self._by_base(chosen)]
-        found = [record for records in together(self._files.asking, calls) for record in records]
-        found += self._fresh.records(chosen)
-        found.sort(key=lambda record: record.id)
-        return found if limit is None else found[:limit]
+            found = self._existing(ids)
+        return found[offset:end]
 
-    def query(
-        self,
-        embedding: Sequence[float],
-        n_results: int,
-        *,
-        where: Mapping[str, Any] | None = None,
-        where_document: Mapping[str, Any] | None = None,
-    ) -> list[QueryHit]:
+    def texts(self, ids: Sequence[str]) -> dict[str, Texts]:
+        """Document and metadata of these records, by id; those that are not there are left out."""
+        calls = [partial(part.base.texts, some) for part, some in self._by_base(ids)]
+        texts = {one.id: texts_of(one) for one in self._fresh.records(ids)}
+        for found in together(self._files.asking, calls):
+            texts |= found
+        return texts
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        """The vectors of these records, by id; those that are not there are left out."""
+        calls = [partial(part.base.vectors, some) for part, some in self._by_base(ids)]
+        vectors = {one.id: one.embedding for one in self._fresh.records(ids)}
+        for found in together(self._files.asking, calls):
+            vectors |= found
+        return vectors
+
+    def records(self, ids: Sequence[str]) -> list[Record]:
+        """These records, whole, in this order; those that are not there are left out."""
+        texts, vectors = self.texts(ids), self.vectors(ids)
+        return [Record(one, vectors[one], *texts[one]) for one in ids if one in texts]
+
+    def rank(self, vector: Vector, n: int, filters: Filters = EVERYTHING) -> list[Ranked]:
         """The nearest records of all shards, nearest first, equal distances by id."""
-        if n_results < 1:
-            raise ValueError(f"n_results is at least 1, not {n_results}")
-        dimension = self.manifest.dimension
-        if dimension is not None and len(embedding) != dimension:
-            raise ValueError(f"the query has {len(embedding)} dimensions, the snapshot has {dimension}")
-        filters = Filters.of(where, where_document)
-        vector = np.asarray(embedding, dtype=np.float32)
-        return nearest_hits(list(self._bases.values()), self._fresh, vector, n_results, filters, self._files.asking)
+        return rank(list(self._bases.values()), self._fresh, vector, n, filters, self._files.asking)
+
+    def nearest(self, vector: Any, n: int, filters: Filters = EVERYTHING) -> list[QueryHit]:
+        """The nearest records with document and metadata. Raises QuestionInvalid."""
+        ranked = self.rank(one_vector(vector, self.dimension), check_number("n", n, least=1), filters)
+        texts = texts_of_ranked(ranked)
+        return [QueryHit(record_id, distance, *texts[record_id]) for distance, record_id, _ in ranked]
 
     def _matching(self, filters: Filters) -> list[str]:
         calls = [partial(part.base.matching, filters, self._fresh.covered) for part in self._bases.values()]
@@ -149,7 +168,13 @@ class Generation:
 
     def _ids(self, limit: int | None) -> list[str]:
         found = [part.base.ids(self._fresh.covered, limit) for part in self._bases.values()]
-        return list(heapq.merge(self._fresh.ids(), *found))
+        return list(islice(heapq.merge(self._fresh.ids(), *found), limit))
+
+    def _existing(self, ids: Sequence[str]) -> list[str]:
+        calls = [partial(part.base.existing, some) for part, some in self._by_base(ids)]
+        found = [record.id for record in self._fresh.records(ids)]
+        found += (record_id for some in together(self._files.asking, calls) for record_id in some)
+        return sorted(found)
 
     def _by_base(self, ids: Sequence[str]) -> list[tuple[AskedBase, list[str]]]:
         """Which of these records which base has, if it has them; not those that are fresh."""

@@ -1,10 +1,10 @@
 """The nearest records of a snapshot: asked of every base, measured among the fresh ones, and merged.
 
-A base is asked for ids and distances alone. Documents and metadata are read for the winners.
+A base is asked for ids and distances alone. Documents, metadata and vectors are read for the winners.
 """
 
 import heapq
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -12,16 +12,16 @@ from typing import Final, TypeVar
 
 from receipt_chroma.reader.base import Base
 from receipt_chroma.reader.filters import Filters
-from receipt_chroma.reader.fresh import Fresh
-from receipt_chroma.records import Metadata, Record, Vector
-from receipt_chroma.results import QueryHit
+from receipt_chroma.reader.fresh import Fresh, texts_of
+from receipt_chroma.records import Record, Vector
+from receipt_chroma.results import Texts
 from receipt_chroma.shard.closed_shard import receipt_key_of
 
 _MORE: Final = 4
 """How many times as many records a base is asked for when too few of them were live."""
 
 R = TypeVar("R")
-_Candidate = tuple[float, str, "Base | Record"]
+Ranked = tuple[float, str, "Base | Record"]
 """Distance, id, and where the rest of it is."""
 
 
@@ -35,41 +35,51 @@ class AskedBase:
 
     def nearest(self, vector: Vector, n: int, filters: Filters, covered: Container[str]) -> list[tuple[float, str]]:
         """At most n pairs of distance and id of live records, nearest first."""
+        ids = None
+        if filters.ids is not None:
+            # chromadb fails for an id that it does not have.
+            ids = self.base.existing([one for one in filters.ids if receipt_key_of(one) not in covered])
+            if not ids:
+                return []
         wanted = min(n, self.live)
         asked = min(n + min(self.records - self.live, n), self.records)
         while True:
-            found = self.base.nearest(vector, asked, filters)
+            found = self.base.nearest(vector, asked, filters, ids)
             hits = [hit for hit in found if receipt_key_of(hit[1]) not in covered][:wanted]
             if len(hits) == wanted or len(found) < asked or asked == self.records:
                 return hits
             asked = min(asked * _MORE, self.records)
 
 
-def nearest_hits(
+def rank(
     bases: Sequence[AskedBase], fresh: Fresh, vector: Vector, n: int, filters: Filters, asking: ThreadPoolExecutor
-) -> list[QueryHit]:
+) -> list[Ranked]:
     """The n nearest records, nearest first, equal distances in order of id."""
 
-    def ask(part: AskedBase) -> list[_Candidate]:
+    def ask(part: AskedBase) -> list[Ranked]:
         return [(*hit, part.base) for hit in part.nearest(vector, n, filters, fresh.covered)]
 
-    def scan() -> list[_Candidate]:
+    def scan() -> list[Ranked]:
         return [(distance, record.id, record) for distance, record in fresh.nearest(vector, n, filters)]
 
-    calls: list[Callable[[], list[_Candidate]]] = [partial(ask, part) for part in bases if part.live]
+    calls: list[Callable[[], list[Ranked]]] = [partial(ask, part) for part in bases if part.live]
     calls += [scan] if fresh.covered else []
     found = (candidate for some in together(asking, calls) for candidate in some)
-    ranked = heapq.nsmallest(n, found, key=lambda candidate: candidate[:2])
-    texts: dict[str, tuple[str | None, Metadata]] = {}
+    return heapq.nsmallest(n, found, key=lambda candidate: candidate[:2])
+
+
+def texts_of_ranked(ranked: Iterable[Ranked]) -> dict[str, Texts]:
+    """Document and metadata of ranked records, by id."""
+    texts: dict[str, Texts] = {}
     wanted: dict[Base, list[str]] = {}
     for _, record_id, owner in ranked:
         if isinstance(owner, Record):
-            texts[record_id] = owner.document, owner.metadata
+            texts[record_id] = texts_of(owner)
         else:
             wanted.setdefault(owner, []).append(record_id)
     for base, ids in wanted.items():
         texts |= base.texts(ids)
-    return [QueryHit(record_id, distance, *texts[record_id]) for distance, record_id, _ in ranked]
+    return texts
 
 
 def together(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], R]]) -> list[R]:

@@ -10,20 +10,20 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable, VersionNotServed
+from receipt_chroma.reader.collection import ReadableCollection
 from receipt_chroma.reader.generation import Generation
 from receipt_chroma.reader.open_files import OpenFiles
 from receipt_chroma.reader.opening import SnapshotOpener
+from receipt_chroma.reader.questions import check_collection
 from receipt_chroma.reader.refresher import Refresher
-from receipt_chroma.records import Record
-from receipt_chroma.results import QueryHit
 from receipt_chroma.snapshot.lineage import newer_since
 from receipt_chroma.snapshot.pointer import Current, read_current
 from receipt_chroma.storage.tree import CURRENT, collection_folder
@@ -34,7 +34,7 @@ WAIT: Final = timedelta(seconds=30)
 _POLL_SECONDS: Final = 0.2
 
 
-class SnapshotReader:
+class SnapshotReader(ReadableCollection):
     """Reads the current snapshot of a collection; threads may share it. A context manager.
 
     root: the folder that holds the collections. cache_dir: where private copies go (default: the system's temp folder).
@@ -45,8 +45,8 @@ class SnapshotReader:
     behind_seconds alone.
 
     Opens on creation. When the snapshot that CURRENT names cannot be opened, the newest earlier one that can is served
-    instead, and `fallback_reason` says so. Raises NoSnapshotYet, SnapshotUnavailable when none can be opened, and
-    VersionNotServed.
+    instead, and `fallback_reason` says so. Raises UnknownCollection, NoSnapshotYet, SnapshotUnavailable when none can
+    be opened, and VersionNotServed.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class SnapshotReader:
         verify: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        check_collection(collection, root)
         self._root = Path(root)
         self._collection = collection
         self._now = now
@@ -156,39 +157,6 @@ class SnapshotReader:
                     f" version {version} is served: {why}"
                 ) from problem
             self._closing.wait(min(_POLL_SECONDS, left))
-
-    def get(
-        self,
-        ids: Sequence[str] | None = None,
-        *,
-        where: Mapping[str, Any] | None = None,
-        where_document: Mapping[str, Any] | None = None,
-        limit: int | None = None,
-    ) -> list[Record]:
-        """Records by id, or by Chroma's `where` and `where_document`, or all; sorted by id.
-
-        Ids that are not there are left out. Raises ValueError for a filter that Chroma refuses, RegexUnsupported for a
-        `$regex` that cannot be asked of fresh records.
-        """
-        with self._borrow() as generation:
-            return generation.get(ids, where=where, where_document=where_document, limit=limit)
-
-    def query(
-        self,
-        embedding: Sequence[float],
-        n_results: int = 10,
-        *,
-        where: Mapping[str, Any] | None = None,
-        where_document: Mapping[str, Any] | None = None,
-    ) -> list[QueryHit]:
-        """The nearest records, nearest first, equal distances by id; filters as for get."""
-        with self._borrow() as generation:
-            return generation.query(embedding, n_results, where=where, where_document=where_document)
-
-    def count(self) -> int:
-        """Number of records in the snapshot."""
-        with self._borrow() as generation:
-            return generation.count()
 
     def close(self) -> None:
         """End the background thread, close the snapshot when running calls have ended, and remove the private copies.

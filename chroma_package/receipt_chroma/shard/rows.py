@@ -126,6 +126,13 @@ class ShardRows:
             query = f"{_RAW} AND e.embedding_id IN ({', '.join('?' * len(batch))})"
             yield from (RawRow(*row) for row in self._connection.execute(query, (self._segment, *batch)))
 
+    def existing(self, ids: Sequence[str]) -> Iterator[str]:
+        """Those of these ids that are there, in no order."""
+        for batch in batches(ids, _IDS_AT_ONCE):
+            some = ", ".join("?" * len(batch))
+            query = f"SELECT e.embedding_id FROM embeddings e WHERE e.segment_id = ? AND e.embedding_id IN ({some})"
+            yield from (row[0] for row in self._connection.execute(query, (self._segment, *batch)))
+
     def receipts(self) -> dict[str, int]:
         """How many records each receipt has, by key."""
         counts: dict[str, int] = {}

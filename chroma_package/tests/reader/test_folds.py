@@ -44,8 +44,8 @@ def opened(reader: SnapshotReader) -> int:
 
 
 def answers(reader: SnapshotReader) -> Any:
-    got = [(one.id, one.embedding.tobytes(), one.document, one.metadata) for one in reader.get()]
-    return got, reader.query(vector(3), 5), reader.count()
+    got = [(one.id, one.embedding.tobytes(), one.document, one.metadata) for one in reader.records()]
+    return got, reader.nearest(vector(3), 5), reader.count()
 
 
 def test_a_fold_is_served_at_once_by_what_is_open_and_changes_no_answer(layers: Layers, reader: SnapshotReader) -> None:
@@ -104,7 +104,7 @@ def test_several_folds_are_stood_for_and_what_was_published_after_them_is_opened
     layers.segment({receipt(1): []})
     assert reader.refresh() is True
     assert (reader.version, opened(reader)) == (5, 5)
-    assert [one.id for one in reader.get()] == [one.id for one in layers.records]
+    assert [one.id for one in reader.records()] == [one.id for one in layers.records]
 
 
 def test_a_first_opening_opens_the_fold(layers: Layers) -> None:

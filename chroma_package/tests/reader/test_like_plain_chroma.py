@@ -103,7 +103,7 @@ def got(records: list[Record]) -> list[tuple[Any, ...]]:
 
 
 def nearest(reader: SnapshotReader, asked: Any, n: int, **question: Any) -> list[tuple[Any, ...]]:
-    return [(hit.distance, hit.id, hit.document, hit.metadata) for hit in reader.query(asked, n, **question)]
+    return [(hit.distance, hit.id, hit.document, hit.metadata) for hit in reader.nearest(asked, n, **question)]
 
 
 def check(client: Any, made: Any, asked: list[Any]) -> None:
@@ -111,11 +111,11 @@ def check(client: Any, made: Any, asked: list[Any]) -> None:
         layers = publish(Path(folder), made)
         with layers.reader() as reader, Plain(client, layers.records) as plain:
             everything = plain.get()
-            assert got(reader.get()) == everything
+            assert got(reader.records()) == everything
             assert reader.count() == len(everything) == plain.collection.count()
-            assert got(reader.get(limit=2)) == everything[:2]
+            assert got(reader.records(limit=2)) == everything[:2]
             some = [word_record_id(receipt(number), 1, place) for number in range(RECEIPTS) for place in (1, 3)]
-            assert got(reader.get(some)) == plain.get(ids=some)
+            assert got(reader.records(some)) == plain.get(ids=some)
             for number, n in ((7, 1), (8, 3), (9, 100)):
                 assert nearest(reader, vector(number), n) == plain.query(vector(number), n)
             for where, where_document in asked:
@@ -125,8 +125,8 @@ def check(client: Any, made: Any, asked: list[Any]) -> None:
                 except (ValueError, chromadb.errors.ChromaError):
                     continue  # what is refused is for the tests of filters
                 try:
-                    assert got(reader.get(**question)) == expected
-                    assert got(reader.get(some, **question)) == [row for row in expected if row[0] in set(some)]
+                    assert got(reader.records(**question)) == expected
+                    assert got(reader.records(some, **question)) == [row for row in expected if row[0] in set(some)]
                     assert nearest(reader, vector(7), 3, **question) == plain.query(vector(7), 3, **question)
                 except RegexUnsupported:
                     assert "regex" in str(where_document)

@@ -40,16 +40,16 @@ def asks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     asks: list[int] = []
     nearest = Base.nearest
 
-    def noting(self: Base, vector: Any, n: int, filters: Any) -> Any:
+    def noting(self: Base, vector: Any, n: int, *rest: Any) -> Any:
         asks.append(n)
-        return nearest(self, vector, n, filters)
+        return nearest(self, vector, n, *rest)
 
     monkeypatch.setattr(Base, "nearest", noting)
     return asks
 
 
 def found(reader: SnapshotReader, n: int, **filters: Any) -> list[object]:
-    return [hit.metadata["number"] for hit in reader.query(ASKED, n, **filters)]
+    return [hit.metadata["number"] for hit in reader.nearest(ASKED, n, **filters)]
 
 
 def test_while_nothing_is_covered_a_base_is_asked_for_as_many_as_are_wanted(layers: Layers, asks: list[int]) -> None:
@@ -91,6 +91,6 @@ def test_an_old_vector_never_answers_for_a_record_that_was_embedded_again(layers
 def test_equal_distances_are_in_order_of_id_wherever_they_lie(layers: Layers) -> None:
     layers.segment({receipt(2): [at(2, 0.04)], receipt(5): [at(5, 0.04)]})
     with layers.reader() as reader:
-        hits = reader.query(ASKED, 6)
+        hits = reader.nearest(ASKED, 6)
         assert [hit.metadata["number"] for hit in hits] == [0, 1, 2, 3, 5, 4]
         assert hits[2].distance == hits[3].distance == hits[4].distance

@@ -77,7 +77,7 @@ def test_a_segment_with_any_other_byte_is_not_read_and_the_newest_version_withou
     with layers.reader() as reader:
         assert reader.version == (4 if newest else 3)
         assert Path(entry.path).name in str(reader.fallback_reason)
-        assert len(reader.query(vector(1), 5)) == 3
+        assert len(reader.nearest(vector(1), 5)) == 3
 
 
 def test_a_reader_that_serves_something_keeps_it_when_a_new_segment_is_damaged(layers: Layers) -> None:

@@ -54,15 +54,15 @@ def test_records_are_read_by_id_by_filter_and_all(published: World) -> None:
     wanted = everything(published)
     with reading(published) as reader:
         assert (reader.version, reader.count()) == (1, 30)
-        assert [record.id for record in reader.get()] == sorted(record.id for record in wanted)
-        assert [record.id for record in reader.get(limit=2)] == sorted(record.id for record in wanted)[:2]
+        assert [record.id for record in reader.records()] == sorted(record.id for record in wanted)
+        assert [record.id for record in reader.records(limit=2)] == sorted(record.id for record in wanted)[:2]
         some = [wanted[7].id, wanted[20].id, "no such id", word(9, 9).id]
-        found = reader.get(some)
+        found = reader.records(some)
         assert [record.id for record in found] == sorted([wanted[7].id, wanted[20].id])
         assert next(record for record in found if record.id == wanted[7].id).same_vector(wanted[7])
-        assert reader.get([]) == []
-        assert len(reader.get(where={"label_status": "unvalidated"})) == 30
-        assert reader.get(some, where={"label_status": "validated"}) == []
+        assert reader.records([]) == []
+        assert len(reader.records(where={"label_status": "unvalidated"})) == 30
+        assert reader.records(some, where={"label_status": "validated"}) == []
 
 
 def test_a_query_is_answered_as_by_comparing_with_every_record(published: World) -> None:
@@ -71,27 +71,27 @@ def test_a_query_is_answered_as_by_comparing_with_every_record(published: World)
         for seed in range(20):
             asked = vector(10_000 + seed)
             distances = sorted((float(np.sum((record.embedding - asked) ** 2)), record.id) for record in wanted)
-            hits = reader.query(asked.tolist(), 4)
+            hits = reader.nearest(asked.tolist(), 4)
             assert [hit.id for hit in hits] == [record_id for _, record_id in distances[:4]]
             assert [hit.distance for hit in hits] == pytest.approx(
                 [distance for distance, _ in distances[:4]], abs=1e-5
             )
-        assert len(reader.query(vector(1), 100)) == 30
-        assert reader.query(vector(1), 3, where={"label_status": "validated"}) == []
-        assert {type(hit.document) for hit in reader.query(vector(1))} == {str}
+        assert len(reader.nearest(vector(1), 100)) == 30
+        assert reader.nearest(vector(1), 3, where={"label_status": "validated"}) == []
+        assert {type(hit.document) for hit in reader.nearest(vector(1))} == {str}
 
 
 def test_questions_that_make_no_sense_are_mistakes_of_the_caller(published: World) -> None:
     with reading(published) as reader:
         for wrong in (vector(1, DIMENSION + 1), []):
             with pytest.raises(ValueError, match="dimensions"):
-                reader.query(wrong)
+                reader.nearest(wrong)
         with pytest.raises(ValueError, match="at least 1"):
-            reader.query(vector(1), 0)
+            reader.nearest(vector(1), 0)
         with pytest.raises(ValueError, match="where"):
-            reader.get(where={"$and": []})
+            reader.records(where={"$and": []})
         with pytest.raises(ValueError, match="where"):
-            reader.query(vector(1), where={"a": None})
+            reader.nearest(vector(1), where={"a": None})
 
 
 def test_reading_writes_nothing_to_efs(published: World) -> None:
@@ -99,8 +99,8 @@ def test_reading_writes_nothing_to_efs(published: World) -> None:
     for path in published.efs.rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
     with reading(published) as reader:
-        reader.query(vector(1))
-        reader.get(where={"label_status": "unvalidated"})
+        reader.nearest(vector(1))
+        reader.records(where={"label_status": "unvalidated"})
     after = {path: path.read_bytes() for path in published.efs.rglob("*") if path.is_file()}
     for path in (published.efs, *published.efs.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
@@ -123,8 +123,8 @@ def test_an_emptied_or_partly_empty_snapshot_answers_with_nothing(published: Wor
     published.publish(*(replace(receipt_facts(number), exists=False) for number in range(6)))
     with reading(published) as reader:
         assert reader.count() == 0
-        assert reader.get() == []
-        assert reader.query(vector(1)) == []
+        assert reader.records() == []
+        assert reader.nearest(vector(1)) == []
 
 
 def test_a_query_that_runs_keeps_its_generation_until_it_ends(
@@ -133,10 +133,10 @@ def test_a_query_that_runs_keeps_its_generation_until_it_ends(
     inside, go_on = threading.Event(), threading.Event()
     count = generation.Generation.count
 
-    def slow(self: generation.Generation) -> int:
+    def slow(self: generation.Generation, *filters: Any) -> int:
         inside.set()
         assert go_on.wait(30)
-        return count(self)
+        return count(self, *filters)
 
     with reading(published) as reader, ThreadPoolExecutor(1) as pool:
         monkeypatch.setattr(generation.Generation, "count", slow)
@@ -169,7 +169,7 @@ def test_readers_never_mix_two_snapshots(world: World) -> None:
         def look() -> None:
             while not stop.is_set():
                 reader.refresh()
-                names = {str(record.metadata["valid_labels_array"]) for record in reader.get()}
+                names = {str(record.metadata["valid_labels_array"]) for record in reader.records()}
                 assert len(names) == 1
                 seen.append(names.pop())
 
@@ -180,7 +180,7 @@ def test_readers_never_mix_two_snapshots(world: World) -> None:
         for one in looking:
             one.result()
         reader.refresh()
-        assert {str(record.metadata["valid_labels_array"]) for record in reader.get()} == {"['L5']"}
+        assert {str(record.metadata["valid_labels_array"]) for record in reader.records()} == {"['L5']"}
     assert set(seen) <= {f"['L{number}']" for number in range(6)}
 
 
@@ -202,7 +202,7 @@ def test_a_snapshot_that_is_replaced_while_it_is_opened_is_resolved_again(
     monkeypatch.setattr(opening, "open_generation", late)
     with reading(published) as reader:
         assert reader.version == 2
-        assert reader.get(limit=1)[0].metadata["merchant_name"] == "Shop"
+        assert reader.records(limit=1)[0].metadata["merchant_name"] == "Shop"
     assert calls == [1, 2]
 
 

@@ -186,11 +186,11 @@ def test_what_an_open_reader_answers_outlives_the_files_of_its_version(history: 
     """Expiry deletes files on EFS that a reader still has open; on NFS that is no protection."""
     history.point(3)
     with history.reader() as reader:
-        before = [record.embedding.tobytes() for record in reader.get()], reader.query(vector(5), 3)
+        before = [record.embedding.tobytes() for record in reader.records()], reader.nearest(vector(5), 3)
         for path in history.shard(3).rglob("*"):
             if path.is_file():
                 os.truncate(path, 0)
-        assert ([record.embedding.tobytes() for record in reader.get()], reader.query(vector(5), 3)) == before
+        assert ([record.embedding.tobytes() for record in reader.records()], reader.nearest(vector(5), 3)) == before
 
 
 def test_stopping_a_refresher_ends_a_long_interval_at_once() -> None:

@@ -68,7 +68,7 @@ def test_a_hundred_refreshes_leak_no_file_handle_thread_folder_or_memory(history
         for number in range(1, WARM_UP + REFRESHES + 1):
             version = history.again()
             assert reader.refresh() is True
-            assert (reader.version, len(reader.query(vector(number), 2)), label_of(reader)) == (version, 2, "L3")
+            assert (reader.version, len(reader.nearest(vector(number), 2)), label_of(reader)) == (version, 2, "L3")
             if number == WARM_UP:
                 before = settled(history)
         assert_no_more_than(before, history)
@@ -89,7 +89,7 @@ def test_nor_does_a_reader_of_several_shards_which_asks_them_in_threads(world: W
         for number in range(1, WARM_UP + REFRESHES + 1):
             version = history.again()
             assert reader.refresh() is True
-            assert (reader.version, len(reader.query(vector(number), 4)), reader.count()) == (version, 4, 6)
+            assert (reader.version, len(reader.nearest(vector(number), 4)), reader.count()) == (version, 4, 6)
             if number == WARM_UP:
                 before = settled(history)
         assert_no_more_than(before, history, ARENAS_TOLERANCE)
@@ -108,7 +108,7 @@ def test_nor_do_a_hundred_refreshes_with_segments_that_come_and_go(tmp_path: Pat
             layers.forget_covered()
             layers.segment({receipt(number % 6): [word(1, 1, 100 + number, of=receipt(number % 6))]})
             assert reader.refresh(folds=True) is True
-            assert (len(reader.query(vector(number), 4)), reader.count()) == (4, 6)
+            assert (len(reader.nearest(vector(number), 4)), reader.count()) == (4, 6)
             assert len(reader._files) <= 2 + 7
             if number == WARM_UP:
                 before = settled(layers)

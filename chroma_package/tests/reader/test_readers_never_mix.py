@@ -79,8 +79,8 @@ class Looker:
                 self.reader.refresh()
             before = self.reader.version
             answers = {
-                "get": [str(record.metadata["valid_labels_array"]) for record in self.reader.get()],
-                "query": [str(hit.metadata["valid_labels_array"]) for hit in self.reader.query(vector(1), RECORDS)],
+                "get": [str(record.metadata["valid_labels_array"]) for record in self.reader.records()],
+                "query": [str(hit.metadata["valid_labels_array"]) for hit in self.reader.nearest(vector(1), RECORDS)],
             }
             after = self.reader.version
             may_be = {str([self.label(version)]) for version in range(before, after + 1)}

@@ -62,7 +62,7 @@ def test_a_refresh_opens_what_is_new_and_nothing_else(layers: Layers, monkeypatc
             layers.segment({receipt(number): words(number, seed=2)})
             assert reader.refresh()
             assert opened.taken() == [f"{number:010d}-{number:010d}-1-a.arrow"]
-            assert [record.id for record in reader.get()] == [record.id for record in layers.records]
+            assert [record.id for record in reader.records()] == [record.id for record in layers.records]
         assert len(reader._files) == 2 + 7
         layers.base()
         assert reader.refresh(folds=True)
@@ -74,12 +74,12 @@ def test_a_refresh_opens_what_is_new_and_nothing_else(layers: Layers, monkeypatc
 
 def test_a_query_that_runs_keeps_what_its_generation_named(layers: Layers) -> None:
     with layers.reader() as reader, reader._borrow() as before:
-        expected = before.query(vector(3), 5)
+        expected = before.nearest(vector(3), 5)
         layers.segment({receipt(number): [] for number in range(6)})
         layers.base()
         assert reader.refresh(folds=True)
-        assert reader.query(vector(3), 5) == reader.get() == []
-        assert before.query(vector(3), 5) == expected
+        assert reader.nearest(vector(3), 5) == reader.records() == []
+        assert before.nearest(vector(3), 5) == expected
         assert len(reader._files) == 5
 
 
