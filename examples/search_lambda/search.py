@@ -24,7 +24,7 @@ def search(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """{collection, vector, n_results?, where?, min_version?} -> {version, behind_seconds, fallback_reason, hits}.
 
     min_version: the version that a change is known to be in; the answer is of that version or a newer one. Raises
-    NoSnapshotYet before the first publication, VersionNotServed when min_version does not come in time.
+    NoSnapshotYet before the first publication, VersionNotServed when min_version does not come in time, QuestionInvalid.
     """
     reader = reader_of(event["collection"])
     reader.refresh(min_version=event.get("min_version"), timeout=WAIT)
