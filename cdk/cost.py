@@ -37,7 +37,7 @@ each: not measured on Lambda. A function that nobody calls for WARM_MINUTES star
 FOLD_GB_PER_SECOND, FOLD_RECORDS_PER_SECOND = 0.05, 400  # a copy, its proof and its upload; insertions into a graph
 LOOKUP_MB = 0.3  # what a merge and its validation read of the index and the database, together
 QUERY_SECONDS = 0.02
-CHECK_SECONDS = 0.2  # what the schedule looks at on EFS, warm: two files and the sizes of the others
+CHECK_SECONDS = 0.2  # what the schedule looks at, warm: two files, the sizes of the others, one object
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
 LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 36, 51  # an alarm on a formula is paid for each of its metrics
 
@@ -208,8 +208,8 @@ def cost(load: Load) -> dict[str, float]:
         "EFS throughput": written * price["efs_write"] + gigabytes_read_a_month(load) * price["efs_read"],
         "EFS storage": kept * price["efs_month"],
         "S3": kept * price["s3_month"]
-        + (segments * 2 + rounds * 4 + folds * (FILES_OF_A_BASE + 2)) * price["s3_put"]
-        + rounds * (10 + listed) * price["s3_get"],
+        + (segments * 2 + rounds * 5 + folds * (FILES_OF_A_BASE + 3)) * price["s3_put"]
+        + (rounds * (11 + listed) + starts) * price["s3_get"],
         "DynamoDB": DAYS * COLLECTIONS * load.changes * ITEMS_PER_CHANGE * price["dynamodb_write"]
         + starts * 5 * price["dynamodb_write"]
         + DAYS * COLLECTIONS * load.changes * 60 * price["dynamodb_read"],

@@ -18,15 +18,16 @@ EXECUTIONS = "It asks about whatever execution holds the lease, folds, or failed
 
 def suppressed(stack: CompactionStack) -> None:
     """Add the stack's suppressions."""
+    objects = RegexAppliesTo(regex=r"/^Resource::<StorageBucket\w+\.Arn>\/.*\*$/g")
     for name, function in stack.functions.items():
         assert function.role is not None
-        objects = RegexAppliesTo(regex=r"/^Resource::<StorageBucket\w+\.Arn>\/.*\*$/g")
         others = [f"Resource::arn:<AWS::Partition>:s3:::{other}/*" for other in stack.deployment.delta_buckets]
         _suppress(function.role, "AwsSolutions-IAM5", KEYS, [objects, *others])
         _suppress(function.role, "AwsSolutions-IAM5", NO_RESOURCE, ["Resource::*"])
         if name in ("InspectHolder", "RecordExecution", "StartFold"):
             executions = RegexAppliesTo(regex=r"/^Resource::arn:.*:execution:.*:\*$/g")
             _suppress(function.role, "AwsSolutions-IAM5", EXECUTIONS, [executions])
+    _suppress(stack.readers, "AwsSolutions-IAM5", KEYS, [objects])
     _suppress(
         stack.workflow,
         "AwsSolutions-IAM5",

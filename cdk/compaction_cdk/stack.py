@@ -23,6 +23,7 @@ from .grants import GRANTS, Target, statements
 from .network import Network, SnapshotFileSystem
 from .paths import DEFINITION, STREAM_ZIP
 from .queries import LogQueries
+from .readers import SnapshotReaders
 from .schedule import CompactionSchedule
 from .settings import COLLECTIONS, Deployment
 from .status_events import StatusEvents
@@ -58,6 +59,7 @@ class CompactionStack(Stack):
             plan_days=stage.plan_days,
             delete_data=deployment.delete_data,
         )
+        self.readers = SnapshotReaders(self, "Readers", bucket=self.storage.bucket)
         network = Network(self, "Network", availability_zones=stage.availability_zones, flow_log_retention=retention)
         self.snapshots = SnapshotFileSystem(self, "Snapshots", network=network, delete_data=deployment.delete_data)
         self.failure_queue = sqs.Queue(
@@ -185,6 +187,7 @@ class CompactionStack(Stack):
             "ReceiptsTable": self.storage.receipts_name,
             "ControlTable": self.storage.control.table_name,
             "Bucket": self.storage.bucket.bucket_name,
+            "ReadersPolicyArn": self.readers.policy.managed_policy_arn,
             "FailureQueueUrl": self.failure_queue.queue_url,
             "AlertsTopicArn": self.topic.topic_arn,
             "FileSystemId": self.snapshots.file_system.file_system_id,

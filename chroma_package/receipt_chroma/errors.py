@@ -38,7 +38,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── QuestionInvalid              correct what is asked of a reader: nothing was read
     │   └── UnknownCollection        correct the name: no collection is called so
     ├── VersionNotServed             wait or go on without: the version that a reader waited for did not come in time
-    ├── StorageUnavailable           try again: the file system answered ESTALE or EIO
+    ├── StorageUnavailable           try again: the file system answered ESTALE or EIO; of a reader, S3 too
     └── DiskFull                     try once more: leftovers are removed first; then give the function a larger disk
 
 Step Functions matches these names exactly and knows no inheritance.
@@ -186,7 +186,7 @@ class Fenced(CompactionError):
 
 
 class NoSnapshotYet(CompactionError):
-    """The collection has no CURRENT: nothing was published yet."""
+    """The collection has no CURRENT where it is read from: nothing was published yet."""
 
 
 class SnapshotUnavailable(CompactionError):
@@ -211,7 +211,8 @@ class VersionNotServed(CompactionError):
 
 
 class StorageUnavailable(CompactionError):
-    """The shared file system answered with an error that passes (ESTALE, EIO, ETIMEDOUT)."""
+    """The shared file system answered with an error that passes (ESTALE, EIO, ETIMEDOUT), or S3 a reader's request with
+    one: the message has it, a missing right as well."""
 
 
 class DiskFull(CompactionError):

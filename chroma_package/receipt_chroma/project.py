@@ -1,9 +1,10 @@
-"""SwapPointer: EFS shows what HEAD names, whole.
+"""SwapPointer: EFS shows what HEAD names, whole, and the bucket says which snapshot that is.
 
-HEAD is the truth, EFS its projection, and a projection is checked, not believed. What EFS lacks comes from S3, and
-CURRENT is written when it is not what HEAD says: forward only. Where CURRENT is *ahead* of HEAD, HEAD went back (its
-table was restored to an earlier time), and the lease's holder publishes HEAD's snapshot again under a version past
-everything that was ever named: readers go forward to it, and whatever still arrives late is behind it.
+HEAD is the truth, EFS and the bucket's CURRENT are its projections, and a projection is checked, not believed. What EFS
+lacks comes from S3, and CURRENT is written on either side when it is not what HEAD says: forward only. Where CURRENT is
+*ahead* of HEAD, HEAD went back (its table was restored to an earlier time), and the lease's holder publishes HEAD's
+snapshot again under a version past everything that was ever named: readers go forward to it, and whatever still arrives
+late is behind it.
 """
 
 import logging
@@ -30,7 +31,8 @@ from receipt_chroma.snapshot.download import DownloadResult, download_snapshot
 from receipt_chroma.snapshot.lineage import falls_back_to, snapshot_ids
 from receipt_chroma.snapshot.manifest import RESTORE, SCHEMA_VERSION, Manifest, load_manifest
 from receipt_chroma.snapshot.pointer import read_current
-from receipt_chroma.snapshot.seen import Seen, look
+from receipt_chroma.snapshot.seen import Seen, look, look_at_bucket
+from receipt_chroma.snapshot.stored_pointer import read_stored_current, swap_stored_pointer
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.storage.tree import MANIFESTS, collection_folder, object_key
 
@@ -44,7 +46,7 @@ class Projected:
     """head: HEAD's attributes as they are now. manifest: of what was projected, None when nothing had to be done.
 
     found: what was wrong with what readers saw, "" when it was only a commit that they had not seen yet. fetched: what
-    EFS did not have. moved: CURRENT was written.
+    EFS did not have. moved: CURRENT was written on EFS.
     """
 
     head: Item
@@ -103,7 +105,10 @@ class _Projection:
         if head.pointer is None:
             self._require_never_published(head)
             return Projected(item)
-        seen = look(self.efs_root, self.collection, head.pointer)
+        seen = _both(
+            look(self.efs_root, self.collection, head.pointer),
+            look_at_bucket(self.bucket, self.collection, head.pointer),
+        )
         found = _unexpected(head, seen)
         later = self._later_than(head, seen)
         if later is None and seen.problem is None and head.unseen is None and head.projected_version >= head.version:
@@ -128,13 +133,16 @@ class _Projection:
             manifest = load_manifest(self.bucket, head.pointer)
             fetched = download_snapshot(self.bucket, self.efs_root, self.collection, manifest)
             before = falls_back_to(collection_folder(self.efs_root, self.collection), manifest)
+            # The bucket first: what readers on EFS ever saw it then knows, should EFS and HEAD go back together.
+            stored = swap_stored_pointer(self.bucket, self.collection, head.pointer, before=before)
             moved = efs_pointer.swap_pointer(self.efs_root, self.collection, head.pointer, before=before)
         part.raise_projected_version(head.version)
         self.control.versions(self.collection).mark_committed(
             head.pointer.snapshot_id, committed_at=self.now.isoformat(), seconds=watch.seconds
         )
         if found or head.unseen is not None:
-            what = f"{fetched.files} files, {fetched.bytes} bytes{', and CURRENT' if moved else ''}"
+            written = " and ".join(where for where, done in (("on EFS", moved), ("in the bucket", stored)) if done)
+            what = f"{fetched.files} files, {fetched.bytes} bytes{written and f', and CURRENT {written}'}"
             part.note_restored(f"{utc_text(self.now)} {what}: {found or head.unseen}")
         return Projected(self._mine(part)[0], manifest, found, fetched, moved)
 
@@ -195,6 +203,9 @@ class _Projection:
         """Every snapshot id that CURRENT or a manifest names, on S3 and on EFS."""
         with suppress(NoSnapshotYet, SnapshotUnavailable):
             yield read_current(self.efs_root, self.collection).snapshot_id
+        with suppress(SnapshotUnavailable):
+            if stored := read_stored_current(self.bucket, self.collection):
+                yield stored.snapshot_id
         yield from self._stored()
         folder = collection_folder(self.efs_root, self.collection) / MANIFESTS
         yield from snapshot_ids(path.name for path in folder.glob("*.json"))
@@ -213,6 +224,9 @@ class _Projection:
             pass
         except SnapshotUnavailable as error:
             logger.warning("CURRENT tells nothing", extra={"collection": self.collection, "error": str(error)})
+        with suppress(SnapshotUnavailable):
+            if current := read_stored_current(self.bucket, self.collection):
+                known = known or f"CURRENT in the bucket names {current.snapshot_id}"
         stored = self._stored()
         if known is None and stored and _version(stored[-1]) > 1:
             known = f"the bucket has manifests up to {stored[-1]}"
@@ -230,6 +244,13 @@ def _unexpected(head: Head, seen: Seen) -> str:
     if seen.problem is None or (awaited and not (seen.nothing and head.projected_version)):
         return ""
     return seen.problem
+
+
+def _both(efs: Seen, stored: Seen) -> Seen:
+    """What is wrong on either side; whether EFS has nothing at all."""
+    ahead = max((one for one in (efs.ahead, stored.ahead) if one is not None), key=lambda one: one.place, default=None)
+    problems = [one.problem for one in (efs, stored) if one.problem is not None]
+    return Seen("; ".join(problems) or None, nothing=efs.nothing, ahead=ahead)
 
 
 def _version(snapshot_id: str) -> int:

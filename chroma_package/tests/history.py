@@ -16,6 +16,7 @@ from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.storage.tree import CURRENT, CURRENT_LOCK, manifest_path, published_mark
 from receipt_dynamo_stream.control.head import Head
 
+from .reader.mounts import open_reader
 from .samples import facts, label, run, word
 from .world import World
 
@@ -102,7 +103,7 @@ class History:
 
     def reader(self, **options: Any) -> SnapshotReader:
         """A reader of this copy."""
-        return SnapshotReader(self.efs, "words", cache_dir=self.cache, **options)
+        return open_reader(self.efs, "words", cache_dir=self.cache, **options)
 
 
 def label_of(reader: SnapshotReader) -> str:

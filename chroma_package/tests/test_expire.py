@@ -90,6 +90,7 @@ class History:
         on_efs = {path.name for path in folder.glob("shards/*/*")} | {path.stem for path in folder.glob("manifests/*")}
         pages = self.world.s3.get_paginator("list_objects_v2").paginate(Bucket=self.world.bucket, Prefix=prefix)
         keys = [entry["Key"].removeprefix(prefix) for page in pages for entry in page.get("Contents", ())]
+        keys.remove("CURRENT")  # which stays, whatever goes
         on_s3 = {key.split("/")[2] if key.startswith("shards/") else Path(key).stem for key in keys}
         return {name[:21] for name in on_efs}, {name[:21] for name in on_s3}
 

@@ -20,6 +20,7 @@ from receipt_chroma.fold import fold_shard, validate_fold, write_fold
 from receipt_chroma.folding import ALWAYS
 from receipt_chroma.snapshot.lineage import falls_back_to
 from receipt_chroma.snapshot.published_shard import PublishedShard
+from receipt_chroma.snapshot.stored_pointer import swap_stored_pointer
 from receipt_chroma.stage import Attempt
 from receipt_chroma.verify import Verified, verify_snapshot
 from receipt_dynamo_stream.bucket import Bucket
@@ -172,6 +173,7 @@ class World:
         download_snapshot(self.store, self.efs, self.collection, self.manifest)
         before = falls_back_to(self.folder, self.manifest)
         assert swap_pointer(self.efs, self.collection, pointer, before=before)
+        assert swap_stored_pointer(self.store, self.collection, pointer, before=before)
 
     def publish(self, *facts: ReceiptFacts) -> list[ShardReport]:
         """A whole round; the pointer moves when something changed."""

@@ -56,7 +56,7 @@ class SearchStack(aws_cdk.Stack):
             timeout=60,
             ephemeral_storage=lambda_.CfnFunction.EphemeralStorageProperty(size=disk),
             environment=lambda_.CfnFunction.EnvironmentProperty(
-                variables={"EFS_ROOT": MOUNT, "HOME": "/tmp", "SQLITE_TMPDIR": "/tmp", "ANONYMIZED_TELEMETRY": "False"}
+                variables={"SNAPSHOTS": MOUNT, "HOME": "/tmp", "SQLITE_TMPDIR": "/tmp", "ANONYMIZED_TELEMETRY": "False"}
             ),
             vpc_config=lambda_.CfnFunction.VpcConfigProperty(
                 subnet_ids=outputs["SubnetIds"].split(","), security_group_ids=[outputs["ClientSecurityGroupId"]]

@@ -28,6 +28,7 @@ from receipt_dynamo_stream.errors import (
     KeyMalformed,
     MessageInvalid,
     PublishFailed,
+    RunRefused,
     SchemaUnsupported,
     StreamRecordError,
     TransientServiceError,
@@ -54,6 +55,7 @@ from receipt_dynamo_stream.runs import (
     is_embeddings_completed,
     parse_compaction_run,
 )
+from receipt_dynamo_stream.served import served_version
 from receipt_dynamo_stream.sharding import shard_of
 from receipt_dynamo_stream.stream_record import StreamRecord, parse_stream_record
 
@@ -79,6 +81,7 @@ __all__ = [  # noqa: RUF022 -- sorted as sorted() sorts
     "ReceiptWord",
     "RecordId",
     "RunOfCollection",
+    "RunRefused",
     "SchemaUnsupported",
     "Section",
     "SqsPublisher",
@@ -100,6 +103,7 @@ __all__ = [  # noqa: RUF022 -- sorted as sorted() sorts
     "parse_item_key",
     "parse_record_id",
     "parse_stream_record",
+    "served_version",
     "shard_of",
     "word_record_id",
 ]

@@ -16,9 +16,8 @@ from receipt_dynamo_stream.errors import ObjectMissing, TransientServiceError
 from receipt_dynamo_stream.retry import transient_errors
 
 if TYPE_CHECKING:
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ErrorTypeDef, ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import ErrorTypeDef, GetObjectOutputTypeDef, ObjectIdentifierTypeDef
 
 SINGLE_PUT_BYTES: Final = 100 << 20
 """Larger files are uploaded in parts."""
@@ -26,6 +25,7 @@ SINGLE_PUT_BYTES: Final = 100 << 20
 _CHUNK = 1 << 20
 _DELETE_BATCH = 1_000
 _NOT_THERE = frozenset({"NoSuchKey", "404"})
+_ANOTHER_ONE = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"})
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +49,14 @@ class Bucket:
     def find(self, key: str) -> bytes | None:
         """The bytes of an object; None when it is not there."""
         with transient_errors():
-            body = self._body(key)
-            content: bytes | None = None if body is None else body.read()
-        return content
+            answer = self._get(key)
+            return None if answer is None else answer["Body"].read()
+
+    def find_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """The bytes of an object and its ETag, for put_over; None when it is not there."""
+        with transient_errors():
+            answer = self._get(key)
+            return None if answer is None else (answer["Body"].read(), answer["ETag"])
 
     def read(self, key: str, missing: type[ObjectMissing] = ObjectMissing) -> bytes:
         """The bytes of an object. Raises `missing` when it is not there."""
@@ -67,10 +72,10 @@ class Bucket:
         """
         digest, size = sha256(), 0
         with transient_errors(), target.open("wb") as writer:
-            body = self._body(key)
-            if body is None:
+            answer = self._get(key)
+            if answer is None:
                 return None
-            for chunk in body.iter_chunks(_CHUNK):
+            for chunk in answer["Body"].iter_chunks(_CHUNK):
                 digest.update(chunk)
                 writer.write(chunk)
                 size += len(chunk)
@@ -82,6 +87,25 @@ class Bucket:
         """Write an object whole."""
         with transient_errors():
             self.s3.put_object(Bucket=self.name, Key=key, Body=content)
+
+    def put_over(self, key: str, content: bytes, tag: str | None) -> bool:
+        """Write an object over the one with this ETag, or with None where there is none.
+
+        False, and nothing written, when another one is there by now, or somebody writes at this moment.
+        """
+        from botocore.exceptions import ClientError
+
+        with transient_errors():
+            try:
+                if tag is None:
+                    self.s3.put_object(Bucket=self.name, Key=key, Body=content, IfNoneMatch="*")
+                else:
+                    self.s3.put_object(Bucket=self.name, Key=key, Body=content, IfMatch=tag)
+                return True
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in _ANOTHER_ONE | _NOT_THERE:
+                    raise
+        return False
 
     def put_file(self, key: str, source: Path) -> None:
         """Upload a file: one PUT where its size allows."""
@@ -107,7 +131,7 @@ class Bucket:
                 code = error.response.get("Error", {}).get("Code")
                 if code == "ConditionalRequestConflict":  # a twin writes at this moment
                     raise TransientServiceError(f"s3://{self.name}/{key}: {error}") from error
-                if code not in ("PreconditionFailed", "412"):
+                if code not in _ANOTHER_ONE:
                     raise
         if self.find(key) != content:
             return False
@@ -131,11 +155,11 @@ class Bucket:
                 for found in page.get("Contents", ()):
                     yield ListedObject(found["Key"], found["Size"], found["LastModified"])
 
-    def _body(self, key: str) -> "StreamingBody | None":
+    def _get(self, key: str) -> "GetObjectOutputTypeDef | None":
         from botocore.exceptions import ClientError
 
         try:
-            return self.s3.get_object(Bucket=self.name, Key=key)["Body"]
+            return self.s3.get_object(Bucket=self.name, Key=key)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _NOT_THERE:
                 return None

@@ -11,6 +11,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── PublishFailed            some messages were not accepted by the queue: `failed_ids` names them
     ├── TransientServiceError    try the same call again later
     ├── ServiceRefused           AWS said no and would again: rights, a key, a missing table or bucket
+    ├── RunRefused               a run that is waited for was not merged: correct its delta, announce it again
     ├── PointerMissing           look first: the control table lost a pointer that once existed
     └── ObjectMissing            look first: an object that a key names is not in the bucket
         ├── PlanMissing
@@ -74,6 +75,10 @@ class TransientServiceError(CompactionError):
 
 class ServiceRefused(CompactionError):
     """AWS refused a call and would refuse it again: look at the deployment, its rights and its keys."""
+
+
+class RunRefused(CompactionError):
+    """Somebody waits for a run that is FAILED: readers will not see it until it is retried, or announced again."""
 
 
 class PointerMissing(CompactionError):

@@ -25,17 +25,23 @@ if TYPE_CHECKING:
 PIPELINE_PREFIXES = ("snapshots/", "plans/", "reports/")
 """Of the pipeline's bucket: what its steps write, and nobody else."""
 
+_NULL = {"NULL": True}
+
 MESSAGE_LENGTH = 1_000
 """Characters of an error message that are kept in the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOfCollection:
-    """What a run says of one collection; an absent prefix is ""."""
+    """What a run says of one collection; an absent prefix is "".
+
+    version: from which version on readers see it, once it is COMPLETED; None for runs of earlier releases.
+    """
 
     delta_prefix: str = ""
     state: str = names.PENDING
     merged_vectors: int = 0
+    version: int | None = None
     started_at: str | None = None
     finished_at: str | None = None
     error: str | None = None
@@ -131,10 +137,18 @@ class RunStates:
     collection: str
 
     def complete(
-        self, receipt: ReceiptId, run_id: str, *, merged_vectors: int, now: str, order: str | None = None
+        self,
+        receipt: ReceiptId,
+        run_id: str,
+        *,
+        merged_vectors: int,
+        now: str,
+        version: int | None = None,
+        order: str | None = None,
     ) -> str | None:
         """Make a run COMPLETED; returns the state it has afterwards, None when the run item is gone.
 
+        version: that has it, and that readers see by now.
         Writes nothing when it is COMPLETED with this count already, or a higher order wrote its state (see fail).
         """
         c = self.collection
@@ -142,8 +156,12 @@ class RunStates:
             run_key(receipt, run_id),
             state=names.COMPLETED,
             order=order,
-            sets=f", {c}_merged_vectors = :merged, {c}_error = :null",
-            values={":merged": number(merged_vectors), ":null": {"NULL": True}},
+            sets=f", {c}_merged_vectors = :merged, {c}_version = :version, {c}_error = :null",
+            values={
+                ":merged": number(merged_vectors),
+                ":version": _NULL if version is None else number(version),
+                ":null": _NULL,
+            },
             condition=f"NOT ({c}_state = :state AND {c}_merged_vectors = :merged)",
             now=now,
         )
@@ -221,7 +239,7 @@ class RunStates:
             ExpressionAttributeValues={
                 ":failed": string(names.FAILED),
                 ":pending": string(names.PENDING),
-                ":null": {"NULL": True},
+                ":null": _NULL,
                 ":now": string(now),
             },
         )
@@ -272,6 +290,7 @@ def _run_of(item: Item, collection: str) -> RunOfCollection:
         delta_prefix=text_of(item, f"{c}_delta_prefix") or "",
         state=text_of(item, f"{c}_state") or names.PENDING,
         merged_vectors=int_of(item, f"{c}_merged_vectors"),
+        version=int_of(item, f"{c}_version") or None,
         started_at=text_of(item, f"{c}_started_at"),
         finished_at=text_of(item, f"{c}_finished_at"),
         error=text_of(item, f"{c}_error"),

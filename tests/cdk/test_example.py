@@ -82,7 +82,7 @@ def test_the_construct_installs_with_what_it_imports() -> None:
 def test_the_search_function_mounts_the_snapshots_and_can_only_read_them(search: Template) -> None:
     function = search.one("Lambda::Function")
     (mount,) = function["FileSystemConfigs"]
-    assert mount == {"Arn": "<AccessPointArn>", "LocalMountPath": function["Environment"]["Variables"]["EFS_ROOT"]}
+    assert mount == {"Arn": "<AccessPointArn>", "LocalMountPath": function["Environment"]["Variables"]["SNAPSHOTS"]}
     assert function["VpcConfig"] == {
         "SubnetIds": ["subnet-1", "subnet-2"],
         "SecurityGroupIds": ["<ClientSecurityGroupId>"],

@@ -72,6 +72,16 @@ def test_the_guide_names_every_action_that_the_command_needs_and_no_other() -> N
     assert named == needed | {"cloudformation:DescribeStacks", "s3:ListBucket"}
 
 
+def test_who_reads_from_the_bucket_may_read_snapshots_and_nothing_else(dev: Template) -> None:
+    policy = dev.one("IAM::ManagedPolicy")
+    get, listing = policy["PolicyDocument"]["Statement"]
+    assert (get["Action"], listing["Action"]) == ("s3:GetObject", "s3:ListBucket")
+    assert joined(get["Resource"]).endswith("/snapshots/*")
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["snapshots/*"]}}
+    assert not {"Roles", "Users", "Groups"} & set(policy), "it is nobody's until it is attached"
+    assert "ReadersPolicyArn" in dev.body["Outputs"]
+
+
 def test_only_functions_that_mount_the_file_system_may_mount_it(dev: Template) -> None:
     for name, function in dev.functions().items():
         statements = [s for s in dev.statements(dev.role_of(name)) if "elasticfilesystem:ClientMount" in s["Action"]]

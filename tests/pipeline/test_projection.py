@@ -15,6 +15,7 @@ from receipt_dynamo_stream.keys import ReceiptId
 
 from .world import World, word_ids
 
+STORED = "snapshots/words/CURRENT"
 A, B, C = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1), ReceiptId("cccc", 1)
 
 
@@ -100,7 +101,29 @@ def older(world: World) -> None:
     world.put_current(before)
 
 
+def stored(world: World) -> bytes:
+    """CURRENT in the bucket."""
+    answer = world.s3.get_object(Bucket=world.names.bucket, Key=STORED)
+    return bytes(answer["Body"].read())
+
+
+def stored_gone(world: World) -> None:
+    world.s3.delete_object(Bucket=world.names.bucket, Key=STORED)
+
+
+def stored_garbage(world: World) -> None:
+    world.s3.put_object(Bucket=world.names.bucket, Key=STORED, Body=b"{")
+
+
+def stored_older(world: World) -> None:
+    """What SwapPointer leaves that was ended between the one CURRENT and the other, once it counted as projected."""
+    before = read_current(world.efs, "words").before
+    assert before is not None
+    world.s3.put_object(Bucket=world.names.bucket, Key=STORED, Body=before.encode())
+
+
 DAMAGES = {
+    "current in the bucket": (stored_gone, stored_garbage, stored_older),
     "current": (gone, garbage, folder, older),
     "files": (file_cut, folder_for_a_file, manifest_damaged, manifest_gone),
     "everything": (everything, a_file_for_the_folder),
@@ -114,6 +137,7 @@ def is_brought_back(world: World, damage: Callable[[World], None], outcome: str)
     assert scheduled(world).outcome == outcome, damage.__name__
     assert world.ids() == word_ids(A) | word_ids(B), damage.__name__
     assert files(world) == names, damage.__name__
+    assert stored(world) == current(world).read_bytes(), damage.__name__
     head = world.head()
     assert (head.pointer, head.projected_version, head.holder) == (before.pointer, before.version, None)
     assert (head.unseen, head.went_back, head.paused) == (None, None, before.paused)
@@ -140,7 +164,7 @@ def test_so_it_is_while_the_collection_is_paused(world: World) -> None:
         is_brought_back(world, damage, "paused")
 
 
-def test_an_idle_round_of_the_schedule_looks_once_and_asks_the_bucket_nothing(world: World) -> None:
+def test_an_idle_round_of_the_schedule_looks_once_and_changes_nothing(world: World) -> None:
     world.published(A)
     before = world.head()
     arn = world.stack.schedule.trigger_now("words")
@@ -234,6 +258,7 @@ def test_where_current_is_ahead_of_a_restored_head_its_snapshot_is_published_aga
         assert head.version == later.version + 1 == head.projected_version
         assert head.pointer is not None
         assert read_current(world.efs, "words") == Current.of(head.pointer, world.pointer_in(back))
+        assert stored(world) == current(world).read_bytes()
         assert serving.refresh()
         assert (serving.version, serving.count()) == (head.version, 3)
     assert head.went_back is not None
@@ -246,6 +271,22 @@ def test_where_current_is_ahead_of_a_restored_head_its_snapshot_is_published_aga
     assert world.run().outcome == "published"
     assert world.ids() == word_ids(A) | word_ids(B) | word_ids(C)
     assert world.head().version == later.version + 2
+
+
+@pytest.mark.slow
+def test_the_bucket_still_knows_where_efs_and_the_table_were_restored_to_one_moment(world: World) -> None:
+    world.published(A)
+    back, shown = world.head_item(), current(world).read_bytes()
+    world.published(B)
+    later = read_current(world.efs, "words")
+    world.put_head(back)
+    current(world).write_bytes(shown)
+    assert scheduled(world).outcome == "nothing_pending"
+    head = world.head()
+    assert head.version == head.projected_version == later.version + 1
+    assert head.went_back is not None
+    assert world.ids() == word_ids(A)
+    assert stored(world) == current(world).read_bytes()
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import numpy as np
 from receipt_chroma import DeltaRecord, download_snapshot, merge_deltas, swap_pointer, validate_shard, write_manifest
 from receipt_chroma.delta.read import write_arrow_delta_to
 from receipt_chroma.folding import ALWAYS, FoldBound
+from receipt_chroma.snapshot.stored_pointer import swap_stored_pointer
 from receipt_chroma.stage import Attempt
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, head_key, snapshot_id_of
@@ -188,6 +189,7 @@ class Rounds:
             download_snapshot(Bucket(self.s3, self.bucket), self.efs, collection, manifest)
             self._commit(collection, plan.fence, pointer)
             assert swap_pointer(self.efs, collection, pointer)
+            assert swap_stored_pointer(Bucket(self.s3, self.bucket), collection, pointer)
         settle_changes(
             self.control,
             receipts_table=self.receipts_table,

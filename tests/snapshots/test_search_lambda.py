@@ -19,7 +19,7 @@ WORDS = [(1, 1), (1, 2)]
 @pytest.fixture
 def search(rounds: Rounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The example's function as a new Lambda process calls it: events and answers are JSON."""
-    monkeypatch.setenv("EFS_ROOT", str(rounds.efs))
+    monkeypatch.setenv("SNAPSHOTS", str(rounds.efs))
     monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
     spec = importlib.util.spec_from_file_location("search_lambda", EXAMPLE / "search.py")
     assert spec is not None
@@ -66,5 +66,13 @@ def test_the_example_answers_from_what_is_published_when_it_is_called(rounds: Ro
 
 def test_the_readme_names_what_the_example_answers_and_raises(search: Any) -> None:
     text = (EXAMPLE / "README.md").read_text()
-    for name in ("version", "behind_seconds", "fallback_reason", "hits", "min_version", "NoSnapshotYet"):
+    for name in (
+        "version",
+        "behind_seconds",
+        "freshness_seconds",
+        "fallback_reason",
+        "hits",
+        "min_version",
+        "NoSnapshotYet",
+    ):
         assert name in text

@@ -15,6 +15,7 @@ from receipt_dynamo_stream.sharding import shard_of
 
 from receipt_chroma.errors import (
     ChromaUnreadable,
+    DiskFull,
     SegmentInvalid,
     SnapshotDamaged,
     SnapshotUnavailable,
@@ -38,6 +39,7 @@ NOT_OPENED: Final = (
     SchemaUnsupported,
     SegmentInvalid,
     ChromaUnreadable,
+    DiskFull,
 )
 """What open_generation raises: the snapshot is not to be had, another one may be."""
 

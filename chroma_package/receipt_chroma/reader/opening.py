@@ -8,16 +8,14 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 from receipt_chroma.errors import CurrentGone, NoSnapshotYet, SnapshotUnavailable, StorageUnavailable
 from receipt_chroma.reader.generation import NOT_OPENED, Generation, open_generation
+from receipt_chroma.reader.mount import Mount
 from receipt_chroma.reader.open_files import OpenFiles
-from receipt_chroma.snapshot.lineage import earlier_snapshots, read_manifest
 from receipt_chroma.snapshot.manifest import Manifest
-from receipt_chroma.snapshot.pointer import Current, read_current
-from receipt_chroma.storage.tree import collection_folder
+from receipt_chroma.snapshot.pointer import Current
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +44,9 @@ class _Refused:
 class SnapshotOpener:
     """Opens snapshots of a collection, with what `files` has open already; for one thread at a time."""
 
-    def __init__(self, root: Path, collection: str, files: OpenFiles) -> None:
-        self._root = root
+    def __init__(self, mount: Mount, collection: str, files: OpenFiles) -> None:
+        self._mount = mount
         self._collection = collection
-        self._folder = collection_folder(root, collection)
         self._files = files
         self._refused: _Refused | None = None
 
@@ -70,7 +67,7 @@ class SnapshotOpener:
         problem: Exception | None = None
         for _ in range(ATTEMPTS):
             try:
-                current = read_current(self._root, self._collection)
+                current = self._mount.current()
                 if served is not None and self._is_as_new(served, current, folds):
                     self._refused = None
                     return None
@@ -79,7 +76,7 @@ class SnapshotOpener:
                 if current == failed and not isinstance(problem, _PASSING):
                     break
                 failed = current
-                manifest = read_manifest(self._folder, current)
+                manifest = self._mount.manifest(current)
                 if served is not None and not folds and served.has_content_of(manifest) and self._may_stay(served):
                     served.stand_for(current)
                     self._refused = None
@@ -110,11 +107,11 @@ class SnapshotOpener:
     def _open_earlier(self, served: Generation | None, failed: Current | None) -> Generation | None:
         if failed is None:
             return None
-        for current in earlier_snapshots(self._folder, failed):
+        for current in self._mount.earlier(failed):
             if served is not None and served.current.place >= current.place:
                 return None
             try:
-                return self._open(current, read_manifest(self._folder, current))
+                return self._open(current, self._mount.manifest(current))
             except NOT_OPENED as error:
                 logger.warning(
                     "an earlier snapshot cannot be opened either",
@@ -123,7 +120,8 @@ class SnapshotOpener:
         return None
 
     def _open(self, current: Current, manifest: Manifest) -> Generation:
-        return open_generation(current, manifest, self._files, self._folder.joinpath)
+        with self._mount.holding(manifest):
+            return open_generation(current, manifest, self._files, self._mount.folder.joinpath)
 
     def _is_as_new(self, served: Generation, current: Current, folds: bool) -> bool:
         if served.current.place != current.place or served.opened == served.current:
@@ -136,7 +134,7 @@ class SnapshotOpener:
         if since is not None and time.monotonic() - since > FOLD_WITHIN.total_seconds():
             return False
         paths = (shard.path for shard in served.manifest.shards if shard.path is not None)
-        return all((self._folder / path).is_dir() for path in paths)
+        return all((self._mount.folder / path).is_dir() for path in paths)
 
     def _waits(self, current: Current) -> bool:
         refused = self._refused

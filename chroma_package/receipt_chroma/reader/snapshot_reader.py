@@ -1,7 +1,7 @@
-"""SnapshotReader: what is published, opened without writing to EFS.
+"""SnapshotReader: what is published, opened without writing to where it lies.
 
 A generation is one manifest, opened: per shard a base (a private folder with a *copy* of chroma.sqlite3, since opening
-writes to it, and a link to the HNSW files on EFS) and the segments over it, loaded into memory. Everything that a
+writes to it, and a link to the HNSW files) and the segments over it, loaded into memory. Everything that a
 reader answers comes from one generation, and generations only get newer. They share what they both name: a refresh
 opens only what is new.
 """
@@ -15,34 +15,48 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
+
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.served import served_version
 
 from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable, VersionNotServed
+from receipt_chroma.reader.bucket_mount import mount_of
+from receipt_chroma.reader.clients import dynamodb_client
 from receipt_chroma.reader.collection import ReadableCollection
 from receipt_chroma.reader.generation import Generation
 from receipt_chroma.reader.open_files import OpenFiles
 from receipt_chroma.reader.opening import SnapshotOpener
 from receipt_chroma.reader.questions import check_collection
 from receipt_chroma.reader.refresher import Refresher
-from receipt_chroma.snapshot.lineage import newer_since
-from receipt_chroma.snapshot.pointer import Current, read_current
-from receipt_chroma.storage.tree import CURRENT, collection_folder
+from receipt_chroma.snapshot.lineage import newer_since, newest_merge
+from receipt_chroma.snapshot.pointer import Current
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 WAIT: Final = timedelta(seconds=30)
 """How long min_version is waited for, unless the caller says otherwise."""
 
+CACHE_BYTES: Final = 10 << 30
+"""What may be kept of S3 on this machine, unless the caller says otherwise."""
+
 _POLL_SECONDS: Final = 0.2
+_RUN_POLL_SECONDS: Final = 0.5
+"""A read of the table is paid for, and a run takes seconds."""
 
 
 class SnapshotReader(ReadableCollection):
     """Reads the current snapshot of a collection; threads may share it. A context manager.
 
-    root: the folder that holds the collections. cache_dir: where private copies go (default: the system's temp folder).
-    refresh_every: refresh in a background thread, this long after the last time; default: only when refresh() is
-    called, as it must be in a Lambda. min_version, timeout: wait until at least that version is there. verify: False
-    trusts HNSW files whose sizes are right, instead of comparing every byte with the manifest's sha256 (0.4 s for
-    600 MB, once a base): a damaged one then ends the process, or answers wrongly. now: the wall clock, for
-    behind_seconds alone.
+    root: the folder that holds the collections, or `s3://bucket/snapshots`. cache_dir: where private copies go
+    (default: the system's temp folder), and what comes from S3: cache_bytes of that stay there, for other processes and
+    later ones. s3: the client to ask (default: one of boto3, with the usual credentials). refresh_every: refresh in a
+    background thread, this long after the last time; default: only when refresh() is called, as it must be in a Lambda.
+    min_version, timeout: wait until at least that version is there. verify: False trusts HNSW files whose sizes are
+    right, instead of comparing every byte with the manifest's sha256 (0.4 s for 600 MB, once a base): a damaged one
+    then ends the process, or answers wrongly. now: the wall clock, for behind_seconds alone.
 
     Opens on creation. When the snapshot that CURRENT names cannot be opened, the newest earlier one that can is served
     instead, and `fallback_reason` says so. Raises UnknownCollection, NoSnapshotYet, SnapshotUnavailable when none can
@@ -55,6 +69,8 @@ class SnapshotReader(ReadableCollection):
         collection: str,
         *,
         cache_dir: Path | str | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        s3: "S3Client | None" = None,
         refresh_every: timedelta | None = None,
         min_version: int | None = None,
         timeout: timedelta = WAIT,
@@ -62,7 +78,6 @@ class SnapshotReader(ReadableCollection):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         check_collection(collection, root)
-        self._root = Path(root)
         self._collection = collection
         self._now = now
         self._refreshing = threading.Lock()
@@ -71,11 +86,13 @@ class SnapshotReader(ReadableCollection):
         self._generation: Generation | None = None
         self._refresher: Refresher | None = None
         if cache_dir is not None:
-            Path(cache_dir).mkdir(parents=True, exist_ok=True)
+            cache_dir = Path(cache_dir).expanduser()
+            cache_dir.mkdir(parents=True, exist_ok=True)
         self._cache = Path(tempfile.mkdtemp(prefix=f"reader-{collection}-", dir=cache_dir))
         self._files = OpenFiles(self._cache, verify=verify)
-        self._opener = SnapshotOpener(self._root, collection, self._files)
         try:
+            self._mount = mount_of(root, collection, Path(cache_dir or self._cache) / "files", cache_bytes, s3)
+            self._opener = SnapshotOpener(self._mount, collection, self._files)
             self.refresh(min_version=min_version, timeout=timeout)
             if refresh_every is not None:
                 self._refresher = Refresher(
@@ -112,14 +129,55 @@ class SnapshotReader(ReadableCollection):
         """
         with self._borrow() as generation:
             served = generation.current
-        current = read_current(self._root, self._collection)
+        current = self._mount.current()
         if current.place <= served.place:
             return 0.0
-        folder = collection_folder(self._root, self._collection)
-        made = newer_since(folder, served, current)
+        made = newer_since(self._mount.manifest, served, current)
         if made is None:  # not even the newest manifest can be read: since when CURRENT names it
-            made = datetime.fromtimestamp((folder / CURRENT).stat().st_mtime, UTC)
+            made = self._mount.named_at()
         return max(0.0, (self._now() - made).total_seconds())
+
+    @property
+    def freshness_seconds(self) -> float:
+        """The age of the newest change that is served: since its plan was made, by this machine's clock.
+
+        Reads manifests where what is served only folds, restores or rolls back to another snapshot.
+        """
+        with self._borrow() as generation:
+            merge = newest_merge(self._mount.manifest, generation.manifest)
+        return max(0.0, (self._now() - datetime.fromisoformat(merge.created_at)).total_seconds())
+
+    def wait_for(
+        self,
+        run_id: str,
+        *,
+        image_id: str,
+        receipt_id: int,
+        receipts_table: str,
+        dynamodb: "DynamoDBClient | None" = None,
+        timeout: timedelta = WAIT,
+    ) -> int:
+        """Read your own write: wait until a run of that receipt is served; the version that is served then.
+
+        The run's item says from which version on it is visible, so this reads the receipts table (dynamodb:GetItem),
+        with the client that is given or one of boto3. A reader that has the file system or the bucket alone is told the
+        version by whoever can read it (receipt_dynamo_stream.served_version), and waits by refresh(min_version=…). What
+        a rollback undid is not waited for again. Raises RunRefused, VersionNotServed, TransientServiceError.
+        """
+        client = dynamodb or dynamodb_client()
+        deadline = time.monotonic() + timeout.total_seconds()
+        receipt = ReceiptId(image_id, receipt_id)
+        while (version := served_version(client, receipts_table, receipt, run_id, self._collection)) is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise VersionNotServed(
+                    f"{self._collection}: run {run_id} of {receipt.key} was not merged in {timeout.total_seconds():g} s"
+                )
+            self._closing.wait(min(_RUN_POLL_SECONDS, left))
+            if self._closing.is_set():
+                raise self._closed()
+        self.refresh(min_version=version, timeout=timedelta(seconds=max(0.0, deadline - time.monotonic())))
+        return self.version
 
     def refresh(self, *, min_version: int | None = None, timeout: timedelta = WAIT, folds: bool = False) -> bool:
         """Read CURRENT anew and switch when it moved on; True when `version` did, by this call.

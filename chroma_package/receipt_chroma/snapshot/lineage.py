@@ -1,12 +1,13 @@
-"""Which snapshots came before one, as the manifests on EFS say.
+"""Which snapshots came before one, as the manifests say.
 
 A manifest's parent is what HEAD named when it was planned. So whatever a manifest names as its parent was published
 once, even where the manifest itself never was.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +16,15 @@ from receipt_dynamo_stream.errors import KeyMalformed, SchemaUnsupported
 from receipt_dynamo_stream.times import instant
 
 from receipt_chroma.errors import SnapshotDamaged, StorageUnavailable
-from receipt_chroma.snapshot.manifest import ROLLBACK, Manifest, check_manifest
+from receipt_chroma.snapshot.manifest import FOLD, RESTORE, ROLLBACK, Manifest, check_manifest
 from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.storage.files import storage_errors
 from receipt_chroma.storage.tree import MANIFESTS, SHARDS, manifest_path
 
 _UNREADABLE: Final = (FileNotFoundError, SnapshotDamaged, SchemaUnsupported, StorageUnavailable)
+
+ReadManifest = Callable[[Current], Manifest]
+"""What read_manifest does for a folder; raises as that does."""
 
 
 def read_manifest(folder: Path, current: Current) -> Manifest:
@@ -33,33 +37,36 @@ def read_manifest(folder: Path, current: Current) -> Manifest:
         return check_manifest(path.read_bytes(), current.manifest_sha256, str(path))
 
 
-def earlier_snapshots(folder: Path, current: Current) -> Iterator[Current]:
+def earlier_snapshots(folder: Path, current: Current, read: ReadManifest | None = None) -> Iterator[Current]:
     """The published snapshots before this one, newest first, without those that a rollback undid.
+
+    read: how manifests are read, where it is not from the folder alone.
 
     Where a manifest cannot be read, CURRENT says what came before it, or else the newest older manifest that can be
     read tells how it goes on. It ends where the manifest of a rollback cannot be read, and CURRENT says nothing: what
     that undid is not known then, and nobody may fall back to it.
     """
+    read = read or partial(read_manifest, folder)
     while True:
-        manifest = _readable(folder, current)
+        manifest = _readable(read, current)
         if manifest is None and current.before is not None:
             current = current.before
         else:
             manifest = manifest or _newest_before(folder, current)
-            parent = falls_back_to(folder, manifest) if manifest else None
+            parent = _falls_back_to(read, manifest) if manifest else None
             if parent is None:
                 return
             current = Current.of(parent)
         yield current
 
 
-def newer_since(folder: Path, served: Current, current: Current) -> datetime | None:
+def newer_since(read: ReadManifest, served: Current, current: Current) -> datetime | None:
     """When the first snapshot after `served` was made, on the way from `current` back as far as manifests are there.
 
     None when not even the manifest of `current` can be read.
     """
     made = None
-    while current.place > served.place and (manifest := _readable(folder, current)):
+    while current.place > served.place and (manifest := _readable(read, current)):
         made = instant(manifest.created_at) or made
         if manifest.parent is None:
             break
@@ -69,21 +76,39 @@ def newer_since(folder: Path, served: Current, current: Current) -> datetime | N
 
 def falls_back_to(folder: Path, manifest: Manifest) -> Pointer | None:
     """What readers fall back to from here: the parent, or for a rollback the version whose shards it took up again."""
+    return _falls_back_to(partial(read_manifest, folder), manifest)
+
+
+def _falls_back_to(read: ReadManifest, manifest: Manifest) -> Pointer | None:
     pointer = manifest.parent
     if manifest.kind not in (None, ROLLBACK):
         return pointer
     if any(shard.path and f"/{manifest.snapshot_id}-" in shard.path for shard in manifest.shards):
         return pointer  # of schema version 1, and it wrote a shard itself; a rollback writes none
-    while pointer is not None and (ancestor := _readable(folder, Current.of(pointer))):
+    while pointer is not None and (ancestor := _readable(read, Current.of(pointer))):
         if ancestor.shards == manifest.shards:
             return pointer
         pointer = ancestor.parent
     return None
 
 
-def _readable(folder: Path, current: Current) -> Manifest | None:
+def newest_merge(read: ReadManifest, manifest: Manifest) -> Manifest:
+    """The snapshot that brought the newest change of this one's records: folds, restores and rollbacks bring none.
+
+    Where that has expired, the oldest one that still has the same records.
+    """
+    while manifest.kind in (FOLD, RESTORE, ROLLBACK):
+        older = _falls_back_to(read, manifest)
+        found = _readable(read, Current.of(older)) if older else None
+        if found is None:
+            return manifest
+        manifest = found
+    return manifest
+
+
+def _readable(read: ReadManifest, current: Current) -> Manifest | None:
     try:
-        return read_manifest(folder, current)
+        return read(current)
     except _UNREADABLE:
         return None
 

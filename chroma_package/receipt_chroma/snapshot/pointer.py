@@ -47,6 +47,24 @@ class Current:
         earlier = None if before is None else cls.of(before)
         return cls(pointer.version, pointer.snapshot_id, pointer.manifest_sha256, fence, earlier)
 
+    def encode(self) -> bytes:
+        """The stored form: one JSON line."""
+        return (json.dumps(asdict(self)) + "\n").encode()
+
+    @classmethod
+    def decode(cls, text: str | bytes, where: str) -> Self:
+        """What encode gave. Raises SnapshotUnavailable."""
+        try:
+            return cls.from_json(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SnapshotUnavailable(
+                f"{where} is no pointer ({error!r}): the next scheduled execution writes it again"
+            ) from error
+
+    def is_passed_by(self, there: "Current | None") -> bool:
+        """Whether CURRENT says this already, or names something later: it only moves forward."""
+        return there is not None and (there.place > self.place or replace(there, before=self.before) == self)
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Decode; raises ValueError, KeyError or TypeError for anything else."""
@@ -80,12 +98,7 @@ def read_current(efs_root: Path, collection: str) -> Current:
         raise SnapshotUnavailable(f"{path} is a folder: the next scheduled execution writes it again") from error
     except UnicodeDecodeError as error:
         raise SnapshotUnavailable(f"{path} is no pointer: {error}") from error
-    try:
-        return Current.from_json(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SnapshotUnavailable(
-            f"{path} is no pointer ({error!r}): the next scheduled execution writes it again"
-        ) from error
+    return Current.decode(text, str(path))
 
 
 def _was_published(efs_root: Path, collection: str) -> bool:
@@ -115,9 +128,9 @@ def swap_pointer(efs_root: Path, collection: str, pointer: Pointer, *, before: P
             except SnapshotUnavailable:
                 logger.warning("CURRENT cannot be read and is written again", extra={"collection": collection})
                 old = None
-            if old is not None and (old.place > new.place or replace(old, before=new.before) == new):
+            if new.is_passed_by(old):
                 return False
-            write_atomically(folder / CURRENT, (json.dumps(asdict(new)) + "\n").encode())
+            write_atomically(folder / CURRENT, new.encode())
             published_mark(efs_root, collection).touch()
             return True
 

@@ -1,6 +1,7 @@
 """Where everything lies. EFS `{root}/{collection}/…` and S3 `snapshots/{collection}/…` hold the same immutable tree.
 
-    CURRENT, CURRENT.lock                          EFS only: the pointer, projected
+    CURRENT                                        the pointer, projected onto each side
+    CURRENT.lock                                   EFS only
     ../{collection}.published                      EFS only, beside the folder: CURRENT was written once
     manifests/{snapshot_id}.json                   immutable
     shards/{shard:04d}/{shard_version}/<files>     a base: an immutable Chroma directory

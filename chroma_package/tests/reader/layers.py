@@ -20,7 +20,9 @@ from receipt_dynamo_stream.round.report import FileEntry
 from receipt_dynamo_stream.sharding import shard_of
 
 from ..samples import DIMENSION
+from .mounts import open_reader
 
+MADE = "2026-02-01T00:00:00+00:00"
 Receipts = Mapping[ReceiptId, Sequence[Record]]
 
 
@@ -44,7 +46,7 @@ class Layers:
         """Of the newest version, sorted by id."""
         return sorted((one for some in self.content.values() for one in some), key=lambda record: record.id)
 
-    def segment(self, receipts: Receipts) -> Manifest:
+    def segment(self, receipts: Receipts, *, made: str = MADE) -> Manifest:
         """Cover receipts with a segment in each shard that has some of them; without records they are gone."""
         self._hold(receipts)
         for number, some in self._by_shard(receipts).items():
@@ -53,9 +55,9 @@ class Layers:
             write_atomically(self.folder / path, content)
             entry = ManifestSegment(path, len(content), sha256_of(content), segment.receipts)
             self._shards[number] = replace(self._shards[number], segments=(*self._shards[number].segments, entry))
-        return self._publish(MERGE)
+        return self._publish(MERGE, made)
 
-    def base(self, receipts: Receipts | None = None) -> Manifest:
+    def base(self, receipts: Receipts | None = None, *, made: str = MADE) -> Manifest:
         """A new base for every shard; nothing else for a receipt that is not given: it folds what is there."""
         self._hold(receipts or {})
         routed = self._by_shard(self.content)
@@ -66,7 +68,7 @@ class Layers:
                 directory.add(records)
             files = tuple(_entry(self.folder / path, name) for name in file_names(self.folder / path))
             self._shards[number] = replace(shard, path=path, files=files, segments=(), base_records=len(records))
-        return self._publish(MERGE if receipts or self.manifest is None else FOLD)
+        return self._publish(MERGE if receipts or self.manifest is None else FOLD, made)
 
     def forget_covered(self) -> None:
         """From the next version on, leave out segments whose receipts newer ones cover again."""
@@ -81,7 +83,7 @@ class Layers:
 
     def reader(self, **options: Any) -> SnapshotReader:
         """A reader of it."""
-        return SnapshotReader(self.efs, "words", cache_dir=self.cache, **options)
+        return open_reader(self.efs, "words", cache_dir=self.cache, **options)
 
     def _hold(self, receipts: Receipts) -> None:
         self.content |= {receipt: list(records) for receipt, records in receipts.items()}
@@ -97,7 +99,7 @@ class Layers:
         version = self.manifest.version + 1 if self.manifest else 1
         return snapshot_id_of(version, version, 1)
 
-    def _publish(self, kind: str) -> Manifest:
+    def _publish(self, kind: str, made: str) -> Manifest:
         routed = self._by_shard(self.content)
         for number, shard in enumerate(self._shards):
             content = content_of("all", _flat(routed.get(number, {}).values()))
@@ -121,7 +123,7 @@ class Layers:
             plan_key="plan",
             execution="execution",
             trigger="stream",
-            created_at="2026-02-01T00:00:00+00:00",
+            created_at=made,
             kind=kind,
         )
         write_atomically(self.folder / manifest_path(self.manifest.snapshot_id), self.manifest.encode())

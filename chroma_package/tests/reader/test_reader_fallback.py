@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,10 @@ from receipt_chroma.reader import opening
 from receipt_chroma.storage.tree import CURRENT
 
 from ..history import History, label_of, seconds
+from . import mounts
+from .mounts import private_copies
+
+pytestmark = pytest.mark.usefixtures("mount")
 
 
 def test_a_first_opening_falls_back_to_the_version_before_and_says_so(
@@ -18,7 +23,7 @@ def test_a_first_opening_falls_back_to_the_version_before_and_says_so(
         assert (reader.version, label_of(reader)) == (3, "L3")
         reason = str(reader.fallback_reason)
     assert "0000000004-0000000004-1 cannot be opened" in reason
-    assert "is not there with" in reason
+    assert "is not there" in reason
     assert any(getattr(record, "reason", None) == reason for record in caplog.records)
 
 
@@ -34,7 +39,7 @@ def test_when_nothing_at_all_can_be_opened_there_is_an_error_with_the_first_reas
     history.hide(1, 2)
     with pytest.raises(SnapshotUnavailable, match="0000000002-0000000002-1"):
         history.reader()
-    assert list(history.cache.iterdir()) == []
+    assert private_copies(history.cache) == []
 
 
 def damage_manifest(history: History, version: int, damage: str) -> None:
@@ -55,6 +60,8 @@ def test_without_a_readable_manifest_the_version_before_is_served(history: Histo
     with history.reader() as reader:
         assert (reader.version, label_of(reader)) == (2, "L2")
     history.restore(3)
+    if mounts.kind == mounts.BUCKET:
+        return
     damage_manifest(history, 3, damage)
     with history.reader() as reader:  # 2 is named by the manifest of 3 alone: 1 is known to have been published
         assert (reader.version, label_of(reader)) == (1, "L1")
@@ -64,6 +71,8 @@ def test_without_a_readable_manifest_the_version_before_is_served(history: Histo
 def test_where_current_does_not_say_what_came_before_only_what_is_known_is_served(
     history: History, damage: str
 ) -> None:
+    if mounts.kind == mounts.BUCKET:
+        pytest.skip("in the bucket CURRENT always says it")
     history.point(4, alone=True)
     damage_manifest(history, 4, damage)
     with history.reader() as reader:
@@ -233,7 +242,8 @@ def test_a_version_that_does_not_come_in_time_is_an_error_and_the_old_one_stays(
 
 
 def test_a_first_publication_can_be_waited_for_and_without_one_the_error_says_so(history: History) -> None:
+    shutil.rmtree(history.folder)
     with pytest.raises(VersionNotServed, match="nothing was published") as raised:
         history.reader(min_version=1, timeout=seconds(0))
     assert isinstance(raised.value.__cause__, NoSnapshotYet)
-    assert list(history.cache.iterdir()) == []
+    assert private_copies(history.cache) == []

@@ -57,12 +57,14 @@ def settle_changes(
     Raises TransientServiceError, and other errors of AWS as they are.
     """
     order = settle_order(plan.fence, plan.round)
+    seen = pointer or plan.base
+    version = seen.version if seen else None
     runs = RunStates(control.client, receipts_table, plan.collection)
     quarantine, pending = control.quarantine(plan.collection), control.pending(plan.collection)
 
     def complete(merged: tuple[ReceiptId, str, int]) -> bool:
         receipt, run_id, vectors = merged
-        state = runs.complete(receipt, run_id, merged_vectors=vectors, now=now, order=order)
+        state = runs.complete(receipt, run_id, merged_vectors=vectors, version=version, now=now, order=order)
         return state == names.COMPLETED
 
     def refuse(refusal: Refusal) -> bool:

@@ -69,6 +69,24 @@ def test_a_twin_that_writes_at_this_moment_is_a_reason_to_try_again() -> None:
         Bucket(Refusing("ConditionalRequestConflict", 409), "bucket").put_once("a/1", b"one")
 
 
+def test_what_is_put_over_an_object_replaces_that_one_and_no_other(store: Bucket) -> None:
+    assert store.find_tagged("a/1") is None
+    assert store.put_over("a/1", b"one", None)
+    content, tag = store.find_tagged("a/1") or (b"", "")
+    assert content == b"one"
+    assert not store.put_over("a/1", b"two", None), "there is one"
+    assert store.put_over("a/1", b"two", tag)
+    assert not store.put_over("a/1", b"three", tag), "there is another one"
+    store.delete_all(["a/1"])
+    assert not store.put_over("a/1", b"three", tag), "there is none"
+    assert store.find("a/1") is None
+
+
+@pytest.mark.parametrize(("code", "status"), [("ConditionalRequestConflict", 409), ("PreconditionFailed", 412)])
+def test_a_twin_that_writes_at_this_moment_is_there_before(code: str, status: int) -> None:
+    assert Bucket(Refusing(code, status), "bucket").put_over("a/1", b"one", "tag") is False
+
+
 def test_objects_are_listed_by_prefix_and_deleted_in_as_many_requests_as_it_takes(
     store: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +107,8 @@ def test_objects_are_listed_by_prefix_and_deleted_in_as_many_requests_as_it_take
         lambda store, _: store.find("a/1"),
         lambda store, _: store.put("a/1", b""),
         lambda store, _: store.put_once("a/1", b""),
+        lambda store, _: store.put_over("a/1", b"", "tag"),
+        lambda store, _: store.find_tagged("a/1"),
         lambda store, _: store.delete_all(["a/1"]),
         lambda store, folder: store.fetch("a/1", folder / "one"),
     ],

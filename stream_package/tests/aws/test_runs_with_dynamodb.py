@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from receipt_dynamo_stream import ReceiptId
+from receipt_dynamo_stream import ReceiptId, RunRefused, served_version
 from receipt_dynamo_stream.runs import RunStates, settle_order
 
 from ..samples import IMAGE, LATER, RUN, number, run_item, text
@@ -14,9 +14,11 @@ RECEIPT = ReceiptId(IMAGE, 1)
 SK = f"RECEIPT#00001#COMPACTION_RUN#{RUN}"
 
 
-def complete(tables: Tables, *, merged: int = 33, order: str | None = None, now: str = LATER) -> str | None:
+def complete(
+    tables: Tables, *, merged: int = 33, version: int | None = None, order: str | None = None, now: str = LATER
+) -> str | None:
     return RunStates(tables.client, tables.receipts, "lines").complete(
-        RECEIPT, RUN, merged_vectors=merged, now=now, order=order
+        RECEIPT, RUN, merged_vectors=merged, version=version, now=now, order=order
     )
 
 
@@ -39,6 +41,27 @@ def test_a_completed_run_says_how_many_vectors_and_when(tables: Tables) -> None:
     assert item["lines_finished_at"] == item["updated_at"] == text(LATER)
     assert item["lines_error"] == {"NULL": True}
     assert item["words_state"] == text("PENDING")
+
+
+def test_a_completed_run_says_from_which_version_on_readers_see_it(tables: Tables) -> None:
+    def version() -> int | None:
+        return served_version(tables.client, tables.receipts, RECEIPT, RUN, "lines")
+
+    assert version() is None, "it is not announced yet"
+    tables.put(run_item())
+    assert version() is None, "it is not merged yet"
+    complete(tables, version=5)
+    assert version() == 5
+    complete(tables, version=9)
+    assert version() == 5, "a later round that found it merged does not put it off"
+    fail(tables, error="DeltaCorrupt: bad", order=settle_order(9, 0))
+    with pytest.raises(RunRefused, match="DeltaCorrupt: bad"):
+        version()
+
+
+def test_a_run_that_an_earlier_release_completed_is_in_every_version_that_comes_now(tables: Tables) -> None:
+    tables.put(run_item(lines_state=text("COMPLETED")))
+    assert served_version(tables.client, tables.receipts, RECEIPT, RUN, "lines") == 0
 
 
 def test_completing_again_with_the_same_count_writes_nothing(tables: Tables) -> None:
