@@ -8,9 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from receipt_chroma.announcing import announce_run
     from receipt_chroma.compaction import update_receipt_metadata
-    from receipt_chroma.delta.arrow import write_arrow_delta
-    from receipt_chroma.delta.read import DeltaRecord, read_delta, write_arrow_delta_to
+    from receipt_chroma.delta.read import DeltaRecord, read_delta
+    from receipt_chroma.delta.write import write_arrow_delta, write_arrow_delta_to
     from receipt_chroma.merge import merge_deltas
     from receipt_chroma.publish import write_manifest
     from receipt_chroma.reader import SnapshotReader
@@ -35,6 +36,7 @@ _HOMES: Final = {
     "ShardValidation": "validate",
     "SnapshotReader": "reader",
     "Wanted": "wanted",
+    "announce_run": "announcing",
     "download_snapshot": "snapshot.download",
     "load_manifest": "snapshot.manifest",
     "manifest_schema": "snapshot.manifest",
@@ -45,8 +47,8 @@ _HOMES: Final = {
     "update_receipt_metadata": "compaction",
     "validate_shard": "validate",
     "wanted_records": "wanted",
-    "write_arrow_delta": "delta.arrow",
-    "write_arrow_delta_to": "delta.read",
+    "write_arrow_delta": "delta.write",
+    "write_arrow_delta_to": "delta.write",
     "write_manifest": "publish",
 }
 
@@ -63,6 +65,7 @@ __all__ = [
     "ShardValidation",
     "SnapshotReader",
     "Wanted",
+    "announce_run",
     "download_snapshot",
     "load_manifest",
     "manifest_schema",

@@ -29,13 +29,11 @@ TEXTS: Final = ("id", "document", "metadata", "op")
 COLUMNS: Final = ("embedding", *TEXTS)
 
 
-def write_arrow_delta(records: Sequence[Record]) -> bytes:
-    """The bytes of a `delta.arrow` with these records. Raises ValueError unless all vectors have one length."""
+def encode_arrow(records: Sequence[Record]) -> bytes:
+    """The bytes of a `delta.arrow` with these records, whatever they are; their vectors have one length."""
     import pyarrow as pa
 
     dimension = len(records[0].embedding) if records else 1
-    if any(record.embedding.shape != (dimension,) for record in records):
-        raise ValueError("the vectors of a delta have one length")
     vectors = np.array([record.embedding for record in records], dtype="<f4").reshape(-1)
     table = pa.table(
         {

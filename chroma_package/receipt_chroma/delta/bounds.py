@@ -1,4 +1,4 @@
-"""What a delta may take: every bound on a stranger's files, in one place. README.md tells them to producers.
+"""What a delta may take: every bound on a stranger's files, in one place. docs/producers.md tells them to producers.
 
 A receipt has some hundred words; its delta is about a megabyte. A bound is there so that no delta costs more than its
 own refusal, and none of them is near anything that a producer means.

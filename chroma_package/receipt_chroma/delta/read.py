@@ -1,4 +1,4 @@
-"""Deltas in S3: read in three formats, written in one.
+"""Deltas in S3, read in three formats.
 
 A delta is the records to upsert for one receipt in one collection, immutable, under its run's prefix:
 `delta.arrow` (see arrow.py), or `delta.tar.gz` with a Chroma directory, or such a directory as loose objects. A Chroma
@@ -6,7 +6,7 @@ directory holds one collection with the target's name in the l2 space.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,7 +15,6 @@ from receipt_dynamo_stream.errors import CompactionError
 from receipt_dynamo_stream.keys import ReceiptId
 
 from receipt_chroma.delta.archive import Files
-from receipt_chroma.delta.arrow import write_arrow_delta as write_arrow_delta
 from receipt_chroma.delta.checks import check_bounds, checked_records
 from receipt_chroma.delta.objects import fetch_loose_directory, read_object
 from receipt_chroma.delta.reader import delta_reader
@@ -29,13 +28,6 @@ TAR_FILE: Final = "delta.tar.gz"
 
 DeltaRecord = Record
 """A record as a delta has it."""
-
-
-def write_arrow_delta_to(bucket: Bucket, prefix: str, records: Sequence[Record]) -> str:
-    """Upload `delta.arrow` below a prefix; returns its key. Raises TransientServiceError."""
-    key = f"{prefix.rstrip('/')}/{ARROW_FILE}"
-    bucket.put(key, write_arrow_delta(records))
-    return key
 
 
 def read_delta(
