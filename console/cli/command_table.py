@@ -87,6 +87,30 @@ COMMANDS: tuple[Command, ...] = (
         options.query,
     ),
     Command(
+        "delta",
+        "look",
+        "what a merge would say of a delta: a file, a prefix, a run",
+        "compaction delta check ./delta.arrow",
+        actions=(
+            Command(
+                "check",
+                "",
+                "whether a merge would take it, and what it would bring",
+                "compaction delta check s3://my-bucket/words/delta/7b1f7c1e/",
+                "console.cli.delta_commands:check",
+                options.delta,
+            ),
+            Command(
+                "show",
+                "",
+                "its rows: ids, documents, metadata",
+                "compaction delta show ./delta.arrow -n 5",
+                "console.cli.delta_commands:show",
+                options.delta_show,
+            ),
+        ),
+    ),
+    Command(
         "start",
         "act",
         "start an execution by hand, or preview what one would do",

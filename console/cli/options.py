@@ -93,6 +93,29 @@ def query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", metavar="JSON", help="only records that match this Chroma filter of metadata")
 
 
+def delta(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "delta", metavar="DELTA", help="a file or folder, s3://bucket/prefix, or the id of an announced run"
+    )
+    parser.add_argument(
+        "--collection", choices=COLLECTIONS, metavar="COLLECTION", help="of files (default: that of their first record)"
+    )
+    parser.add_argument("--receipt", metavar="KEY", help="IMAGE#…#RECEIPT#00001 (default: that of the first record)")
+    parser.add_argument("--dimension", type=positive, metavar="N", help="of files (default: the first vector's)")
+    parser.add_argument(
+        "--delta-bucket",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with a run: a bucket that the deployment's delta_buckets names; may be repeated",
+    )
+
+
+def delta_show(parser: argparse.ArgumentParser) -> None:
+    delta(parser)
+    parser.add_argument("-n", type=positive, default=20, metavar="N", help="how many rows to show (default: 20)")
+
+
 def versions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")

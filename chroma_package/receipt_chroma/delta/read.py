@@ -39,7 +39,7 @@ def read_delta(
     collection's, None while it has none: then the delta's first vector decides for the delta. Raises subclasses of
     DeltaRefused for content only; access, throttling and timeouts raise as they are.
     """
-    form, files = _fetch(bucket, prefix)
+    form, files = fetch_delta(bucket, prefix)
     return decode_delta(form, files, collection=collection, receipt=receipt, dimension=dimension)
 
 
@@ -66,8 +66,8 @@ def _faults_of_content() -> Iterator[None]:
         raise DeltaReaderFailed(f"{type(error).__name__}: {error}") from error
 
 
-def _fetch(bucket: Bucket, prefix: str) -> tuple[str, Files]:
-    """The delta's format and its files."""
+def fetch_delta(bucket: Bucket, prefix: str) -> tuple[str, Files]:
+    """A delta's format ("arrow", "tar" or "directory") and its files. Raises as read_delta, for what is not decoded."""
     prefix = prefix.rstrip("/")
     if not prefix or not bucket.name:
         raise DeltaPrefixMissing("the run names no delta prefix for this collection")
