@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from receipt_chroma.announcing import announce_run
+    from receipt_chroma.batch import announce_batch
     from receipt_chroma.compaction import update_receipt_metadata
     from receipt_chroma.delta.read import DeltaRecord, read_delta
     from receipt_chroma.delta.write import write_arrow_delta, write_arrow_delta_to
@@ -36,6 +37,7 @@ _HOMES: Final = {
     "ShardValidation": "validate",
     "SnapshotReader": "reader",
     "Wanted": "wanted",
+    "announce_batch": "batch",
     "announce_run": "announcing",
     "download_snapshot": "snapshot.download",
     "load_manifest": "snapshot.manifest",
@@ -65,6 +67,7 @@ __all__ = [
     "ShardValidation",
     "SnapshotReader",
     "Wanted",
+    "announce_batch",
     "announce_run",
     "download_snapshot",
     "load_manifest",

@@ -111,6 +111,14 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
+        "doctor",
+        "look",
+        "every receipt against its runs, deltas and snapshot; exit 1: a trouble",
+        "compaction doctor words",
+        "console.cli.adopt_commands:doctor",
+        options.doctor,
+    ),
+    Command(
         "start",
         "act",
         "start an execution by hand, or preview what one would do",
@@ -133,6 +141,22 @@ COMMANDS: tuple[Command, ...] = (
         "compaction reconcile words",
         "console.cli.commands:reconcile",
         options.reconcile,
+    ),
+    Command(
+        "adopt",
+        "act",
+        "an old Chroma directory's records become deltas and runs; dry run first",
+        "compaction adopt words --from ./old-words",
+        "console.cli.adopt_commands:adopt",
+        options.adopt,
+    ),
+    Command(
+        "announce",
+        "act",
+        "split a delta of many receipts into one run for each",
+        "compaction announce words ./batch.arrow",
+        "console.cli.adopt_commands:announce",
+        options.announce,
     ),
     Command(
         "quarantine",

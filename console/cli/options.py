@@ -84,6 +84,33 @@ def reconcile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", metavar="ID", help="only the receipts of this image")
 
 
+def doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    _without_a_stack(parser)
+
+
+def adopt(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument(
+        "--from", dest="source", required=True, metavar="PLACE", help="a Chroma directory, or s3://bucket/prefix of one"
+    )
+    parser.add_argument("--yes", action="store_true", help="write it; without it only say what would be written")
+    _without_a_stack(parser)
+
+
+def announce(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument(
+        "place", metavar="PLACE", help="a delta with the records of many receipts: an .arrow file or a Chroma directory"
+    )
+    _without_a_stack(parser)
+
+
+def _without_a_stack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--table", metavar="NAME", help="a receipts table, before there is a stack; with --bucket")
+    parser.add_argument("--bucket", metavar="NAME", help="the bucket that its runs' prefixes are in")
+
+
 def query(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument("text", nargs="?", metavar="TEXT", help="what to look for (on a local stack)")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from receipt_chroma.errors import RunTimeInvalid
-from receipt_chroma.wanted import is_eligible
+from receipt_chroma.wanted import is_eligible, run_order
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.keys import parse_record_id
@@ -135,7 +135,7 @@ def _is_about(run: RunFact, collection: str) -> bool:
 
 def _counts(run: RunFact, facts: ReceiptFacts) -> bool:
     try:
-        return is_eligible(run, facts)
+        return is_eligible(run, facts) and run_order(run) is not None
     except RunTimeInvalid:
         return False
 

@@ -82,6 +82,13 @@ class Patient:
             ShardFiles.of(stack),
         )
 
+    def dimension(self, collection: str) -> int | None:
+        """That of the published records; None while there are none. Raises VersionUnreadable."""
+        head = self.stack.collections.head(collection) if self.stack else None
+        if self.stack is None or head is None or head.pointer is None:
+            return None
+        return self.stack.stored.manifest(head.pointer).dimension
+
 
 def diagnose(
     patient: Patient, collections: Sequence[str], progress: Callable[[str], None] = lambda _told: None

@@ -50,7 +50,7 @@ def encode_arrow(records: Sequence[Record]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_arrow_delta(content: bytes, bounds: Bounds = OF_A_DELTA) -> list[Record]:
+def read_arrow_delta(content: bytes, *, bounds: Bounds = OF_A_DELTA) -> list[Record]:
     """The records of a `delta.arrow`, metadata as written. Raises DeltaCorrupt, DeltaTooLarge.
 
     Columns and types are looked at before any of their buffers is read. Other spellings of the same are read as well:
