@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from aws_cdk import Aspects
@@ -20,9 +21,12 @@ def suppressed(stack: CompactionStack) -> None:
     """Add the stack's suppressions."""
     for name, function in stack.functions.items():
         assert function.role is not None
-        objects = RegexAppliesTo(regex=r"/^Resource::<StorageBucket\w+\.Arn>\/.*\*$/g")
+        objects = [RegexAppliesTo(regex=r"/^Resource::<StorageBucket\w+\.Arn>\/.*\*$/g")]
+        if stack.deployment.bucket:
+            bucket = re.escape(stack.deployment.bucket)
+            objects = [RegexAppliesTo(regex=rf"/^Resource::arn:<AWS::Partition>:s3:::{bucket}\/.*\*$/g")]
         others = [f"Resource::arn:<AWS::Partition>:s3:::{other}/*" for other in stack.deployment.delta_buckets]
-        _suppress(function.role, "AwsSolutions-IAM5", KEYS, [objects, *others])
+        _suppress(function.role, "AwsSolutions-IAM5", KEYS, [*objects, *others])
         _suppress(function.role, "AwsSolutions-IAM5", NO_RESOURCE, ["Resource::*"])
         if name in ("InspectHolder", "RecordExecution", "StartFold"):
             executions = RegexAppliesTo(regex=r"/^Resource::arn:.*:execution:.*:\*$/g")
@@ -33,12 +37,13 @@ def suppressed(stack: CompactionStack) -> None:
         "Log delivery and X-Ray have no resource to name: Step Functions asks for them as they are.",
         ["Resource::*"],
     )
-    _suppress(
-        stack.storage.bucket,
-        "AwsSolutions-S1",
-        "Who read an object is CloudTrail's data events, where an account wants them; access logs would cost another"
-        " bucket for objects that only these functions touch.",
-    )
+    if not stack.deployment.bucket:
+        _suppress(
+            stack.storage.bucket,
+            "AwsSolutions-S1",
+            "Who read an object is CloudTrail's data events, where an account wants them; access logs would cost"
+            " another bucket for objects that only these functions touch.",
+        )
     if stack.messages:
         _suppress(
             stack.messages,
