@@ -2,11 +2,13 @@
 
 from argparse import Namespace
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from receipt_dynamo_stream.names import COLLECTIONS
+from rich.text import Text
 
 from console.cli.commands import print_json, stack_of
 from console.cli.progress import Progress, stderr_console, stdout_console
@@ -15,25 +17,39 @@ from operate.errors import UsageError
 from operate.wording import count_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from receipt_dynamo_stream.facts import ReceiptFacts
+    from receipt_dynamo_stream.keys import ReceiptId
+
     from operate.adopt.doctor import Patient
+
+    Facts = Mapping[ReceiptId, ReceiptFacts]
 
 
 def doctor(arguments: Namespace) -> int:
     """Exit code 1 when anything is missing, or there that should not be. Raises VersionUnreadable."""
+    from operate.adopt.bucket import look_at_bucket
     from operate.adopt.doctor import diagnose
 
     patient = _patient(arguments)
     collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
     with Progress(stderr_console()).telling("looking") as tell:
         found = diagnose(patient, collections, tell)
-    clean = all(one.clean for one in found)
+        bucket = look_at_bucket(patient.bucket, deployed=patient.stack is not None)
+    clean = all(one.clean for one in found) and not bucket.troubles
     if arguments.json:
-        print_json({"collections": {one.collection: one.to_json() for one in found}, "clean": clean})
+        told = {one.collection: one.to_json() for one in found}
+        print_json({"collections": told, "bucket": asdict(bucket), "clean": clean})
         return 0 if clean else 1
     stdout = stdout_console()
     for one in found:
         for table in diagnosis_tables(one, width=stdout.width):
             stdout.print(table)
+    for text in bucket.troubles:
+        stdout.print(Text(text, style="bold red"))
+    for text in bucket.notes:
+        stdout.print(Text(text))
     if patient.stack is None:
         stdout.print("No stack was asked: this is what the first round would find.")
     stdout.print("Nothing is unexplained." if clean else "Receipts need somebody: what is bold above says what to do.")
@@ -42,15 +58,26 @@ def doctor(arguments: Namespace) -> int:
 
 def adopt(arguments: Namespace) -> int:
     """Raises UsageError, and subclasses of DeltaRefused for a directory that cannot be read."""
-    from operate.adopt.adoption import plan_adoption, source_directory, write_adoption
     from operate.adopt.table import scan_table
 
     patient = _patient(arguments)
+    with Progress(stderr_console()).telling("reading the table") as tell:
+        told = scan_table(
+            patient.dynamodb,
+            patient.table,
+            [arguments.collection],
+            lambda seen: tell(f"reading the table: {count_of(seen, 'receipt')}"),
+        )
+    facts = told[arguments.collection].facts
+    return _undo(arguments, patient, facts) if arguments.undo else _adopt(arguments, patient, facts)
+
+
+def _adopt(arguments: Namespace, patient: "Patient", facts: "Facts") -> int:
+    from operate.adopt.adoption import plan_adoption, source_directory, write_adoption
+
     stderr, stdout = Progress(stderr_console()), stdout_console()
     with ExitStack() as opened:
         directory = opened.enter_context(source_directory(arguments.source, lambda: patient.bucket.s3))
-        with stderr.waiting("reading the table"):
-            facts = scan_table(patient.dynamodb, patient.table, [arguments.collection])[arguments.collection].facts
         with stderr.waiting("reading the directory"):
             dimension = patient.dimension(arguments.collection)
             now = datetime.now(UTC).isoformat()
@@ -74,6 +101,28 @@ def adopt(arguments: Namespace) -> int:
         stdout.print(f"{count_of(len(adoption.runs), 'run')} announced: a round merges them. Then `compaction doctor`.")
     elif adoption.runs:
         stdout.print("Nothing was written: --yes writes it.")
+    return 0
+
+
+def _undo(arguments: Namespace, patient: "Patient", facts: "Facts") -> int:
+    from operate.adopt.adoption import adopted_receipts, undo_adoption
+
+    receipts = adopted_receipts(facts.values(), arguments.collection)
+    if arguments.yes:
+        with Progress(stderr_console()).counting("deleting", len(receipts), "adopted run") as progress:
+            undo_adoption(
+                receipts,
+                arguments.collection,
+                dynamodb=patient.dynamodb,
+                receipts_table=patient.table,
+                progress=progress,
+            )
+    if arguments.json:
+        keys = [receipt.key for receipt in receipts]
+        print_json({"collection": arguments.collection, "receipts": keys, "written": arguments.yes})
+        return 0
+    runs = count_of(len(receipts), "adopted run")
+    stdout_console().print(f"{runs} deleted." if arguments.yes else f"{runs} would be deleted: --yes does it.")
     return 0
 
 

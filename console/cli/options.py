@@ -91,10 +91,10 @@ def doctor(parser: argparse.ArgumentParser) -> None:
 
 def adopt(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
-    parser.add_argument(
-        "--from", dest="source", required=True, metavar="PLACE", help="a Chroma directory, or s3://bucket/prefix of one"
-    )
-    parser.add_argument("--yes", action="store_true", help="write it; without it only say what would be written")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--from", dest="source", metavar="PLACE", help="a Chroma directory, or s3://bucket/prefix of one")
+    what.add_argument("--undo", action="store_true", help="take the runs out of the table again that it wrote")
+    parser.add_argument("--yes", action="store_true", help="do it; without it only say what would be done")
     _without_a_stack(parser)
 
 

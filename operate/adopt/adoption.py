@@ -25,7 +25,8 @@ from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 from receipt_dynamo_stream.names import COLLECTIONS, PENDING
-from receipt_dynamo_stream.runs import CompactionRun, RunOfCollection
+from receipt_dynamo_stream.retry import transient_errors
+from receipt_dynamo_stream.runs import CompactionRun, RunOfCollection, run_key
 from receipt_dynamo_stream.times import instant
 
 from operate.adopt.adopted import adopted_run_id
@@ -181,6 +182,34 @@ def write_adoption(
         for done, _ in enumerate(pool.map(write, adoption.runs), start=1):
             progress(done)
     return len(adoption.runs)
+
+
+def adopted_receipts(facts: Iterable[ReceiptFacts], collection: str) -> list[ReceiptId]:
+    """The receipts that have an adopted run of a collection."""
+    return sorted(
+        one.receipt for one in facts if any(run.run_id == adopted_run_id(one.receipt, collection) for run in one.runs)
+    )
+
+
+def undo_adoption(
+    receipts: Sequence[ReceiptId],
+    collection: str,
+    *,
+    dynamodb: "DynamoDBClient",
+    receipts_table: str,
+    progress: Callable[[int], None] = lambda _done: None,
+) -> None:
+    """Delete the adopted runs of these receipts; may be repeated. Their deltas stay in the bucket, named by nothing.
+
+    Raises TransientServiceError, and others of AWS as they are.
+    """
+
+    def delete(receipt: ReceiptId) -> None:
+        dynamodb.delete_item(TableName=receipts_table, Key=run_key(receipt, adopted_run_id(receipt, collection)))
+
+    with transient_errors(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="adopt") as pool:
+        for done, _ in enumerate(pool.map(delete, receipts), start=1):
+            progress(done)
 
 
 def _by_receipt(

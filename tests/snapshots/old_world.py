@@ -82,7 +82,12 @@ def chroma_directory(folder: Path, records: Sequence[Record], *, name: str = "wo
 
 def patient(rounds: Rounds) -> Patient:
     """All of the deployment."""
-    connection = Connection(
+    return Patient.of(Stack(connection_of(rounds)))
+
+
+def connection_of(rounds: Rounds) -> Connection:
+    """Where the deployment is; it has no state machine."""
+    return Connection(
         region="us-east-1",
         endpoint_url=None,
         state_machine_arn="",
@@ -92,7 +97,6 @@ def patient(rounds: Rounds) -> Patient:
         efs_root=str(rounds.efs),
         failure_queue_url=None,
     )
-    return Patient.of(Stack(connection))
 
 
 def deployed(rounds: Rounds, collection: str = "words") -> Diagnosis:

@@ -25,6 +25,7 @@ from operate.adopt.adoption import (
     source_directory,
     write_adoption,
 )
+from operate.adopt.bucket import BucketSigns, look_at_bucket
 from operate.adopt.diagnosis import DELTA_EXPIRED, DELTA_MISSING, NOT_MERGED
 from operate.adopt.table import scan_table
 from operate.errors import UsageError
@@ -218,3 +219,25 @@ def test_a_directory_in_a_bucket_is_read_there(old: Rounds, tmp_path: Path) -> N
     for source in (f"s3://{old.bucket}/nothing", str(tmp_path / "nothing")):
         with pytest.raises(UsageError), source_directory(source, lambda: old.s3):
             pass
+
+
+def test_a_bucket_that_takes_deltas_or_is_taken_is_named_before_a_deployment(old: Rounds) -> None:
+    bucket = Bucket(old.s3, old.bucket)
+    assert look_at_bucket(bucket, deployed=False) == BucketSigns(())
+    rules = [
+        {"ID": "old-deltas", "Status": "Enabled", "Filter": {"Prefix": "words/"}, "Expiration": {"Days": 30}},
+        {"ID": "plans", "Status": "Enabled", "Filter": {"Prefix": "plans/"}, "Expiration": {"Days": 30}},
+        {"ID": "off", "Status": "Disabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 30}},
+        {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": "lines/delta/2024"}, "Transitions": [
+            {"Days": 30, "StorageClass": "GLACIER"}]},
+    ]  # fmt: skip
+    old.s3.put_bucket_lifecycle_configuration(Bucket=old.bucket, LifecycleConfiguration={"Rules": rules})
+    old.s3.put_object(Bucket=old.bucket, Key="snapshots/words/old.tar", Body=b"x")
+    told = look_at_bucket(bucket, deployed=False).troubles
+    assert len(told) == 3
+    assert [name for name in ("snapshots/,", "old-deltas", "cold", "plans ", "off") if name in " ".join(told)] == [
+        "snapshots/,",
+        "old-deltas",
+        "cold",
+    ]
+    assert len(look_at_bucket(bucket, deployed=True).troubles) == 2
