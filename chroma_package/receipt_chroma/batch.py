@@ -19,11 +19,12 @@ from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.runs import CompactionRun, RunOfCollection
 
-from receipt_chroma.delta.arrow import read_arrow_delta, write_arrow_delta
+from receipt_chroma.delta.arrow import read_arrow_delta
 from receipt_chroma.delta.bounds import OF_OWN
-from receipt_chroma.delta.checks import check_bounds, checked_records
+from receipt_chroma.delta.given import Given, records_of
 from receipt_chroma.delta.own_directory import own_directory
 from receipt_chroma.delta.read import ARROW_FILE
+from receipt_chroma.delta.write import encode_checked
 from receipt_chroma.errors import ForeignRecord
 from receipt_chroma.records import Record, content_of
 
@@ -52,34 +53,35 @@ def announce_batch(
     bucket: Bucket,
     *,
     created_at: str,
-    lines: Sequence[Record] = (),
-    words: Sequence[Record] = (),
+    lines: Given = (),
+    words: Given = (),
     dimension: int | None = None,
 ) -> list[CompactionRun]:
     """Upload the records of many receipts as one delta for each of them, announce these, and return the runs.
 
-    A receipt that has records of one collection only gets an empty delta of the other one. created_at is an ISO-8601
-    time, as of any run. dimension: the collections' (default: the first vector's of each receipt). A run's id follows
-    from its records: a call may be repeated, and announces what is not announced yet; the same records of a receipt are
-    the same run, whenever they come.
+    lines and words are rows, columns or tables (see delta/given.py). A receipt that has records of one collection only
+    gets an empty delta of the other one. created_at is an ISO-8601 time, as of any run. dimension: the collections'
+    (default: the first vector's of each receipt). A run's id follows from its records: a call may be repeated, and
+    announces what is not announced yet; the same records of a receipt are the same run, whenever they come.
 
-    Raises RunInvalid and subclasses of DeltaRefused, before anything is written; TransientServiceError.
+    Raises RecordsInvalid, RunInvalid and subclasses of DeltaRefused before anything is written; TransientServiceError.
     """
-    given = {"lines": _by_receipt(lines), "words": _by_receipt(words)}
+    given = {"lines": _by_receipt(records_of(lines)), "words": _by_receipt(records_of(words))}
     planned = []
     for receipt in sorted({*given["lines"], *given["words"]}):
         records = {collection: given[collection].get(receipt, []) for collection in COLLECTIONS}
-        for collection, some in records.items():
-            check_bounds(some)
-            checked_records(some, collection=collection, receipt=receipt, dimension=dimension)
+        deltas = {
+            collection: encode_checked(some, collection=collection, receipt=receipt, dimension=dimension)
+            for collection, some in records.items()
+        }
         run = _run(receipt, records, created_at)
         run_item(run)  # raises for a run that could never be merged
-        planned.append((run, records))
+        planned.append((run, deltas))
 
-    def write(one: tuple[CompactionRun, dict[str, list[Record]]]) -> CompactionRun:
-        run, records = one
-        for collection, some in records.items():
-            bucket.put(f"{run.of(collection).delta_prefix}{ARROW_FILE}", write_arrow_delta(some))
+    def write(one: tuple[CompactionRun, dict[str, bytes]]) -> CompactionRun:
+        run, deltas = one
+        for collection, content in deltas.items():
+            bucket.put(f"{run.of(collection).delta_prefix}{ARROW_FILE}", content)
         put_run(dynamodb, receipts_table, run)
         return run
 

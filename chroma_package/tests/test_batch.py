@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from receipt_chroma.batch import announce_batch, read_batch
-from receipt_chroma.delta.arrow import write_arrow_delta
+from receipt_chroma.delta.arrow import encode_arrow
 from receipt_chroma.delta.read import read_delta
 from receipt_chroma.errors import DuplicateRecord, ForeignRecord, InvalidVector
 from receipt_chroma.records import Record
@@ -97,7 +97,7 @@ def test_one_bad_record_is_refused_by_name_before_anything_is_written(
 
 def test_a_batch_is_read_from_an_arrow_file_and_from_a_directory(tmp_path: Path) -> None:
     words = [record for receipt in RECEIPTS for record in words_of(receipt)]
-    (tmp_path / "batch.arrow").write_bytes(write_arrow_delta(words))
+    (tmp_path / "batch.arrow").write_bytes(encode_arrow(words))
     for place in (tmp_path / "batch.arrow", chroma_directory(tmp_path / "batch", words)):
         with read_batch(place, "words") as found:
             assert sorted(record.id for record in found) == sorted(record.id for record in words)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from receipt_chroma.delta.arrow import write_arrow_delta
+from receipt_chroma.delta.arrow import encode_arrow
 from receipt_chroma.delta.checks import check_bounds, checked_records
 from receipt_chroma.delta.own_directory import own_directory
 from receipt_chroma.delta.read import ARROW_FILE
@@ -169,13 +169,13 @@ def write_adoption(
     progress is told how many receipts are done. Raises TransientServiceError, and others of AWS as they are: what is
     written stays, and the next call does the rest.
     """
-    nothing = write_arrow_delta([])
+    nothing = encode_arrow([])
 
     def write(one: AdoptedRun) -> None:
         receipt, own = one.run.receipt, one.collection
         checked = checked_records(one.records, collection=own, receipt=receipt, dimension=adoption.dimension)
         for collection, key in one.keys.items():
-            bucket.put(key, write_arrow_delta(checked) if collection == own else nothing)
+            bucket.put(key, encode_arrow(checked) if collection == own else nothing)
         put_run(dynamodb, receipts_table, one.run)
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="adopt") as pool:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from receipt_chroma.delta.arrow import write_arrow_delta
+from receipt_chroma.delta.arrow import encode_arrow
 from receipt_chroma.delta.read import read_delta
 from receipt_chroma.delta.there import delta_is_there
 from receipt_chroma.errors import DeltaMissing, DeltaNotGiven, DeltaPrefixMissing
@@ -32,7 +32,7 @@ PREFIXES = {
 @pytest.fixture
 def filled(world: World, tmp_path: Path) -> World:
     folder = chroma_directory(tmp_path / "made", [word(1, 1)])
-    arrow = write_arrow_delta([word(1, 1)])
+    arrow = encode_arrow([word(1, 1)])
     objects = {"arrow/delta.arrow": arrow, "tar/delta.tar.gz": tar_of(folder), "other files/readme.txt": b"x"}
     objects |= {f"loose/{name}": content for name, content in files_of(folder).items()}
     for key, content in objects.items():
