@@ -113,7 +113,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "doctor",
         "look",
-        "every receipt against its runs, deltas and snapshot; exit 1: a trouble",
+        "what is missing of which receipt, and why; exit 1 if anything is",
         "compaction doctor words",
         "console.cli.adopt_commands:doctor",
         options.doctor,
@@ -145,7 +145,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "adopt",
         "act",
-        "an old Chroma directory's records become deltas and runs; dry run first",
+        "make deltas and runs of an old Chroma directory; dry run first",
         "compaction adopt words --from ./old-words",
         "console.cli.adopt_commands:adopt",
         options.adopt,
