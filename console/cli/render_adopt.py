@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from console.cli.tables import fitting_table, plain_table
@@ -28,7 +29,7 @@ def diagnosis_tables(diagnosis: "Diagnosis", *, width: int) -> Iterator[Renderab
     for finding in diagnosis.findings:
         about = f"{count_of(finding.receipts, 'receipt')}, {count_of(finding.parts, _ONE_OF[diagnosis.collection])}"
         yield Text(f"{finding.why}: {about}", style="bold red" if finding.trouble else "bold")
-        yield Text(f"  {finding.do}.")
+        yield Padding(Text(f"{finding.do}."), (0, 0, 0, 2))
         for example in finding.examples:
             yield Text(f"  {example}")
 

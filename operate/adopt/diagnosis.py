@@ -19,7 +19,8 @@ will bring it; it has no words or lines, so there is nothing to bring."""
 
 DELTA_EXPIRED, DELTA_MISSING, NO_RUN = "delta expired", "delta missing", "no run"
 RUN_OLDER, RUN_FAILED, NOT_MERGED = "run older than its receipt", "run failed", "not merged"
-RECORD_WITHOUT_WORD, WORD_WITHOUT_RECORD = "record without word", "word without record"
+RECORD_WITHOUT_RUN, RECORD_WITHOUT_WORD = "record without run", "record without word"
+WORD_WITHOUT_RECORD: Final = "word without record"
 ONLY_THE_SNAPSHOT: Final = "only the snapshot has it"
 
 TROUBLES: Final[Mapping[str, str]] = {
@@ -31,6 +32,8 @@ TROUBLES: Final[Mapping[str, str]] = {
     RUN_OLDER: "its runs are older than the receipt itself, which was created again: announce it anew, or adopt it",
     RUN_FAILED: "every run of it is FAILED, and none is in quarantine: announce it anew, or adopt it",
     NOT_MERGED: "its delta is there, nothing waits, and the snapshot lacks it: `compaction reconcile` marks it",
+    RECORD_WITHOUT_RUN: "no run that counts brings what is served: it goes with the receipt's next change. `compaction"
+    " export`, then `compaction adopt` from that, keeps it; `compaction reconcile` lets it go",
     RECORD_WITHOUT_WORD: "the snapshot serves what the table does not have: `compaction reconcile` marks it",
 }
 """Why records are missing, or are there though they should not, and what to do."""
@@ -97,7 +100,9 @@ def judge(signs: Signs, collection: str) -> Verdict:
             whys[why] = len(lacking)
     elif lacking:
         whys[WORD_WITHOUT_RECORD] = len(lacking)
-    if records and not any(signs.deltas[run.run_id] for run in runs):
+    if records and not runs:
+        whys[RECORD_WITHOUT_RUN] = len(records)
+    elif records and not any(signs.deltas[run.run_id] for run in runs):
         whys[ONLY_THE_SNAPSHOT] = len(records)
     return Verdict(_state(signs, whys, bool(parts or records)), whys)
 

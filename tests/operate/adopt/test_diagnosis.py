@@ -17,6 +17,7 @@ from operate.adopt.diagnosis import (
     NOTHING,
     ONLY_THE_SNAPSHOT,
     QUARANTINED,
+    RECORD_WITHOUT_RUN,
     RECORD_WITHOUT_WORD,
     RUN_FAILED,
     RUN_OLDER,
@@ -71,6 +72,7 @@ CASES = {
     "noise": (signs(COMPLETED, THERE, ONE), SERVED, {WORD_WITHOUT_RECORD: 1}),
     "noise alone": (signs(COMPLETED, THERE, {}, empty=frozenset({"run"})), SERVED, {WORD_WITHOUT_RECORD: 2}),
     "not in any delta": (signs(COMPLETED, GONE, IDS), SERVED, {ONLY_THE_SNAPSHOT: 2}),
+    "by no run": (signs(facts(), {}, IDS), MISSING, {RECORD_WITHOUT_RUN: 2}),
     "of another collection": (
         signs(facts(run(run_id=adopted_run_id(RECEIPT, "lines"))), {adopted_run_id(RECEIPT, "lines"): True}),
         MISSING,
