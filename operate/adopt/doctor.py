@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 EXAMPLES: Final = 3
-_WORKERS: Final = 16
+_WORKERS: Final = 10  # as many connections as a client keeps
 
 
 @dataclass
