@@ -11,6 +11,7 @@ from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId, word_record_id
 from receipt_dynamo_stream.runs import run_key
 
+from local.demo.exporting import export_current
 from operate.adopt.adopted import adopted_run_id
 from operate.adopt.adoption import (
     ADOPTED_OTHERWISE,
@@ -26,7 +27,7 @@ from operate.adopt.adoption import (
     write_adoption,
 )
 from operate.adopt.bucket import BucketSigns, look_at_bucket
-from operate.adopt.diagnosis import DELTA_EXPIRED, DELTA_MISSING, NOT_MERGED
+from operate.adopt.diagnosis import DELTA_EXPIRED, DELTA_MISSING, NOT_MERGED, ONLY_THE_SNAPSHOT
 from operate.adopt.table import scan_table
 from operate.errors import UsageError
 
@@ -177,6 +178,27 @@ def test_another_directory_of_an_adopted_receipt_is_refused_and_so_is_a_receipt_
     adoption = plan(old, chroma_directory(tmp_path / "other", other))
     assert {misfit.why: misfit.records for misfit in adoption.misfits.values()} == {ADOPTED_OTHERWISE: 4, NOT_OLDEST: 1}
     assert adoption.runs == []
+
+
+@pytest.mark.slow
+def test_what_only_the_snapshot_has_is_adopted_from_an_export_of_it(new_rounds: NewRounds, tmp_path: Path) -> None:
+    rounds, receipt = new_rounds(1), RECEIPTS[0]
+    rounds.create(receipt, WORDS)
+    rounds.announce(receipt, WORDS, seed=5)
+    rounds.put(receipt, "#PLACE", "RECEIPT_PLACE", merchant_name="Sprouts")
+    rounds.merge_all()
+    bucket = Bucket(rounds.s3, rounds.bucket)
+    bucket.delete_all([one.key for one in bucket.list("words/delta/")])
+    told = deployed(rounds)
+    assert (reasons(told), told.clean, told.states["served"]) == ({ONLY_THE_SNAPSHOT: 1}, True, 1)
+    before = published(rounds)
+    export_current(rounds.efs, "words", tmp_path / "words")
+    assert adopt(rounds, tmp_path / "words") == 1
+    rounds.merge_all()
+    assert rounds.pointers["words"].version == told.version  # the same records: nothing to publish
+    assert published(rounds) == before
+    assert reasons(deployed(rounds)) == {}
+    assert differences(rounds, before) == []  # the model builds it from nothing: by what was adopted
 
 
 def test_pending_runs_whose_deltas_are_elsewhere_are_named_before_a_deployment(old: Rounds) -> None:

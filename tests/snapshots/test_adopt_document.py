@@ -92,6 +92,7 @@ def test_the_documents_commands_lead_from_an_old_directory_to_a_clean_doctor(
 def test_the_way_back_takes_the_runs_out_of_the_table_again(typist: Typist) -> None:
     assert UNDO in DOCUMENT
     before = typist.rounds.dynamodb.scan(TableName=typist.rounds.receipts_table)["Items"]
+    assert main([typist.names.get(word, word) for word in shlex.split(TYPED[0])]) == 1
     assert main([typist.names.get(word, word) for word in shlex.split(TYPED[3])]) == 0
     assert main(shlex.split(UNDO)) == 0
     assert typist.rounds.dynamodb.scan(TableName=typist.rounds.receipts_table)["Items"] == before
