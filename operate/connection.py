@@ -83,13 +83,19 @@ class Connection:
 
 def bucket_alone(name: str, region: str | None = None) -> Bucket:
     """A bucket, with ordinary AWS credentials, without a stack around it. Raises AccessMissing."""
+    return Bucket(client_alone("s3", region), name)
+
+
+def client_alone(service: str, region: str | None = None) -> Any:
+    """A boto3 client with ordinary AWS credentials, without a stack around it. Raises AccessMissing."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import NoRegionError
 
     config = Config(retries={"mode": "standard", "max_attempts": 5})
+    make: Callable[..., Any] = boto3.Session().client  # the types know each service by its own name
     try:
-        return Bucket(boto3.Session().client("s3", region_name=region, config=config), name)
+        return make(service, region_name=region, config=config)
     except NoRegionError as error:
         raise AccessMissing("which AWS region? pass --region, or set AWS_REGION") from error
 

@@ -16,8 +16,8 @@ ConsoleError                one clear line for the operator; carries the command
 ├── DimensionsDiffer        two versions whose vectors have different lengths                 exit 2
 ├── HeadStands              HEAD names a version whose manifest is there: nothing is to be taken up  exit 2
 ├── NothingToPause          the collection has no HEAD yet                                    exit 2
-├── RunNotFound             no run in quarantine has this id                                  exit 2
-├── RunAmbiguous            a shortened run id fits several runs in quarantine                exit 2
+├── RunNotFound             no run in quarantine, or in the table, has this id                exit 2
+├── RunAmbiguous            a shortened run id fits several runs                              exit 2
 ├── RerunRefused            the execution did what has a question of its own                   exit 2
 ├── NotRedrivable           Step Functions does not offer to resume this execution             exit 2
 ├── NotRunning              there is nothing to stop: the execution has ended                  exit 2
@@ -98,7 +98,7 @@ class NothingToPause(ConsoleError):
 
 
 class RunNotFound(ConsoleError):
-    """Look the run up in the quarantine."""
+    """Look the run up in the quarantine, or in the receipts table."""
 
 
 class RunAmbiguous(ConsoleError):

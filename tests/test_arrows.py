@@ -56,6 +56,7 @@ ROOMS = {
     },
     "operate": {
         "": set(),
+        "adopt": {"contents"},
         "contents": set(),
         "execution": set(),
     },

@@ -42,6 +42,7 @@ def deployment_of(node: Any) -> Deployment:
         stage=stage_named(text("stage") or "dev"),
         receipts_table=text("receipts_table"),
         receipts_stream_arn=text("receipts_stream_arn"),
+        bucket=text("bucket"),
         delta_buckets=tuple((text("delta_buckets") or "").split(",")) if text("delta_buckets") else (),
         alarm_email=text("alarm_email"),
         messages=text("messages") in ("true", "True"),

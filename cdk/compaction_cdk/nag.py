@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from aws_cdk import Aspects
@@ -18,7 +19,10 @@ EXECUTIONS = "It asks about whatever execution holds the lease, folds, or failed
 
 def suppressed(stack: CompactionStack) -> None:
     """Add the stack's suppressions."""
-    objects = RegexAppliesTo(regex=r"/^Resource::<StorageBucket\w+\.Arn>\/.*\*$/g")
+    storage = r"<StorageBucket\w+\.Arn>"
+    if stack.deployment.bucket:
+        storage = rf"arn:<AWS::Partition>:s3:::{re.escape(stack.deployment.bucket)}"
+    objects = RegexAppliesTo(regex=rf"/^Resource::{storage}\/.*\*$/g")
     for name, function in stack.functions.items():
         assert function.role is not None
         others = [f"Resource::arn:<AWS::Partition>:s3:::{other}/*" for other in stack.deployment.delta_buckets]
@@ -34,12 +38,13 @@ def suppressed(stack: CompactionStack) -> None:
         "Log delivery and X-Ray have no resource to name: Step Functions asks for them as they are.",
         ["Resource::*"],
     )
-    _suppress(
-        stack.storage.bucket,
-        "AwsSolutions-S1",
-        "Who read an object is CloudTrail's data events, where an account wants them; access logs would cost another"
-        " bucket for objects that only these functions touch.",
-    )
+    if not stack.deployment.bucket:
+        _suppress(
+            stack.storage.bucket,
+            "AwsSolutions-S1",
+            "Who read an object is CloudTrail's data events, where an account wants them; access logs would cost"
+            " another bucket for objects that only these functions touch.",
+        )
     if stack.messages:
         _suppress(
             stack.messages,

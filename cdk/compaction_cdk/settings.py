@@ -21,6 +21,10 @@ class HalfAnImport(ValueError):
     """An existing receipts table needs both its name and the ARN of its stream."""
 
 
+class NoBucketName(ValueError):
+    """`-c bucket=` takes the bucket's name alone, without `s3://`, a prefix or an ARN around it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """A stage's sizes and limits. Memory and disk in MB; every other unit is in the name.
@@ -89,7 +93,8 @@ STAGES = {
 class Deployment:
     """One deployment: its stage, and what a person may say about it on the command line (`-c name=value`).
 
-    Without `receipts_table` a receipts table is created. `delete_data` makes `cdk destroy` delete what it otherwise
+    Without `receipts_table` a receipts table is created, without `bucket` a bucket. An existing bucket keeps its own
+    rules, and is never deleted; it is for one stack. `delete_data` makes `cdk destroy` delete what it otherwise
     keeps. `delta_buckets` are other buckets that runs may name as `s3://bucket/key`. `messages` adds a queue that gets
     a StreamMessage for each relevant change, for other services.
     """
@@ -97,6 +102,7 @@ class Deployment:
     stage: Stage
     receipts_table: str | None = None
     receipts_stream_arn: str | None = None
+    bucket: str | None = None
     delta_buckets: tuple[str, ...] = ()
     alarm_email: str | None = None
     messages: bool = False
@@ -115,6 +121,11 @@ class Deployment:
                     f" `aws dynamodb describe-table --table-name {self.receipts_table} --query Table.LatestStreamArn`"
                     " says its own"
                 )
+
+        if self.bucket is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", self.bucket):
+            raise NoBucketName(f"{self.bucket!r} is no bucket's name: pass -c bucket=NAME, without s3:// or an ARN")
+        if self.bucket is not None and self.bucket in self.delta_buckets:
+            raise NoBucketName(f"{self.bucket} is the stack's bucket: leave it out of -c delta_buckets")
 
     @property
     def stack_name(self) -> str:

@@ -56,6 +56,7 @@ class CompactionStack(Stack):
             "Storage",
             receipts_table=deployment.receipts_table,
             receipts_stream_arn=deployment.receipts_stream_arn,
+            bucket=deployment.bucket,
             plan_days=stage.plan_days,
             delete_data=deployment.delete_data,
         )

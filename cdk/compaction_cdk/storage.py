@@ -14,10 +14,10 @@ POISON_DAYS = 30
 
 
 class Storage(Construct):
-    """`receipts` (created, or imported by name and stream ARN), `control`, and `bucket`.
+    """`receipts` (created, or imported by name and stream ARN), `control`, and `bucket` (created, or imported by name).
 
-    The bucket's lifecycle expires plans, reports and poison only. A delta is never expired: its run's item may
-    still name it.
+    The lifecycle of a bucket that is created expires plans, reports and poison only. A delta is never expired: its
+    run's item may still name it. An existing bucket keeps the rules that it has.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class Storage(Construct):
         *,
         receipts_table: str | None,
         receipts_stream_arn: str | None,
+        bucket: str | None,
         plan_days: int,
         delete_data: bool,
     ) -> None:
@@ -45,7 +46,9 @@ class Storage(Construct):
         )
         self.receipts_name = receipts_table or self.receipts.table_name
         self.control: dynamodb.ITable = self._table("Control", stream=None)
-        self.bucket = self._bucket(plan_days)
+        self.bucket: s3.IBucket = (
+            self._bucket(plan_days) if bucket is None else s3.Bucket.from_bucket_name(self, "Bucket", bucket)
+        )
 
     @property
     def stream_arn(self) -> str:

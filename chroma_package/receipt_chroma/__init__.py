@@ -8,9 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from receipt_chroma.announcing import announce_run
+    from receipt_chroma.batch import announce_batch
     from receipt_chroma.compaction import update_receipt_metadata
-    from receipt_chroma.delta.arrow import write_arrow_delta
-    from receipt_chroma.delta.read import DeltaRecord, read_delta, write_arrow_delta_to
+    from receipt_chroma.delta.read import DeltaRecord, read_delta
+    from receipt_chroma.delta.write import write_arrow_delta, write_arrow_delta_to
     from receipt_chroma.errors import (
         CurrentGone,
         NoSnapshotYet,
@@ -55,6 +57,8 @@ _HOMES: Final = {
     "UnknownCollection": "errors",
     "VersionNotServed": "errors",
     "Wanted": "wanted",
+    "announce_batch": "batch",
+    "announce_run": "announcing",
     "download_snapshot": "snapshot.download",
     "load_manifest": "snapshot.manifest",
     "manifest_schema": "snapshot.manifest",
@@ -65,8 +69,8 @@ _HOMES: Final = {
     "update_receipt_metadata": "compaction",
     "validate_shard": "validate",
     "wanted_records": "wanted",
-    "write_arrow_delta": "delta.arrow",
-    "write_arrow_delta_to": "delta.read",
+    "write_arrow_delta": "delta.write",
+    "write_arrow_delta_to": "delta.write",
     "write_manifest": "publish",
 }
 
@@ -93,6 +97,8 @@ __all__ = [
     "UnknownCollection",
     "VersionNotServed",
     "Wanted",
+    "announce_batch",
+    "announce_run",
     "download_snapshot",
     "load_manifest",
     "manifest_schema",

@@ -20,6 +20,7 @@ The class says what the caller may do, the message what happened and what to do 
     │   ├── DeltaMetadataInvalid     metadata that Chroma refuses, drops or cannot keep
     │   ├── RunTimeInvalid           the run's created_at cannot be read, so it has no place in the order
     │   └── DeltaReaderFailed        a fault of ours that this delta brings about: report it, with the message
+    ├── RecordsInvalid               (also a ValueError) what a producer gave is no rows, columns or table of records
     ├── DeltaReaderUnavailable       try once more: the process that reads deltas was ended from outside
     ├── SnapshotDamaged              look first: a published file is wrong on EFS and on S3
     ├── ShardInvalid                 look first: a staged shard failed validation and was not published
@@ -127,6 +128,10 @@ class RunTimeInvalid(DeltaRefused):
 
 class DeltaReaderFailed(DeltaRefused):
     """Reading the delta ended in an error that has no name, or ended the process that read it; the message has it."""
+
+
+class RecordsInvalid(CompactionError, ValueError):
+    """What a producer gave is no rows, columns or table of records; nothing was written."""
 
 
 class DeltaReaderUnavailable(CompactionError):

@@ -13,9 +13,9 @@ from receipt_chroma import (
     merge_deltas,
     swap_pointer,
     validate_shard,
-    write_arrow_delta_to,
     write_manifest,
 )
+from receipt_chroma.delta.arrow import encode_arrow
 from receipt_chroma.fold import fold_shard, validate_fold, write_fold
 from receipt_chroma.folding import ALWAYS
 from receipt_chroma.snapshot.lineage import falls_back_to
@@ -74,8 +74,8 @@ class World:
         return load_manifest(self.store, self.pointer)
 
     def upload(self, run: RunFact, records: Sequence[Record]) -> None:
-        """Upload a run's delta."""
-        write_arrow_delta_to(self.store, run.delta_prefix, records)
+        """Upload a run's delta, whatever it holds."""
+        self.store.put(f"{run.delta_prefix}delta.arrow", encode_arrow(records))
 
     def plan(self, *facts: ReceiptFacts) -> Plan:
         """The plan of a new execution."""

@@ -49,6 +49,8 @@ def status(arguments: Namespace) -> int:
         return 0
     stdout = stdout_console()
     stdout.print(tables.status_table(statuses, stack.now()))
+    if any(status.version == 0 and not status.pending for status in statuses):
+        stdout.print("Nothing was published and nothing waits: `compaction doctor` says whether anything should be.")
     if any(status.quarantined for status in statuses):
         stdout.print("A quarantined run waits for a good run of its receipt, or for you: `compaction quarantine list`.")
     for status in statuses:

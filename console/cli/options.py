@@ -84,6 +84,33 @@ def reconcile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", metavar="ID", help="only the receipts of this image")
 
 
+def doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    _without_a_stack(parser)
+
+
+def adopt(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--from", dest="source", metavar="PLACE", help="a Chroma directory, or s3://bucket/prefix of one")
+    what.add_argument("--undo", action="store_true", help="take the runs out of the table again that it wrote")
+    parser.add_argument("--yes", action="store_true", help="do it; without it only say what would be done")
+    _without_a_stack(parser)
+
+
+def announce(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument(
+        "place", metavar="PLACE", help="a delta with the records of many receipts: an .arrow file or a Chroma directory"
+    )
+    _without_a_stack(parser)
+
+
+def _without_a_stack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--table", metavar="NAME", help="a receipts table, before there is a stack; with --bucket")
+    parser.add_argument("--bucket", metavar="NAME", help="the bucket that its runs' prefixes are in")
+
+
 def query(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument("text", nargs="?", metavar="TEXT", help="what to look for (on a local stack)")
@@ -91,6 +118,29 @@ def query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=positive, default=5, metavar="N", help="how many records to show (default: 5)")
     parser.add_argument("--version", metavar="VERSION", help=f"{_VERSION} (default: the current one)")
     parser.add_argument("--where", metavar="JSON", help="only records that match this Chroma filter of metadata")
+
+
+def delta(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "delta", metavar="DELTA", help="a file or folder, s3://bucket/prefix, or the id of an announced run"
+    )
+    parser.add_argument(
+        "--collection", choices=COLLECTIONS, metavar="COLLECTION", help="of files (default: that of their first record)"
+    )
+    parser.add_argument("--receipt", metavar="KEY", help="IMAGE#…#RECEIPT#00001 (default: that of the first record)")
+    parser.add_argument("--dimension", type=positive, metavar="N", help="of files (default: the first vector's)")
+    parser.add_argument(
+        "--delta-bucket",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with a run: a bucket that the deployment's delta_buckets names; may be repeated",
+    )
+
+
+def delta_show(parser: argparse.ArgumentParser) -> None:
+    delta(parser)
+    parser.add_argument("-n", type=positive, default=20, metavar="N", help="how many rows to show (default: 20)")
 
 
 def versions(parser: argparse.ArgumentParser) -> None:

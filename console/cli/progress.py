@@ -66,6 +66,15 @@ class Progress:
             yield
 
     @contextmanager
+    def telling(self, text: str) -> Iterator[Callable[[str], None]]:
+        """A spinner whose text is what it is told, on a terminal only."""
+        if not self._console.is_terminal:
+            yield lambda _told: None
+            return
+        with self._console.status(Text(text)) as status:
+            yield lambda told: status.update(Text(told))
+
+    @contextmanager
     def counting(self, text: str, total: int, noun: str) -> Iterator[Callable[[int], None]]:
         """A spinner that says how many of all are done, by what it yields; elsewhere a line that stays."""
         if not self._console.is_terminal:

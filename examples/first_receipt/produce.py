@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from receipt_chroma.delta.read import DeltaRecord, write_arrow_delta_to
+from receipt_chroma import announce_run
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
 
@@ -28,7 +28,7 @@ def embed(text: str, dimension: int) -> np.ndarray:
 def produce(
     dynamodb: Any, table: str, bucket: Bucket, *, receipt: ReceiptId, run_id: str, dimension: int, now: str
 ) -> None:
-    """Items first, then deltas, then the run: it is the announcement. In another order it works too, a little later."""
+    """The receipt's items, then both deltas and the run that announces them. What orders heal: docs/producers.md."""
     line = f"{receipt.sk}#LINE#00001"
     _put(dynamodb, table, receipt, receipt.sk, TYPE="RECEIPT", timestamp_added=now)
     _put(dynamodb, table, receipt, line, TYPE="RECEIPT_LINE")
@@ -38,13 +38,19 @@ def produce(
         "lines": {line_record_id(receipt, 1): " ".join(WORDS)},
         "words": {word_record_id(receipt, 1, number): word for number, word in enumerate(WORDS, 1)},
     }
-    run = {"run_id": run_id, "image_id": receipt.image_id, "created_at": now}
-    for collection, documents in texts.items():
-        prefix = f"{collection}/delta/{run_id}/"
-        records = [DeltaRecord(key, embed(text, dimension), text, {}) for key, text in documents.items()]
-        write_arrow_delta_to(bucket, prefix, records)
-        run |= {f"{collection}_delta_prefix": prefix, f"{collection}_state": "PENDING"}
-    _put(dynamodb, table, receipt, f"{receipt.sk}#COMPACTION_RUN#{run_id}", TYPE="COMPACTION_RUN", **run)
+    records = {
+        collection: [
+            {"id": key, "embedding": embed(text, dimension), "document": text} for key, text in documents.items()
+        ]
+        for collection, documents in texts.items()
+    }
+    announce_run(
+        *(dynamodb, table, bucket, receipt),
+        run_id=run_id,
+        created_at=now,
+        lines=records["lines"],
+        words=records["words"],
+    )
 
 
 def _put(dynamodb: Any, table: str, receipt: ReceiptId, sort_key: str, **texts: str) -> None:

@@ -97,7 +97,7 @@ class Contents:
     def receipts(self, collection: str, version: str | None) -> tuple[ReceiptRecords, ...]:
         """The receipts that a version has records of, by key."""
         manifest = self.manifest(collection, version)
-        with _readable(manifest), ExitStack() as opened:
+        with readable(manifest), ExitStack() as opened:
             places = Side(collection, manifest.shards, self._files.homes, opened).places()
             return tuple(ReceiptRecords(key, place.shard, place.records) for key, place in sorted(places.items()))
 
@@ -138,7 +138,7 @@ class Contents:
         question = Question(text, vector, n, where)
         manifest = self.manifest(collection, version)
         embedding = question.embedding(manifest, self.embed)
-        with _readable(manifest), self._open.borrow(manifest) as generation:
+        with readable(manifest), self._open.borrow(manifest) as generation:
             return put_question(generation, embedding, question)
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class Contents:
         if receipt is not None:
             home = shard_of(receipt.image_id, receipt.receipt_id, manifest.shard_count)
             shards = tuple(shard for shard in shards if shard.shard == home)
-        with _readable(manifest), ExitStack() as opened:
+        with readable(manifest), ExitStack() as opened:
             homes = opened.enter_context(self._files.homes(manifest.collection, shards, {SQLITE_FILE}))
             yield {
                 shard.shard: opened.enter_context(PublishedRows.open(homes[shard.shard], manifest.collection, shard))
@@ -170,12 +170,12 @@ class Contents:
 
     def _compare(self, older: Pointer, newer: Pointer, kinds: tuple[str, ...], offset: int, limit: int) -> Comparison:
         manifests = self._manifest_of(older), self._manifest_of(newer)
-        with _readable(*manifests):
+        with readable(*manifests):
             return compare_manifests(*manifests, self._files.homes, kinds=kinds, offset=offset, limit=limit)
 
 
 @contextmanager
-def _readable(*manifests: Manifest) -> Iterator[None]:
+def readable(*manifests: Manifest) -> Iterator[None]:
     """Raise VersionUnreadable for what the files of a version may raise."""
     try:
         yield

@@ -10,6 +10,7 @@ The pipeline's own parts are imported from their modules: `read_facts`, `reconci
 `round`. Importing the package imports neither boto3 nor botocore; clients are passed in.
 """
 
+from receipt_dynamo_stream.announce import compaction_run_schema, put_run, run_item
 from receipt_dynamo_stream.attributes import decode_item
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.changes import Change, FieldChange, detect_change
@@ -28,6 +29,8 @@ from receipt_dynamo_stream.errors import (
     KeyMalformed,
     MessageInvalid,
     PublishFailed,
+    RunAnnounced,
+    RunInvalid,
     RunRefused,
     SchemaUnsupported,
     StreamRecordError,
@@ -80,6 +83,8 @@ __all__ = [  # noqa: RUF022 -- sorted as sorted() sorts
     "ReceiptLine",
     "ReceiptWord",
     "RecordId",
+    "RunAnnounced",
+    "RunInvalid",
     "RunOfCollection",
     "RunRefused",
     "SchemaUnsupported",
@@ -91,6 +96,7 @@ __all__ = [  # noqa: RUF022 -- sorted as sorted() sorts
     "TransientServiceError",
     "WordLabel",
     "build_message",
+    "compaction_run_schema",
     "decode_item",
     "delta_location",
     "detect_change",
@@ -103,6 +109,8 @@ __all__ = [  # noqa: RUF022 -- sorted as sorted() sorts
     "parse_item_key",
     "parse_record_id",
     "parse_stream_record",
+    "put_run",
+    "run_item",
     "served_version",
     "shard_of",
     "word_record_id",

@@ -6,6 +6,8 @@ The class says what the caller may do, the message what happened and what to do 
     ├── StreamRecordError        the record never heals: send it raw to the failure queue, acknowledge it
     ├── KeyMalformed             (also a ValueError) a key or record id that is none of ours
     ├── MessageInvalid           a message that is not a StreamMessage: never heals
+    ├── RunInvalid               (also a ValueError) a run that could never be merged: nothing was written
+    ├── RunAnnounced             a run of this id announces other deltas: take a new id
     ├── SchemaUnsupported        written by a newer or a too old release: deploy first, then look again
     ├── StoredObjectDamaged      a plan or report object that is not what this project writes: start a new execution
     ├── PublishFailed            some messages were not accepted by the queue: `failed_ids` names them
@@ -45,6 +47,14 @@ class KeyMalformed(CompactionError, ValueError):
 
 class MessageInvalid(CompactionError):
     """Text that is not a StreamMessage of a known shape."""
+
+
+class RunInvalid(CompactionError, ValueError):
+    """A run that a producer must not announce: it would be refused, or not be seen at all."""
+
+
+class RunAnnounced(CompactionError):
+    """A run of this receipt and id is in the table and names other deltas; nothing was written over it."""
 
 
 class SchemaUnsupported(CompactionError):

@@ -148,7 +148,7 @@ from pathlib import Path
 {imports}
 import receipt_chroma
 assert receipt_chroma.__file__.startswith({tree!r})
-from receipt_chroma.delta.arrow import write_arrow_delta
+from receipt_chroma.delta.write import write_arrow_delta
 from receipt_chroma.delta.read import DeltaRecord
 write_arrow_delta([DeltaRecord("IMAGE#a#RECEIPT#00001#LINE#00001", np.ones(8, np.float32), "text", {{}})])
 import chromadb

@@ -3,7 +3,7 @@
 import pytest
 
 from .conftest import Synthesise
-from .template import Template
+from .template import Template, joined
 
 pytestmark = pytest.mark.cdk
 
@@ -75,6 +75,48 @@ def test_messages_for_other_services_are_off_until_asked_for(dev: Template, synt
         if queue in str(statement["Resource"])
     }
     assert senders == {"StreamHandler"}
+
+
+def test_an_existing_bucket_is_used_as_it_is(synthesise: Synthesise) -> None:
+    existing = synthesise(stage="dev", bucket="old-deltas.example", delete_data="true")
+    assert existing.all("S3::Bucket") == existing.all("S3::BucketPolicy") == {}
+    names = {
+        f["Environment"]["Variables"]["BUCKET"]
+        for f in existing.functions().values()
+        if "BUCKET" in f["Environment"]["Variables"]
+    }
+    assert names == {existing.body["Outputs"]["Bucket"]["Value"]} == {"old-deltas.example"}
+
+
+def test_functions_may_do_in_an_existing_bucket_what_they_may_in_one_of_the_stack(
+    dev: Template, synthesise: Synthesise
+) -> None:
+    existing = synthesise(stage="dev", bucket="old-deltas.example")
+    own = next(name for name in dev.all("S3::Bucket"))
+
+    def grants(template: Template, bucket: str) -> set[tuple[str, str, str]]:
+        return {
+            (name, action, joined(resource).rpartition(bucket)[2].removeprefix(".Arn>"))
+            for name in template.functions()
+            for statement in template.statements(template.role_of(name))
+            for resource in statement["Resource"]
+            if bucket in str(resource)
+            for action in statement["Action"]
+        }
+
+    assert grants(existing, "old-deltas.example") == grants(dev, own)
+    assert len(grants(dev, own)) > 10
+
+
+@pytest.mark.parametrize("name", ["s3://old-deltas", "arn:aws:s3:::old-deltas", "Old", "ab"])
+def test_what_is_no_buckets_name_is_refused(synthesise: Synthesise, name: str) -> None:
+    with pytest.raises(ValueError, match="is no bucket's name"):
+        synthesise(stage="dev", bucket=name)
+
+
+def test_the_stacks_bucket_is_no_other_bucket(synthesise: Synthesise) -> None:
+    with pytest.raises(ValueError, match="leave it out of -c delta_buckets"):
+        synthesise(stage="dev", bucket="old-deltas", delta_buckets="old-deltas")
 
 
 def test_half_an_import_is_refused(synthesise: Synthesise) -> None:

@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import boto3
 import numpy as np
-from receipt_chroma.delta.read import DeltaRecord, write_arrow_delta_to
+from receipt_chroma.delta.read import DeltaRecord
+from receipt_chroma.delta.write import write_arrow_delta_to
 from receipt_chroma.reader import SnapshotReader
 from receipt_chroma.snapshot.pointer import Current
 from receipt_dynamo_stream.bucket import Bucket

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from receipt_chroma import DeltaRecord, download_snapshot, merge_deltas, swap_pointer, validate_shard, write_manifest
-from receipt_chroma.delta.read import write_arrow_delta_to
+from receipt_chroma.delta.write import write_arrow_delta_to
 from receipt_chroma.folding import ALWAYS, FoldBound
 from receipt_chroma.snapshot.stored_pointer import swap_stored_pointer
 from receipt_chroma.stage import Attempt

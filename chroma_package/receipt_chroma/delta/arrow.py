@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from receipt_chroma.delta.bounds import MAX_DIMENSION, MAX_RECORDS, MAX_TEXTS_BYTES, MAX_VECTOR_BYTES
+from receipt_chroma.delta.bounds import MAX_DIMENSION, OF_A_DELTA, Bounds
 from receipt_chroma.errors import DeltaCorrupt, DeltaTooLarge
 from receipt_chroma.records import Record
 
@@ -29,13 +29,11 @@ TEXTS: Final = ("id", "document", "metadata", "op")
 COLUMNS: Final = ("embedding", *TEXTS)
 
 
-def write_arrow_delta(records: Sequence[Record]) -> bytes:
-    """The bytes of a `delta.arrow` with these records. Raises ValueError unless all vectors have one length."""
+def encode_arrow(records: Sequence[Record]) -> bytes:
+    """The bytes of a `delta.arrow` with these records, whatever they are; their vectors have one length."""
     import pyarrow as pa
 
     dimension = len(records[0].embedding) if records else 1
-    if any(record.embedding.shape != (dimension,) for record in records):
-        raise ValueError("the vectors of a delta have one length")
     vectors = np.array([record.embedding for record in records], dtype="<f4").reshape(-1)
     table = pa.table(
         {
@@ -52,7 +50,7 @@ def write_arrow_delta(records: Sequence[Record]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_arrow_delta(content: bytes) -> list[Record]:
+def read_arrow_delta(content: bytes, *, bounds: Bounds = OF_A_DELTA) -> list[Record]:
     """The records of a `delta.arrow`, metadata as written. Raises DeltaCorrupt, DeltaTooLarge.
 
     Columns and types are looked at before any of their buffers is read. Other spellings of the same are read as well:
@@ -63,31 +61,31 @@ def read_arrow_delta(content: bytes) -> list[Record]:
     try:
         with pa.ipc.open_file(content, options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
             _check_schema(reader.schema)
-            return list(_records(reader))
+            return list(_records(reader, bounds))
     except MemoryError:
         raise  # one of pyarrow's is an ArrowException as well
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DeltaCorrupt(f"delta.arrow is not a readable Arrow file: {error}") from error
 
 
-def _records(reader: Any) -> Iterator[Record]:
+def _records(reader: Any, bounds: Bounds) -> Iterator[Record]:
     rows, vector_bytes, dimension = 0, 0, None
-    if reader.num_record_batches > MAX_RECORDS:
-        raise DeltaTooLarge(f"delta.arrow has {reader.num_record_batches} record batches, more than {MAX_RECORDS}")
+    if reader.num_record_batches > bounds.records:
+        raise DeltaTooLarge(f"delta.arrow has {reader.num_record_batches} record batches, more than {bounds.records}")
     for number in range(reader.num_record_batches):
         batch = reader.get_batch(number)
         rows += batch.num_rows
-        if rows > MAX_RECORDS:
-            raise DeltaTooLarge(f"delta.arrow has more than {MAX_RECORDS} rows")
+        if rows > bounds.records:
+            raise DeltaTooLarge(f"delta.arrow has more than {bounds.records} rows")
         batch.validate(full=True)
         vectors = _vectors(batch.column("embedding"))
         vector_bytes += vectors.nbytes
-        if vector_bytes > MAX_VECTOR_BYTES:
-            raise DeltaTooLarge(f"delta.arrow has more than {MAX_VECTOR_BYTES} bytes of vectors")
+        if vector_bytes > bounds.vector_bytes:
+            raise DeltaTooLarge(f"delta.arrow has more than {bounds.vector_bytes} bytes of vectors")
         if batch.num_rows and dimension not in (None, vectors.shape[1]):
             raise DeltaCorrupt("delta.arrow has vectors of several lengths")
         dimension = vectors.shape[1] if batch.num_rows else dimension
-        texts = [_texts(name, batch.column(name)) for name in TEXTS]
+        texts = [_texts(name, batch.column(name), bounds.text_bytes) for name in TEXTS]
         for vector, record_id, document, metadata, operation in zip(vectors, *texts, strict=True):
             if record_id is None or operation != UPSERT:
                 raise DeltaCorrupt(
@@ -127,14 +125,14 @@ def _is_vector(kind: "pa.DataType") -> bool:
     return bool(is_list and types.is_floating(kind.value_type))
 
 
-def _texts(name: str, column: "pa.Array") -> list[str | None]:
+def _texts(name: str, column: "pa.Array", most: int) -> list[str | None]:
     size = 0
     texts: list[str | None] = []
     for value in column:  # one at a time: thousands of rows may share one text
         text = value.as_py()
         size += len(text) if text is not None else 0
-        if size > MAX_TEXTS_BYTES:
-            raise DeltaTooLarge(f"delta.arrow has more than {MAX_TEXTS_BYTES} bytes of {name}")
+        if size > most:
+            raise DeltaTooLarge(f"delta.arrow has more than {most} bytes of {name}")
         texts.append(text)
     return texts
 

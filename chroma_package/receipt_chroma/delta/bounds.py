@@ -1,9 +1,10 @@
-"""What a delta may take: every bound on a stranger's files, in one place. README.md tells them to producers.
+"""What a delta may take: every bound on a stranger's files, in one place. docs/producers.md tells them to producers.
 
 A receipt has some hundred words; its delta is about a megabyte. A bound is there so that no delta costs more than its
 own refusal, and none of them is near anything that a producer means.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 MAX_DELTA_BYTES: Final = 64 << 20
@@ -41,6 +42,41 @@ MAX_PICKLE_BYTES: Final = 8 << 20
 """Bytes of a Chroma index's pickle: 10,000 ids come to three."""
 MAX_CAPACITY: Final = 1 << 20
 """Elements that a Chroma index says to have room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large what a reader reads may be: in bytes, or as many as the name says."""
+
+    records: int
+    rows: int
+    table_bytes: int
+    vector_bytes: int
+    text_bytes: int
+    pickle_bytes: int
+    capacity: int
+
+
+OF_A_DELTA: Final = Bounds(
+    records=MAX_RECORDS,
+    rows=MAX_ROWS,
+    table_bytes=MAX_VECTOR_BYTES + MAX_TEXTS_BYTES,
+    vector_bytes=MAX_VECTOR_BYTES,
+    text_bytes=MAX_TEXTS_BYTES,
+    pickle_bytes=MAX_PICKLE_BYTES,
+    capacity=MAX_CAPACITY,
+)
+"""Of a stranger's delta: one receipt."""
+OF_OWN: Final = Bounds(
+    records=5_000_000,
+    rows=500_000_000,
+    table_bytes=1 << 40,
+    vector_bytes=1 << 36,
+    text_bytes=1 << 36,
+    pickle_bytes=1 << 32,
+    capacity=1 << 24,
+)
+"""Of what an operator says to read on a machine of theirs: a whole collection, or a batch of many receipts."""
 
 READ_MEMORY: Final = 288 << 20
 """Bytes that the process which decodes a delta may take, beyond what it has before it begins. With the files before and

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receipt_chroma.delta.archive import Files
-from receipt_chroma.delta.bounds import MAX_DIMENSION, MAX_RECORDS
+from receipt_chroma.delta.bounds import MAX_DIMENSION, OF_A_DELTA, Bounds
 from receipt_chroma.delta.index import queued_vector, read_index
 from receipt_chroma.delta.tables import Tables
 from receipt_chroma.errors import DeltaCorrupt, DeltaTooLarge, WrongCollection, WrongSpace
@@ -23,7 +23,7 @@ from receipt_chroma.records import Record
 from receipt_chroma.shard.sqlite_files import DOCUMENT, INTERNAL, SQLITE_FILE
 
 SPACE: Final = "l2"
-_LEFT_OPEN: Final = ("-wal", "-journal")
+LEFT_OPEN: Final = ("-wal", "-journal")
 _ADD, _UPDATE, _UPSERT, _DELETE = range(4)
 _SEGMENT: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 _VALUES: Final = ("string_value", "int_value", "float_value", "bool_value")
@@ -55,21 +55,33 @@ def read_directory(files: Files, collection: str) -> list[Record]:
     if len(databases) != 1:
         raise DeltaCorrupt(f"the delta holds {len(databases)} files named {SQLITE_FILE}, not one")
     database = databases[0]
-    for suffix in _LEFT_OPEN:
+    for suffix in LEFT_OPEN:
         if files.get(database + suffix):
             raise DeltaCorrupt(f"the delta's directory was copied while it was written: it has {SQLITE_FILE}{suffix}")
     with Tables.open(files[database]) as tables:
-        return _read(tables, files, database.removesuffix(SQLITE_FILE), collection)
+        return read_tables(tables, files, database.removesuffix(SQLITE_FILE), collection)
 
 
-def _read(tables: Tables, files: Files, root: str, collection: str) -> list[Record]:
-    collection_id, dimension = _collection(tables, collection)
+def read_tables(
+    tables: Tables,
+    files: Mapping[str, bytes | memoryview],
+    root: str,
+    collection: str,
+    bounds: Bounds = OF_A_DELTA,
+    *,
+    beside_others: bool = False,
+) -> list[Record]:
+    """The records of the directory's collection; `files` has its index below `root`.
+
+    beside_others: the directory may have further collections. Raises subclasses of DeltaRefused.
+    """
+    collection_id, dimension = _collection(tables, collection, beside_others=beside_others)
     vectors_of, rows_of = _segments(tables, collection_id)
     read_to = {segment: _place(place) for segment, place in tables.rows("max_seq_id", "segment_id", "seq_id")}
-    index = read_index(files, f"{root}{vectors_of}", dimension)
-    content = _Content(_metadata(tables, rows_of), dict(index.vectors))
+    index = read_index(files, f"{root}{vectors_of}", dimension, bounds)
+    content = _Content(_metadata(tables, rows_of, bounds.records), dict(index.vectors))
     vectors_to = read_to.get(vectors_of, index.read_to or 0)
-    for entry in _queue(tables, collection_id):
+    for entry in _queue(tables, collection_id, after=min(vectors_to, read_to.get(rows_of, 0))):
         if entry.place > read_to.get(rows_of, 0):
             _apply_to_metadata(content.metadata, entry)
         if entry.place > vectors_to:
@@ -91,11 +103,13 @@ def _record(record_id: str, vector: NDArray[np.float32], metadata: Mapping[str, 
     return Record(record_id, vector, document, own)
 
 
-def _collection(tables: Tables, wanted: str) -> tuple[str, int | None]:
+def _collection(tables: Tables, wanted: str, *, beside_others: bool) -> tuple[str, int | None]:
     """Id and dimension of the one collection."""
-    rows = tables.rows("collections", "id", "name", "dimension", "config_json_str", "schema_str")
+    rows = list(tables.rows("collections", "id", "name", "dimension", "config_json_str", "schema_str"))
     names = sorted(str(row[1])[:100] for row in rows)
-    if names != [wanted]:
+    if beside_others:
+        rows = [row for row in rows if row[1] == wanted]
+    if [row[1] for row in rows] != [wanted]:
         raise WrongCollection(f"the delta's Chroma directory has the collections {names[:10]}, not {[wanted]}")
     collection_id, _, dimension, *texts = rows[0]
     if not isinstance(collection_id, str) or not collection_id:
@@ -104,8 +118,13 @@ def _collection(tables: Tables, wanted: str) -> tuple[str, int | None]:
         raise DeltaCorrupt(f"the delta's collection has {str(dimension)[:40]} dimensions; {MAX_DIMENSION} is the most")
     # Before chromadb 1.0 the space stood in the metadata, and the configuration, which says l2 for all, did not count.
     spaces = {space for text in texts for space in _spaces(_json(text))}
-    for table in ("collection_metadata", "segment_metadata"):
-        spaces |= {str(value) for key, value in tables.rows(table, "key", "str_value") if key == "hnsw:space"}
+    owners = {str(segment) for segment, of in tables.rows("segments", "id", "collection") if of == collection_id}
+    for table, owner_in in (("collection_metadata", "collection_id"), ("segment_metadata", "segment_id")):
+        spaces |= {
+            str(value)
+            for owner, key, value in tables.rows(table, owner_in, "key", "str_value")
+            if key == "hnsw:space" and (not beside_others or owner in owners | {collection_id})
+        }
     others = sorted(spaces - {SPACE})
     if others:
         raise WrongSpace(f"the delta's collection measures in {others[0][:40]}, not {SPACE}")
@@ -133,7 +152,7 @@ def _segments(tables: Tables, collection_id: str) -> tuple[str, str]:
     return vectors_of, rows_of
 
 
-def _metadata(tables: Tables, segment: str) -> dict[str, dict[str, Any]]:
+def _metadata(tables: Tables, segment: str, most: int) -> dict[str, dict[str, Any]]:
     """Metadata by id, the document among them as Chroma has it."""
     found: dict[int, dict[str, Any]] = {}
     ids: dict[str, int] = {}
@@ -143,8 +162,8 @@ def _metadata(tables: Tables, segment: str) -> dict[str, dict[str, Any]]:
         if type(row) is not int or not isinstance(record_id, str) or row in found or record_id in ids:
             raise DeltaCorrupt(f"the delta's table has {str(record_id)[:200]!r} twice, or as no text")
         found[row], ids[record_id] = {}, row
-    if len(ids) > MAX_RECORDS:
-        raise DeltaTooLarge(f"the delta has {len(ids)} records, more than {MAX_RECORDS}")
+    if len(ids) > most:
+        raise DeltaTooLarge(f"the delta has {len(ids)} records, more than {most}")
     for row, key, *columns in tables.rows("embedding_metadata", "id", "key", *_VALUES):
         if row not in found:
             continue
@@ -179,8 +198,8 @@ def _value(key: str, text: object, integer: object, number: object, truth: objec
     return None if not given else bool(truth) if truth is not None else given[0]
 
 
-def _queue(tables: Tables, collection_id: str) -> Iterable[_Entry]:
-    """The collection's entries, oldest first."""
+def _queue(tables: Tables, collection_id: str, *, after: int) -> Iterable[_Entry]:
+    """The collection's entries behind a place, oldest first; a queue that is never emptied holds every vector."""
     entries = []
     columns = ("seq_id", "operation", "topic", "id", "vector", "encoding", "metadata")
     for place, operation, topic, record_id, vector, encoding, metadata in tables.rows("embeddings_queue", *columns):
@@ -188,10 +207,12 @@ def _queue(tables: Tables, collection_id: str) -> Iterable[_Entry]:
             continue  # of a collection that was deleted
         if operation not in (_ADD, _UPDATE, _UPSERT, _DELETE) or not isinstance(record_id, str):
             raise DeltaCorrupt(f"the delta's queue has an entry of the operation {str(operation)[:40]}")
+        if (at := _place(place)) <= after:
+            continue
         values = _json(metadata)
         if not isinstance(values, dict):
             raise DeltaCorrupt(f"the delta's queue has metadata of {record_id[:200]!r} that is no JSON object")
-        entries.append(_Entry(_place(place), operation, record_id, vector, encoding, values))
+        entries.append(_Entry(at, operation, record_id, vector, encoding, values))
     return sorted(entries, key=lambda entry: entry.place)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from receipt_chroma.delta.bounds import MAX_CAPACITY, MAX_DIMENSION
+from receipt_chroma.delta.bounds import MAX_DIMENSION, OF_A_DELTA, Bounds
 from receipt_chroma.delta.plain_pickle import read_plain_pickle
 from receipt_chroma.errors import DeltaCorrupt, DeltaTooLarge, ShardInvalid
 from receipt_chroma.shard.hnsw_files import (
@@ -38,31 +38,36 @@ class Index:
         self.read_to = read_to
 
 
-def read_index(files: Mapping[str, bytes], folder: str, dimension: int | None) -> Index:
-    """The index in a folder of the delta; an empty one before its first flush. Raises DeltaCorrupt, DeltaTooLarge."""
+def read_index(
+    files: Mapping[str, bytes | memoryview], folder: str, dimension: int | None, bounds: Bounds = OF_A_DELTA
+) -> Index:
+    """The index in a folder of the delta; an empty one before its first flush. Raises DeltaCorrupt, DeltaTooLarge.
+
+    The vectors are views into the files' bytes.
+    """
     header_content, pickle = files.get(f"{folder}/{HEADER_FILE}"), files.get(f"{folder}/{PICKLE_FILE}")
     if header_content is None and pickle is None:
         return Index({}, None)
     try:
-        header = parse_header(header_content or b"")
+        header = parse_header(bytes(header_content or b""))
     except ShardInvalid as error:
         raise DeltaCorrupt(f"the delta's index cannot be read: {error}") from error
-    if header.capacity > MAX_CAPACITY or header.element_size > _MAX_ELEMENT_BYTES:
+    if header.capacity > bounds.capacity or header.element_size > _MAX_ELEMENT_BYTES:
         raise DeltaTooLarge(
             f"the delta's index says to have room for {header.capacity} elements of {header.element_size} bytes;"
-            f" {MAX_CAPACITY} of {_MAX_ELEMENT_BYTES} is the most"
+            f" {bounds.capacity} of {_MAX_ELEMENT_BYTES} is the most"
         )
     data = _data(files, folder, header, flushed=pickle is not None)
     if pickle is None:
         return Index({}, None)
-    state = read_plain_pickle(pickle)
+    state = read_plain_pickle(bytes(pickle), bounds.pickle_bytes)
     labels = _labels(state)
     if labels and dimension != header.dimension:
         raise DeltaCorrupt(f"the delta's collection has {dimension} dimensions, its index {header.dimension}")
     return Index(_vectors(labels, data), _read_to(state))
 
 
-def _data(files: Mapping[str, bytes], folder: str, header: Header, *, flushed: bool) -> NDArray[Any]:
+def _data(files: Mapping[str, bytes | memoryview], folder: str, header: Header, *, flushed: bool) -> NDArray[Any]:
     for name, unit in ((DATA_FILE, header.element_size), (LENGTH_FILE, _LENGTH_BYTES)):
         rows, rest = divmod(len(files.get(f"{folder}/{name}", b"")), unit)
         # Other releases of chromadb wrote room for any number of elements up to the capacity.

@@ -11,7 +11,7 @@ from receipt_chroma.delta.bounds import MAX_DELTA_BYTES, MAX_FILES
 from receipt_chroma.errors import DeltaMissing, DeltaNotGiven, DeltaTooLarge, UnsafeTarMember
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
 
-_NOT_THERE = frozenset(
+NOT_THERE = frozenset(
     {
         "404",
         "InvalidBucketName",
@@ -46,7 +46,7 @@ def read_object(bucket: Bucket, key: str) -> bytes | None:
             return None
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
-            if code in _NOT_THERE:
+            if code in NOT_THERE:
                 return None
             if code in _NOT_GIVEN:
                 raise DeltaNotGiven(f"s3://{bucket.name}/{key} {_NOT_GIVEN[code]}; write it anew ({error})") from error
@@ -65,7 +65,7 @@ def fetch_loose_directory(bucket: Bucket, prefix: str) -> Files:
 
     Raises DeltaMissing when there is none, DeltaTooLarge, UnsafeTarMember for a name that would leave the folder.
     """
-    names = _loose_names(bucket, prefix)
+    names = loose_names(bucket, prefix)
     if not any(name.rpartition("/")[2] == SQLITE_FILE for name in names):
         raise DeltaMissing(f"s3://{bucket.name}/{prefix} has no delta.arrow, no delta.tar.gz and no {SQLITE_FILE}")
     files: Files = {}
@@ -83,7 +83,8 @@ def fetch_loose_directory(bucket: Bucket, prefix: str) -> Files:
     return files
 
 
-def _loose_names(bucket: Bucket, prefix: str) -> list[str]:
+def loose_names(bucket: Bucket, prefix: str) -> list[str]:
+    """The names of the objects below a prefix, relative to it. Raises DeltaTooLarge for more than a delta may have."""
     from botocore.exceptions import ClientError, ParamValidationError
 
     names: list[str] = []
@@ -96,7 +97,7 @@ def _loose_names(bucket: Bucket, prefix: str) -> list[str]:
         except ParamValidationError:
             return []
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _NOT_THERE:
+            if error.response.get("Error", {}).get("Code") in NOT_THERE:
                 return []
             raise
     return [name for name in names if name and not name.endswith("/")]

@@ -22,10 +22,10 @@ _NAMED: Final = object()
 _MAX_LONG_BYTES: Final = 16
 
 
-def read_plain_pickle(content: bytes) -> Any:
+def read_plain_pickle(content: bytes, most: int = MAX_PICKLE_BYTES) -> Any:
     """The value of a pickle that has dicts, tuples, texts and numbers only. Raises DeltaCorrupt, DeltaTooLarge."""
-    if len(content) > MAX_PICKLE_BYTES:
-        raise DeltaTooLarge(f"the index's pickle has {len(content)} bytes, more than {MAX_PICKLE_BYTES}")
+    if len(content) > most:
+        raise DeltaTooLarge(f"the index's pickle has {len(content)} bytes, more than {most}")
     try:
         return _read(content)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:

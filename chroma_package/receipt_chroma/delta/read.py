@@ -1,4 +1,4 @@
-"""Deltas in S3: read in three formats, written in one.
+"""Deltas in S3, read in three formats.
 
 A delta is the records to upsert for one receipt in one collection, immutable, under its run's prefix:
 `delta.arrow` (see arrow.py), or `delta.tar.gz` with a Chroma directory, or such a directory as loose objects. A Chroma
@@ -6,7 +6,7 @@ directory holds one collection with the target's name in the l2 space.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,7 +15,6 @@ from receipt_dynamo_stream.errors import CompactionError
 from receipt_dynamo_stream.keys import ReceiptId
 
 from receipt_chroma.delta.archive import Files
-from receipt_chroma.delta.arrow import write_arrow_delta as write_arrow_delta
 from receipt_chroma.delta.checks import check_bounds, checked_records
 from receipt_chroma.delta.objects import fetch_loose_directory, read_object
 from receipt_chroma.delta.reader import delta_reader
@@ -31,13 +30,6 @@ DeltaRecord = Record
 """A record as a delta has it."""
 
 
-def write_arrow_delta_to(bucket: Bucket, prefix: str, records: Sequence[Record]) -> str:
-    """Upload `delta.arrow` below a prefix; returns its key. Raises TransientServiceError."""
-    key = f"{prefix.rstrip('/')}/{ARROW_FILE}"
-    bucket.put(key, write_arrow_delta(records))
-    return key
-
-
 def read_delta(
     bucket: Bucket, prefix: str, *, collection: str, receipt: ReceiptId, dimension: int | None
 ) -> list[Record]:
@@ -47,7 +39,7 @@ def read_delta(
     collection's, None while it has none: then the delta's first vector decides for the delta. Raises subclasses of
     DeltaRefused for content only; access, throttling and timeouts raise as they are.
     """
-    form, files = _fetch(bucket, prefix)
+    form, files = fetch_delta(bucket, prefix)
     return decode_delta(form, files, collection=collection, receipt=receipt, dimension=dimension)
 
 
@@ -74,8 +66,8 @@ def _faults_of_content() -> Iterator[None]:
         raise DeltaReaderFailed(f"{type(error).__name__}: {error}") from error
 
 
-def _fetch(bucket: Bucket, prefix: str) -> tuple[str, Files]:
-    """The delta's format and its files."""
+def fetch_delta(bucket: Bucket, prefix: str) -> tuple[str, Files]:
+    """A delta's format ("arrow", "tar" or "directory") and its files. Raises as read_delta, for what is not decoded."""
     prefix = prefix.rstrip("/")
     if not prefix or not bucket.name:
         raise DeltaPrefixMissing("the run names no delta prefix for this collection")

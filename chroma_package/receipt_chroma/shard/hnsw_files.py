@@ -177,7 +177,7 @@ def _check_links(segment: Path, header: Header) -> None:
         raise ShardInvalid("index_size", f"{LINKS_FILE} does not hold the links of {header.elements} elements")
 
 
-def held_links(content: bytes | None) -> int | None:
+def held_links(content: bytes | memoryview | None) -> int | None:
     """Of how many elements a link_lists.bin has the links; None when it is not there, or does not end with one."""
     position, elements = 0, 0
     while content is not None and position + 4 <= len(content):

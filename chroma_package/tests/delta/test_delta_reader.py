@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from receipt_chroma.delta import read as delta_read
-from receipt_chroma.delta.arrow import write_arrow_delta
+from receipt_chroma.delta.arrow import encode_arrow
 from receipt_chroma.delta.reader import DeltaReader
 from receipt_chroma.errors import (
     REFUSAL_LENGTH,
@@ -23,7 +23,7 @@ from receipt_chroma.errors import (
 from .strangers import GOOD, read, shown
 
 BROKEN = str(Path(__file__).parent / "broken_reader.py")
-ARROW = {"delta.arrow": write_arrow_delta(GOOD)}
+ARROW = {"delta.arrow": encode_arrow(GOOD)}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, FlexibleChecksumError, ReadTimeoutError
 from botocore.stub import Stubber
 from receipt_chroma.delta import objects as delta_objects
-from receipt_chroma.delta.arrow import write_arrow_delta
+from receipt_chroma.delta.arrow import encode_arrow
 from receipt_chroma.delta.bounds import MAX_DELTA_BYTES
 from receipt_chroma.delta.read import read_delta
 from receipt_chroma.errors import (
@@ -60,7 +60,7 @@ def put(world: World, name: str, content: bytes) -> None:
 
 
 def arrow(world: World, *records: Record) -> None:
-    put(world, "delta.arrow", write_arrow_delta(records))
+    put(world, "delta.arrow", encode_arrow(records))
 
 
 def loose(world: World, folder: Path) -> None:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from receipt_chroma.delta.arrow import write_arrow_delta
+from receipt_chroma.delta.arrow import encode_arrow
 from receipt_chroma.delta.bounds import READ_CPU_SECONDS
 from receipt_chroma.delta.reader import delta_reader
 from receipt_chroma.errors import DeltaReaderFailed, DeltaRefused
@@ -67,7 +67,7 @@ def queued_directory() -> Files:
 
 
 def arrow() -> Files:
-    return {"delta.arrow": write_arrow_delta(GOOD)}
+    return {"delta.arrow": encode_arrow(GOOD)}
 
 
 def plain_arrow() -> Files:
@@ -256,7 +256,7 @@ def spelled(draw: st.DrawFn) -> tuple[list[Record], bytes]:
         Record(word(1, 1 + n).id, np.array(vector, np.float32), draw(st.none() | texts), draw(metadata))
         for n, vector in enumerate(vectors)
     ]
-    table = pa.ipc.open_file(write_arrow_delta(records)).read_all()
+    table = pa.ipc.open_file(encode_arrow(records)).read_all()
     for name in draw(st.lists(st.sampled_from(["id", "document", "metadata", "op"]), unique=True)):
         kind = draw(st.sampled_from([pa.large_string(), pa.string_view(), "dictionary"]))
         column = table.column(name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from receipt_chroma.delta.own_directory import own_directory
 from receipt_chroma.delta.read import read_delta
 from receipt_chroma.errors import DeltaRefused, WrongCollection, WrongSpace
 from receipt_chroma.records import Record
@@ -110,6 +111,9 @@ def test_directories_of_an_old_release_are_read_or_refused_by_name(world: World,
                     read(world, f"{name}/{form}/")
             else:
                 assert plain(read(world, f"{name}/{form}/")) == plain(wanted(name)), (name, form)
+        if name not in REFUSED:
+            with own_directory(tmp_path / "made" / name, "words") as own:
+                assert plain({one.id: one for one in own}) == plain(wanted(name)), name
     assert not world.work.exists()
 
 

@@ -64,6 +64,8 @@ def _arrow(content: bytes) -> Iterator[tuple[str, NaiveRecord]]:
         table = pa.ipc.open_file(io.BytesIO(content)).read_all()
     except (pa.ArrowException, OSError) as error:
         raise Refused(f"delta.arrow cannot be read: {error}") from error
+    if not len(table):
+        return  # a run that brings nothing to this collection
     vectors = table["embedding"].combine_chunks()
     bits = vectors.flatten().to_numpy().astype("<f4").reshape(len(vectors), -1)
     columns = (table[name].to_pylist() for name in ("id", "document", "metadata"))

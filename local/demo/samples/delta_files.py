@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
-from receipt_chroma import DeltaRecord, write_arrow_delta
+from receipt_chroma import DeltaRecord
+from receipt_chroma.delta.arrow import encode_arrow
 
 from local.demo.samples.chroma_delta import chroma_files, chroma_tar
 from local.demo.samples.embedding import Vector
@@ -51,8 +52,8 @@ def delta_files(receipt: Receipt, collection: str, dimension: int, kind: DeltaKi
 
 
 def arrow(records: Sequence[Record]) -> bytes:
-    """The bytes of a `delta.arrow`."""
-    return write_arrow_delta(
+    """The bytes of a `delta.arrow`, whatever its records are."""
+    return encode_arrow(
         [DeltaRecord(record.id, record.embedding, record.document, record.metadata) for record in records]
     )
 

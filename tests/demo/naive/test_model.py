@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from receipt_chroma import write_arrow_delta
 
 from local.demo.naive.deltas import Records
 from local.demo.naive.model import Expected, Verdict, check_collection, compare, expect
@@ -192,6 +193,13 @@ def test_a_run_whose_state_contradicts_its_delta_is_seen(
     settle_runs(cloud, "words", state)
     (problem,) = expected_of(cloud, "words").problems
     assert said in problem
+
+
+def test_a_run_that_brings_nothing_is_good(cloud: Cloud, producer: Producer, receipts: list[Receipt]) -> None:
+    producer.put_receipt(Upload(receipts[0], "run-1"))
+    empty = write_arrow_delta([])
+    cloud.s3.put_object(Bucket=BUCKET, Key="words/delta/run-1/delta.arrow", Body=empty)
+    assert (expected_of(cloud, "words").records, expected_of(cloud, "words").refused) == ({}, {})
 
 
 def test_runs_of_an_earlier_receipt_do_not_count(cloud: Cloud, producer: Producer, receipts: list[Receipt]) -> None:

@@ -1,0 +1,56 @@
+"""A producer's whole work for one receipt: both deltas, then the run that announces them."""
+
+from typing import TYPE_CHECKING
+
+from receipt_dynamo_stream.announce import put_run, run_item
+from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.runs import CompactionRun, RunOfCollection
+
+from receipt_chroma.delta.given import Given, records_of
+from receipt_chroma.delta.read import ARROW_FILE
+from receipt_chroma.delta.write import encode_checked
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def announce_run(
+    dynamodb: "DynamoDBClient",
+    receipts_table: str,
+    bucket: Bucket,
+    receipt: ReceiptId,
+    *,
+    run_id: str,
+    created_at: str,
+    lines: Given = (),
+    words: Given = (),
+    dimension: int | None = None,
+) -> CompactionRun:
+    """Upload a receipt's records of both collections, and announce them; returns the run.
+
+    lines and words are rows, columns or tables (see delta/given.py); a collection without records gets an empty delta.
+    run_id is new for every run, created_at an ISO-8601 time: of two runs the later one wins, and one that is older than
+    the receipt's `timestamp_added` counts for nothing. dimension: the collections' (default: the first vector's).
+
+    Raises RecordsInvalid, RunInvalid and subclasses of DeltaRefused before anything is written; RunAnnounced and
+    TransientServiceError. May be repeated with the same arguments.
+    """
+    prefixes = {collection: f"{collection}/delta/{run_id}/" for collection in ("lines", "words")}
+    run = CompactionRun(
+        receipt,
+        run_id,
+        created_at=created_at,
+        updated_at=created_at,
+        lines=RunOfCollection(prefixes["lines"]),
+        words=RunOfCollection(prefixes["words"]),
+    )
+    run_item(run)  # raises for a run that could never be merged
+    deltas = {
+        collection: encode_checked(records_of(given), collection=collection, receipt=receipt, dimension=dimension)
+        for collection, given in (("lines", lines), ("words", words))
+    }
+    for collection, content in deltas.items():
+        bucket.put(f"{prefixes[collection]}{ARROW_FILE}", content)
+    put_run(dynamodb, receipts_table, run)
+    return run
