@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from receipt_chroma.delta.arrow import write_arrow_delta
 from receipt_chroma.delta.bounds import MAX_RECORDS
 from receipt_chroma.delta.read import delta_reader
+from receipt_chroma.delta.write import write_arrow_delta
 from receipt_chroma.records import Record
 from receipt_dynamo_stream.keys import word_record_id
 
