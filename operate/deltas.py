@@ -72,8 +72,10 @@ class Deltas:
         belongs = Belongs(collection, receipt, dimension)
         if refusal := next((one for one in wanted.refusals if one.run_id == run_id), None):
             return CheckedDelta(belongs, error=refusal.error, message=refusal.message, note=note)
+        if unreadable := next((error for one, error in wanted.unread if one.run_id == run_id), None):
+            return CheckedDelta(belongs, brings=0, note=f"{type(unreadable).__name__}: {unreadable}; {VANISHED}")
         if run_id not in wanted.runs:
-            return CheckedDelta(belongs, brings=0, note=note or VANISHED)
+            return CheckedDelta(belongs, brings=0, note=note)
         rows: tuple[Record, ...] = tuple(source.read(looked_at, chance, dimension))
         return CheckedDelta(
             replace(belongs, dimension=len(rows[0].embedding) if rows else dimension),
