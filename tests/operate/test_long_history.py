@@ -1,6 +1,5 @@
 """The list of executions over ten thousand rows: a page, a filter and a search by name ask for little."""
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -131,9 +130,7 @@ ASKED = {
 def test_a_page_over_ten_thousand_executions_asks_for_little(rows: str, asked: str) -> None:
     history, table = history_of(SAYS[rows])
     wanted, before = ASKED[asked]
-    began = time.perf_counter()
     history.page(wanted, before)
-    assert time.perf_counter() - began < 1
     assert table.requests.total() <= 18, table.requests
 
 
