@@ -33,6 +33,7 @@ OTHER_NAMES = {  # an IAM action does not always have its call's name
     "list_objects_v2": {"s3:ListBucket"},
     "delete_objects": {"s3:DeleteObject"},
     "copy_object": {"s3:GetObject", "s3:PutObject"},
+    "get_bucket_lifecycle_configuration": {"s3:GetLifecycleConfiguration"},
     "upload_file": {"s3:PutObject"},
     "upload_fileobj": {"s3:PutObject"},
     "download_file": {"s3:GetObject"},
