@@ -121,7 +121,8 @@ def _nothing_served(signs: Signs, runs: list[RunFact], collection: str) -> str |
     """Why the snapshot has nothing at all of a receipt that has words; None where that is explained."""
     if signs.quarantined:
         return None
-    brought = [run for run in runs if run.run_id not in signs.empty]
+    # Of a run whose delta is gone a round may have written that it is so: that says nothing of what it had brought.
+    brought = [run for run in runs if not (run.run_id in signs.empty and signs.deltas[run.run_id])]
     if any(signs.deltas[run.run_id] for run in brought):
         return None if signs.records is None else NOT_MERGED
     if brought:

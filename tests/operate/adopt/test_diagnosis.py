@@ -57,6 +57,11 @@ CASES = {
     "no words": (signs(facts(words=frozenset()), {}), NOTHING, {}),
     "it was deleted": (signs(facts(exists=False), {}), NOTHING, {}),
     "expired": (signs(COMPLETED, GONE), MISSING, {DELTA_EXPIRED: 2}),
+    "expired, and a round has looked": (
+        signs(COMPLETED, GONE, {}, empty=frozenset({"run"})),
+        MISSING,
+        {DELTA_EXPIRED: 2},
+    ),
     "pending, and no delta": (signs(PENDING, GONE), MISSING, {DELTA_MISSING: 2}),
     "nobody announced it": (signs(facts(), {}), MISSING, {NO_RUN: 2}),
     "created again": (signs(facts(run(created_at=BEFORE)), {}), MISSING, {RUN_OLDER: 2}),
