@@ -28,6 +28,9 @@ END_NO_EXECUTION = {
     "NoSnapshotYet": "of a reader",
     "CurrentGone": "of a reader: SnapshotUnavailable says what brings it back",
     "VersionNotServed": "of a reader",
+    "QuestionInvalid": "of a reader",
+    "UnknownCollection": "of a reader",
+    "RunRefused": "of who waits for a run",
     "PlanMissing": "in the section of ObjectMissing",
     "ReportMissing": "in the section of ObjectMissing",
 }

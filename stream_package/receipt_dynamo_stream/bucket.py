@@ -49,14 +49,21 @@ class Bucket:
     def find(self, key: str) -> bytes | None:
         """The bytes of an object; None when it is not there."""
         with transient_errors():
-            answer = self._get(key)
-            return None if answer is None else answer["Body"].read()
+            found = self._get(key)
+            if found is None:
+                return None
+            body = found["Body"]
+            content: bytes = body.read()
+        return content
 
     def find_tagged(self, key: str) -> tuple[bytes, str] | None:
         """The bytes of an object and its ETag, for put_over; None when it is not there."""
         with transient_errors():
-            answer = self._get(key)
-            return None if answer is None else (answer["Body"].read(), answer["ETag"])
+            found = self._get(key)
+            if found is None:
+                return None
+            body = found["Body"]
+            return body.read(), found["ETag"]
 
     def read(self, key: str, missing: type[ObjectMissing] = ObjectMissing) -> bytes:
         """The bytes of an object. Raises `missing` when it is not there."""

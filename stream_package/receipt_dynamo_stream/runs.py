@@ -41,11 +41,11 @@ class RunOfCollection:
     delta_prefix: str = ""
     state: str = names.PENDING
     merged_vectors: int = 0
-    version: int | None = None
     started_at: str | None = None
     finished_at: str | None = None
     error: str | None = None
     note: str | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
