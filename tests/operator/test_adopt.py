@@ -109,13 +109,13 @@ def test_an_old_directory_becomes_a_served_collection_that_goes_on(
     for collection in COLLECTIONS:
         assert wrong(desk, collection, runs) == []
         with SnapshotReader(desk.efs, collection) as reader:
-            served = {record.id: record for record in reader.get()}
+            served = {record.id: record for record in reader.records()}
             assert served.keys() == {record.id for record in records[collection]}
             assert all(served[r.id].embedding.tobytes() == r.embedding.tobytes() for r in records[collection])
             assert all(served[r.id].document == r.document for r in records[collection])
             asked = records[collection][:: len(records[collection]) // 5]
             for one in asked:
-                told = [hit.distance for hit in reader.query(one.embedding, n_results=3)]
+                told = [hit.distance for hit in reader.nearest(one.embedding, 3)]
                 assert told == pytest.approx(distances(records[collection], one.embedding, 3), abs=1e-4)
 
     write(desk, receipt_items(new))
