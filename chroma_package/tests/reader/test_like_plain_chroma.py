@@ -166,7 +166,7 @@ def check_filters(reader: SnapshotReader, plain: Plain, question: Any, some: lis
         assert "regex" in str(question)
 
 
-few = settings(max_examples=25, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=12, suppress_health_check=list(HealthCheck))
 
 
 @few
