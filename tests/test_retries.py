@@ -201,7 +201,10 @@ RAISED_ELSEWHERE = {
     "PublishFailed",
     "QuestionInvalid",
     "RegexUnsupported",
+    "RecordsInvalid",
     "RollbackRefused",
+    "RunAnnounced",
+    "RunInvalid",
     "RunRefused",
     "StreamRecordError",
     "UnknownCollection",
@@ -209,7 +212,7 @@ RAISED_ELSEWHERE = {
     "SnapshotUnavailable",
     "CurrentGone",
 }
-"""Named errors that no merge raises: of the stream, of readers, of what an operator asks."""
+"""Named errors that no merge raises: of the stream, of producers, of readers, of what an operator asks."""
 
 
 def test_every_named_error_is_either_nobodys_or_may_be_a_receipts() -> None:

@@ -31,6 +31,9 @@ END_NO_EXECUTION = {
     "QuestionInvalid": "of a reader",
     "UnknownCollection": "of a reader",
     "RunRefused": "of who waits for a run",
+    "RunInvalid": "of a producer",
+    "RunAnnounced": "of a producer",
+    "RecordsInvalid": "of a producer",
     "PlanMissing": "in the section of ObjectMissing",
     "ReportMissing": "in the section of ObjectMissing",
 }
