@@ -34,8 +34,8 @@ help: ## list the commands
 run: $(STAMP) ## install, then run the whole machine on sample receipts: RECEIPTS=40 SHARDS=1
 	$(BIN)/compaction demo --receipts $(RECEIPTS) --shards $(SHARDS)
 
-up: $(STAMP) ## install, then keep the local stack up until Ctrl-C
-	$(BIN)/compaction up
+up: $(STAMP) ## install, then keep the local stack up until Ctrl-C: SAMPLE=20 KEEP=1 SHARDS=1
+	$(BIN)/compaction up --shards $(SHARDS) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(KEEP),--keep)
 
 test: $(VENV)/.installed-dev ## install, lint, check types, run all fast tests; in a browser too where there is Chromium
 	@for part in $(TEST_PARTS); do \

@@ -7,6 +7,7 @@ LocalStackError
 ├── UnsupportedMoto         another version of moto than the one the patches were tested with
 ├── StackAlreadyRunning     moto is one per process, so the stack is too
 ├── StackNotStarted         something was asked of a stack that does not run
+├── LoadRefused             a file that is no rows of words; nothing of it was written
 ├── UnknownFunction         an invocation names a function that the application does not have
 ├── InvokesRefused          the stack is stopping, or resetting, and takes no more invocations
 ├── TooManyRequests         every worker of a function stayed busy for as long as the function may run
@@ -40,6 +41,10 @@ class StackAlreadyRunning(LocalStackError):
 
 class StackNotStarted(LocalStackError):
     """Call start() first."""
+
+
+class LoadRefused(LocalStackError):
+    """Mend the line that the message names; nothing was written."""
 
 
 class UnknownFunction(LocalStackError):

@@ -2,8 +2,8 @@
 
 import shutil
 from collections.abc import Sequence
-from contextlib import ExitStack
-from datetime import timedelta
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -15,7 +15,8 @@ from local.aws.cloud import Cloud, join_interpreter
 from local.aws.executions import Execution, Executions, Running
 from local.aws.lifecycle import Lifecycle
 from local.aws.status_events import StatusChange, StatusEvents
-from local.errors import StackNotStarted
+from local.errors import StackNotStarted, StillRunning
+from local.kept import Kept
 from local.lambdas.environment import handler_environment
 from local.lambdas.invoke_server import invoke_server
 from local.lambdas.workers import Workers
@@ -31,11 +32,13 @@ T = TypeVar("T")
 _STOP_SECONDS = 10.0
 _RESET_SECONDS = 5.0
 _RECORD_SECONDS = 2.0
+_DRAIN_SECONDS = 5.0
 
 
 class LocalStack:
     """Lives in `folder`: `efs/` stands for the file system, `logs/` has the stack's log and one per worker (bounded),
     `tmp/` is the workers' /tmp. One stack per process. `with LocalStack(folder) as stack:` starts and stops it.
+    keep: what it has when it stops is there when it starts again in this folder (see `kept`).
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class LocalStack:
         folder: Path,
         settings: StackSettings | None = None,
         *,
+        keep: bool = False,
         application: Application | None = None,
         filters: Sequence[Pattern] = RECEIPT_CHANGES,
     ) -> None:
@@ -52,6 +56,8 @@ class LocalStack:
             merge_workers=self.settings.merge_workers, timeout_seconds=self.settings.function_timeout_seconds
         )
         self._filters = filters
+        self._kept = Kept(self.folder) if keep else None
+        self._drained = False
         self._log = StackLog(self.logs / "stack.log")
         self._cloud = Cloud()
         self._clients: dict[str, Any] = {}
@@ -147,6 +153,8 @@ class LocalStack:
         """Bring everything up. Raises ApplicationMissing, SubstitutionError, StackAlreadyRunning, UnsupportedMoto."""
         self.application.check()
         self._definition = resources.definition(self.application, self.settings.shards)
+        if self._kept is not None:
+            self._kept.begin(self.efs)
         for name in ("efs", "logs", "tmp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         try:
@@ -186,7 +194,9 @@ class LocalStack:
         workers = Workers(self.application, environment, self.logs, self.settings.init_timeout_seconds)
         self._workers = workers
         server.start()
-        self._create_resources()
+        self._create_resources(self._kept)
+        if self._kept is not None:
+            ending.callback(self._save, self._kept)
         executions = self._executions = Executions(self._cloud.client("stepfunctions"), running)
         ending.callback(join_interpreter, _STOP_SECONDS)
         ending.callback(events.stop)
@@ -205,6 +215,8 @@ class LocalStack:
         for one in (schedule, scrub, lifecycle):
             ending.callback(one.stop)
             one.start()
+        if self._kept is not None:
+            ending.callback(self._drain)
 
     def stop(self) -> None:
         """Take everything down: stop the schedule, let what has ended be recorded, refuse invocations, stop the poller,
@@ -244,9 +256,22 @@ class LocalStack:
         self.schedule.resume()
         self.scrub.resume()
 
-    def _create_resources(self) -> None:
-        resources.create_tables(self._cloud.client("dynamodb"))
-        resources.create_bucket(self._cloud.client("s3"))
+    def _drain(self) -> None:
+        """Let the stream handler have what was written, so that what is kept needs no second look."""
+        with suppress(StillRunning):
+            self.poller.wait_caught_up(_DRAIN_SECONDS)
+            self._drained = True
+
+    def _save(self, kept: Kept) -> None:
+        kept.save(self._cloud.client("dynamodb"), self._cloud.client("s3"), drained=self._drained)
+
+    def _create_resources(self, kept: Kept | None = None) -> None:
+        dynamodb, s3 = self._cloud.client("dynamodb"), self._cloud.client("s3")
+        resources.create_tables(dynamodb)
+        resources.create_bucket(s3)
+        if kept is not None:
+            kept.load(dynamodb, s3, datetime.now(UTC))
+        resources.enable_stream(dynamodb)
         resources.create_failure_queue(self._cloud.client("sqs"))
         resources.create_state_machine(self._cloud.client("stepfunctions"), self._definition)
 

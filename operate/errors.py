@@ -13,6 +13,7 @@ ConsoleError                one clear line for the operator; carries the command
 ├── VersionNotFound         no version of the collection has this number or snapshot id       exit 2
 ├── VersionAmbiguous        several manifests have this number: which was published?          exit 2
 ├── VersionRefused          the version is EXPIRED, or already what is asked for              exit 2
+├── EmbedderUnfit           a text cannot be asked for: other than this embedder made the vectors  exit 2
 ├── DimensionsDiffer        two versions whose vectors have different lengths                 exit 2
 ├── HeadStands              HEAD names a version whose manifest is there: nothing is to be taken up  exit 2
 ├── NothingToPause          the collection has no HEAD yet                                    exit 2
@@ -83,6 +84,10 @@ class VersionAmbiguous(ConsoleError):
 
 class VersionRefused(ConsoleError):
     """Choose another version."""
+
+
+class EmbedderUnfit(ConsoleError):
+    """Name the embedder that made the collection, or ask by a vector."""
 
 
 class DimensionsDiffer(ConsoleError):

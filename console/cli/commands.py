@@ -126,7 +126,8 @@ def query(arguments: Namespace) -> int:
     if (arguments.text is None) == (arguments.vector is None):
         raise UsageError("give either a TEXT or --vector FILE")
     stack = stack_of(arguments)
-    with waiting("asking the snapshot"), Contents(stack, embed=embedder_of(stack.connection)) as contents:
+    embedder = embedder_of(stack.connection, arguments.embedder)
+    with waiting("asking the snapshot"), Contents(stack, embedder=embedder) as contents:
         answer = contents.search(
             arguments.collection,
             arguments.version,
@@ -140,6 +141,8 @@ def query(arguments: Namespace) -> int:
         return 0
     stdout = stdout_console()
     stdout.print(tables.answer_table(answer, width=stdout.width))
+    if line := tables.embedded_line(answer):
+        stdout.print(line)
     return 0
 
 

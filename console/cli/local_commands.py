@@ -1,27 +1,35 @@
 """The commands that bring a stack of their own: `up` keeps one running for the other commands, `demo` shows one."""
 
-import random
 import shutil
 from argparse import Namespace
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from console.cli.commands import print_json
+from console.cli.feeding_commands import write_sample
 from console.cli.progress import Progress, stderr_console, stdout_console
 from console.cli.signals import stop_signal
+from console.embedding import named_embedder
 from operate.connection import STACK_FILE, Connection, load_local, save_local
 from operate.errors import FolderInUse, StackNotRunning, UsageError
-from operate.services import utc_now
-
-if TYPE_CHECKING:
-    from local.stack import LocalStack
 
 UP_FOLDER = Path(".compaction/data")
+KEPT_FOLDER = Path(".compaction/kept")
 DEMO_FOLDER = Path(".compaction/demo")
 SAMPLE_SEED = 7
+
+NOT_KEPT = "Its data goes with it; `compaction up --keep` keeps it."
+KEPT = f"""\
+Its data is saved in {KEPT_FOLDER} when it stops, and `up --keep` goes on
+with it. A kill saves nothing: what came since the start is then lost."""
+EMPTY = """\
+The tables are empty: `compaction sample 20` writes 20 receipts into them,
+`compaction load FILE` your own."""
+GONE = "its snapshots stay until the next `compaction up`, its tables are gone."
+LOST = "The last stack here was killed: what it did is lost, and this one goes on from the last whole stop."
+LOST_ALL = "The last stack here was killed before it was ever stopped: what it did is lost, and this one begins empty."
 
 WHAT_TO_TRY = """\
 Try, in another terminal and this folder:
@@ -60,15 +68,24 @@ def demo(arguments: Namespace) -> int:
 def up(arguments: Namespace) -> int:
     """Run a stack until SIGINT or SIGTERM. Raises FolderInUse when one runs here already."""
     from console.cli.web_command import serve
+    from local.kept import Kept
     from local.lambdas.memory import few_arenas
     from local.settings import lasting
     from local.stack import LocalStack
 
     _refuse_a_second_stack()
-    shutil.rmtree(UP_FOLDER, ignore_errors=True)  # the tables begin empty, so the file system must too
+    if arguments.embedder is not None:
+        named_embedder(arguments.embedder)  # refused before anything is started
+    folder = KEPT_FOLDER if arguments.keep else UP_FOLDER
+    kept = Kept(folder)
+    goes_on, killed = arguments.keep and kept.saved, arguments.keep and kept.killed
+    if not arguments.keep:
+        shutil.rmtree(folder, ignore_errors=True)  # the tables begin empty, so the file system must too
     progress = Progress(stderr_console())
+    if killed:
+        progress.say(LOST if goes_on else LOST_ALL)
     few_arenas()
-    stack = LocalStack(UP_FOLDER.absolute(), lasting(arguments.shards))
+    stack = LocalStack(folder.absolute(), lasting(arguments.shards), keep=arguments.keep)
     with stop_signal() as stopped:
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             stack.start()
@@ -77,27 +94,29 @@ def up(arguments: Namespace) -> int:
             with ExitStack() as serving:
                 console_url = None
                 if not arguments.no_console:
-                    server = serve(stack.connection, port=arguments.port)
+                    server = serve(stack.connection, port=arguments.port, embedder=arguments.embedder)
                     serving.callback(server.stop)
                     console_url = server.url
-                if arguments.sample and not stopped.is_set():
+                if arguments.sample and not goes_on and not stopped.is_set():
                     with progress.waiting(f"writing {arguments.sample} sample receipts"):
-                        write_sample(stack, arguments.sample)
+                        write_sample(stack.connection, arguments.sample, SAMPLE_SEED)
                 if arguments.json:
                     print_json({**stack.connection.to_json(), "console_url": console_url})
                 else:
-                    stdout_console().print(Text(welcome(stack.connection, arguments.sample, console_url)))
+                    empty = arguments.sample is None and not goes_on
+                    said = welcome(stack.connection, console_url, keep=arguments.keep, empty=empty)
+                    stdout_console().print(Text(said))
                 stopped.wait()
         finally:
             STACK_FILE.unlink(missing_ok=True)
             with progress.waiting("stopping: what runs may end first"):
                 stack.stop()
-    progress.say("The local stack is down; its snapshots stay until the next `compaction up`.")
+    progress.say(f"The local stack is down; {f'its data is in {folder}.' if arguments.keep else GONE}")
     return 0
 
 
-def welcome(connection: Connection, sample: int | None, console_url: str | None) -> str:
-    """Where everything is, and what to do with it."""
+def welcome(connection: Connection, console_url: str | None, *, keep: bool, empty: bool) -> str:
+    """Where everything is, how long it stays, and what to do with it."""
     lines = [
         "The local stack is up; Ctrl-C stops it.",
         "",
@@ -110,27 +129,10 @@ def welcome(connection: Connection, sample: int | None, console_url: str | None)
         "",
         WHAT_TO_TRY,
     ]
-    if sample is None:
-        lines += ["", "The tables are empty; `compaction up --sample 20` begins with 20 receipts."]
+    lines += ["", KEPT if keep else NOT_KEPT]
+    if empty:
+        lines += ["", EMPTY]
     return "\n".join(lines)
-
-
-def write_sample(stack: "LocalStack", count: int) -> None:
-    """Put sample receipts and their runs into the table, as producers do; the stream does the rest."""
-    from local.demo.samples.embedding import DIMENSION
-    from local.demo.samples.producer import Producer
-    from local.demo.samples.receipts import sample_receipts
-
-    rng = random.Random(SAMPLE_SEED)  # noqa: S311 -- sample data, the same every time
-    producer = Producer(
-        dynamodb=stack.client("dynamodb"),
-        s3=stack.client("s3"),
-        table=stack.connection.receipts_table,
-        bucket=stack.connection.bucket,
-        dimension=DIMENSION,
-        rng=rng,
-    )
-    producer.put_receipts(producer.plan_uploads(sample_receipts(rng, count, utc_now())))
 
 
 def _refuse_a_second_stack() -> None:

@@ -32,6 +32,10 @@ def demo(parser: argparse.ArgumentParser) -> None:
 def up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shards", type=positive, default=1, metavar="K", help="shards per collection (default: 1)")
     parser.add_argument("--sample", type=positive, metavar="N", help="begin with N sample receipts")
+    parser.add_argument(
+        "--keep", action="store_true", help="go on with what the last `up --keep` here had, and save it at the end"
+    )
+    _embedder(parser)
     parser.add_argument("--port", type=port, metavar="PORT", help="of the console (default: 8765, or a free one)")
     parser.add_argument("--no-console", action="store_true", help="do not serve the console")
 
@@ -49,6 +53,27 @@ def console(parser: argparse.ArgumentParser) -> None:
         help="a further name that browsers may call it by, such as a proxy's; may be repeated",
     )
     parser.add_argument("--read-only", action="store_true", help="nothing can be started, stopped or changed")
+    _embedder(parser)
+
+
+def sample(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("receipts", nargs="?", type=positive, default=20, metavar="N", help="how many (default: 20)")
+    parser.add_argument("--seed", type=int, metavar="S", help="the same receipts for the same seed (default: others)")
+
+
+def load(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="CSV or JSON lines of receipt, line, word, text and, if any, vector"
+    )
+    _embedder(parser)
+
+
+def _embedder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--embedder",
+        metavar="MODULE:FUNCTION",
+        help="what makes vectors of a list of texts (default on a local stack: that of the samples)",
+    )
 
 
 def none(parser: argparse.ArgumentParser) -> None:
@@ -113,11 +138,12 @@ def _without_a_stack(parser: argparse.ArgumentParser) -> None:
 
 def query(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
-    parser.add_argument("text", nargs="?", metavar="TEXT", help="what to look for (on a local stack)")
+    parser.add_argument("text", nargs="?", metavar="TEXT", help="what to look for; needs an embedder")
     parser.add_argument("--vector", metavar="FILE", help="a JSON array of floats to look for instead of a text")
     parser.add_argument("-n", type=positive, default=5, metavar="N", help="how many records to show (default: 5)")
     parser.add_argument("--version", metavar="VERSION", help=f"{_VERSION} (default: the current one)")
     parser.add_argument("--where", metavar="JSON", help="only records that match this Chroma filter of metadata")
+    _embedder(parser)
 
 
 def delta(parser: argparse.ArgumentParser) -> None:

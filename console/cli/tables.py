@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from operate.contents.embedder import NEAR
 from operate.models import FENCED, CollectionStatus, Execution, PlanPreview, name_of
 from operate.wording import age, cause_text, count_of, duration, number, plain, short_name, short_record
 
@@ -188,6 +189,17 @@ def answer_table(answer: "Answer", *, width: int) -> Table:
             *([str(hit.shard), Text(hit.id)] if width >= WIDE else [Text(short_record(hit.id))]),
         )
     return table
+
+
+def embedded_line(answer: "Answer") -> Text | None:
+    """Which embedder made a text a vector, and whether it is the collection's; None for a question by vector."""
+    if answer.embedder is None:
+        return None
+    line = Text(f"Embedded by {answer.embedder}")
+    if answer.nearness is None:
+        return line.append("; no record here has a text to compare it by.")
+    line.append(f", which comes as near as {answer.nearness:.2f} to these records' vectors (1 is the same)")
+    return line.append("." if answer.nearness >= NEAR else ": they are hardly of its making.")
 
 
 def new_table(title: str) -> Table:

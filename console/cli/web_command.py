@@ -25,6 +25,7 @@ def console(arguments: Namespace) -> int:
             port=arguments.port,
             names=arguments.allow_host,
             read_only=arguments.read_only,
+            embedder=arguments.embedder,
         )
         try:
             if arguments.json:
@@ -47,6 +48,7 @@ def serve(
     port: int | None = None,
     names: tuple[str, ...] | list[str] = (),
     read_only: bool = False,
+    embedder: str | None = None,
 ) -> ConsoleServer:
     """A console that answers already. Without a port it takes the usual one, or any when that is taken."""
     server = ConsoleServer(
@@ -57,6 +59,7 @@ def serve(
         names=tuple(names),
         read_only=read_only,
         logs=logs_of(connection),
+        embedder=embedder,
     )
     server.start()
     return server

@@ -44,10 +44,11 @@ class ConsoleServer:
         names: Sequence[str] = (),
         read_only: bool = False,
         logs: Path | None = None,
+        embedder: str | None = None,
     ) -> None:
-        """Without a port it is PORT, or any free one when that is taken.
+        """Without a port it is PORT, or any free one when that is taken. embedder: what makes vectors of texts.
 
-        Raises UsageError when the address is taken, or not one of this machine.
+        Raises UsageError when the address is taken, or not one of this machine, and for an embedder that is none.
         """
         from console.web.bounded import BoundedServer
 
@@ -70,7 +71,7 @@ class ConsoleServer:
         self._token = None if address.is_loopback and not names else secrets.token_urlsafe(24)
         self._shown = f"{names[0] if address.is_unspecified else shown}:{bound}"
         stack = Stack(connection)
-        self._contents = Contents(stack, embed=embedder_of(connection))
+        self._contents = Contents(stack, embedder=embedder_of(connection, embedder))
         site = Site(stack, self._contents, called, read_only=read_only, logs=logs)
         app = create_app(site, Guard(hosts=own | others, token=self._token))
         self._server: Any = BoundedServer(app, listener, threads=_THREADS)

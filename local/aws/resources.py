@@ -1,6 +1,6 @@
 """The stack's own tables, bucket, queue and state machine: what a deployment makes, in moto."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local import names
 from local.application import Application
@@ -17,13 +17,23 @@ _ROLE = f"arn:aws:iam::{names.ACCOUNT}:role/local"
 
 
 def create_tables(dynamodb: "DynamoDBClient") -> None:
-    """The receipts table with its stream, and the control table. Both have string keys PK and SK."""
-    _create_table(
-        dynamodb,
-        names.RECEIPTS_TABLE,
+    """The receipts table, whose stream begins with `enable_stream`, and the control table. Both have string keys PK
+    and SK."""
+    for table in (names.RECEIPTS_TABLE, names.CONTROL_TABLE):
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        )
+
+
+def enable_stream(dynamodb: "DynamoDBClient") -> None:
+    """From now on the receipts table's stream has what is written: not what is there already."""
+    dynamodb.update_table(
+        TableName=names.RECEIPTS_TABLE,
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
-    _create_table(dynamodb, names.CONTROL_TABLE)
 
 
 def stream_arn(dynamodb: "DynamoDBClient") -> str:
@@ -54,14 +64,4 @@ def create_state_machine(stepfunctions: "SFNClient", text: str) -> None:
     """The state machine, with logging off: moto would otherwise write each event to a mocked log group."""
     stepfunctions.create_state_machine(
         name=names.STATE_MACHINE, definition=text, roleArn=_ROLE, loggingConfiguration={"level": "OFF"}
-    )
-
-
-def _create_table(dynamodb: "DynamoDBClient", name: str, **stream: Any) -> None:
-    dynamodb.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
-        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-        **stream,
     )

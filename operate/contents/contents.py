@@ -25,9 +25,10 @@ from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.sharding import shard_of
 
 from operate.contents.compare import compare_manifests
+from operate.contents.embedder import Embedder
 from operate.contents.models import KINDS, Comparison, ReceiptRecords, RecordPage, RecordRow
 from operate.contents.open_versions import OPEN_VERSIONS, OpenVersions
-from operate.contents.query import Answer, Embed, Question, put_question
+from operate.contents.query import Answer, Question, put_question
 from operate.contents.receipt_sides import Side
 from operate.contents.shard_files import CACHE, CACHE_BYTES, ShardFiles
 from operate.errors import UsageError, VersionUnreadable
@@ -54,10 +55,10 @@ class Contents:
         cache: Path = CACHE,
         cache_bytes: int = CACHE_BYTES,
         open_versions: int = OPEN_VERSIONS,
-        embed: Embed | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
-        """`embed` makes a question's text a vector; without it only vectors are asked for."""
-        self.embed = embed
+        """`embedder` makes a question's text a vector; without it only vectors are asked for."""
+        self.embedder = embedder
         self._versions = stack.versions
         self._files = ShardFiles.of(stack, cache, cache_bytes)
         self._open = OpenVersions(self._files, open_versions)
@@ -133,13 +134,13 @@ class Contents:
     ) -> Answer:
         """The n records nearest to a text (given an embedder) or to a vector (a JSON array, or a file that holds one).
 
-        As a reader of that version answers it, with a Chroma `where` filter.
+        As a reader of that version answers it, with a Chroma `where` filter. Raises EmbedderUnfit too.
         """
         question = Question(text, vector, n, where)
         manifest = self.manifest(collection, version)
-        embedding = question.embedding(manifest, self.embed)
+        embedding = question.embedding(manifest, self.embedder)
         with readable(manifest), self._open.borrow(manifest) as generation:
-            return put_question(generation, embedding, question)
+            return put_question(generation, embedding, question, self.embedder)
 
     def close(self) -> None:
         """Close what is open when what is asked has been answered. May be called twice."""

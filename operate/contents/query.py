@@ -4,20 +4,18 @@ Which model made a collection's vectors is the producers' affair: nothing here e
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from operate.contents.embedder import LOOKED_AT, Embedder
 from operate.errors import SnapshotNotFound, UsageError
 
 if TYPE_CHECKING:
     from receipt_chroma.reader.generation import Generation
     from receipt_chroma.results import QueryHit
     from receipt_chroma.snapshot.manifest import Manifest
-
-Embed = Callable[[str, int], Sequence[float]]
-"""A text, and how long its vector must be."""
 
 MOST_HITS: Final = 1_000
 """How many records one question may ask for."""
@@ -41,12 +39,15 @@ class Hit:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the snapshot of one version answered, nearest first."""
+    """What the snapshot of one version answered, nearest first. Of a text: which embedder made it a vector, and how
+    near that comes to the vectors of the first hits (1 is the same; None without a document)."""
 
     collection: str
     version: int
     snapshot_id: str
     hits: tuple[Hit, ...]
+    embedder: str | None = None
+    nearness: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -71,21 +72,28 @@ class Question:
         if not 1 <= self.n <= MOST_HITS:
             raise UsageError(f"a question has 1 to {MOST_HITS:,} answers, not {self.n}")
 
-    def embedding(self, manifest: "Manifest", embed: Embed | None) -> list[float]:
-        """The vector to look for; a text needs `embed`. Raises UsageError; SnapshotNotFound for an empty version."""
+    def embedding(self, manifest: "Manifest", embedder: Embedder | None) -> list[float]:
+        """The vector to look for; a text needs an embedder. Raises UsageError, EmbedderUnfit; SnapshotNotFound for an
+        empty version."""
         if manifest.dimension is None:
             raise SnapshotNotFound(
                 f"version {manifest.version} of {manifest.collection} is empty: there is nothing to compare with"
             )
         if self.vector is None:
-            if embed is None:
-                raise UsageError("texts can be embedded for the local stack only: give a vector, a JSON array")
-            return list(embed(self.text or "", manifest.dimension))
+            if embedder is None:
+                raise UsageError(
+                    "which embedder made these vectors is not known here: name it (--embedder module:function), or give"
+                    " a vector, a JSON array"
+                )
+            return embedder.embed([self.text or ""], manifest.dimension)[0]
         return read_vector(self.vector, manifest.dimension)
 
 
-def put_question(generation: "Generation", embedding: list[float], question: Question) -> Answer:
-    """The records of an open version nearest to a vector. Raises UsageError for a filter that Chroma refuses."""
+def put_question(
+    generation: "Generation", embedding: list[float], question: Question, embedder: Embedder | None
+) -> Answer:
+    """The records of an open version nearest to a vector. Raises UsageError for a filter that Chroma refuses,
+    EmbedderUnfit for a text's answers that its embedder did not make."""
     from receipt_chroma.errors import QuestionInvalid
     from receipt_chroma.reader.filters import Filters
 
@@ -95,7 +103,11 @@ def put_question(generation: "Generation", embedding: list[float], question: Que
         raise UsageError(" ".join(str(error).split())) from error
     manifest = generation.manifest
     hits = tuple(_hit(rank, hit, manifest.shard_count) for rank, hit in enumerate(found, 1))
-    return Answer(manifest.collection, manifest.version, manifest.snapshot_id, hits)
+    answer = Answer(manifest.collection, manifest.version, manifest.snapshot_id, hits)
+    if question.text is None or embedder is None:
+        return answer
+    nearness = embedder.nearness(generation.records([hit.id for hit in hits[:LOOKED_AT]]))
+    return replace(answer, embedder=embedder.name, nearness=nearness)
 
 
 def _hit(rank: int, found: "QueryHit", shard_count: int) -> Hit:

@@ -24,7 +24,7 @@ from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.round.report import FileEntry
 
-from console.embedding import embedder_of
+from console.embedding import SAMPLES, embedder_of
 from operate.connection import Connection
 from operate.contents.contents import Contents
 from operate.contents.shard_files import CACHE_BYTES
@@ -230,8 +230,9 @@ def contents_of(
     """The contents of its versions, with or without its file system; what comes from S3 is kept in its folder."""
     stack = Stack(history.connection(local=local))
     cache = history.folder / "cache"
+    embedder = embedder_of(stack.connection, SAMPLES if local else None)  # chosen: their vectors are drawn
     with Contents(
-        stack, cache=cache, cache_bytes=cache_bytes, open_versions=open_versions, embed=embedder_of(stack.connection)
+        stack, cache=cache, cache_bytes=cache_bytes, open_versions=open_versions, embedder=embedder
     ) as contents:
         yield contents
 

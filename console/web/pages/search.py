@@ -44,5 +44,5 @@ def show() -> str:
         answer=answer,
         problem=problem,
         versions=versions,
-        by_text=site().contents.embed is not None,
+        embedder=site().contents.embedder,
     )

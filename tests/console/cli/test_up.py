@@ -100,7 +100,7 @@ def test_every_command_works_on_it(published: Connection, capsys: pytest.Capture
 
 
 def ask(connection: Connection, cache: Path, **question: Any) -> Answer:
-    with Contents(Stack(connection), cache=cache, embed=embedder_of(connection)) as contents:
+    with Contents(Stack(connection), cache=cache, embedder=embedder_of(connection)) as contents:
         return contents.search("words", None, **question)
 
 

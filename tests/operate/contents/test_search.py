@@ -3,6 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.sharding import shard_of
 
+from console.embedding import SAMPLES
 from local.demo.samples.embedding import embed_text
 from operate.connection import save_local
 from operate.contents.open_versions import OpenVersions
@@ -85,6 +87,21 @@ def test_a_text_is_embedded_as_the_sample_producers_embed_it(history: History) -
     with contents_of(history) as contents:
         answer = contents.search("words", "2", text="total 12.99", n=4)
         check(history, history.versions["words"][1], answer, embed_text("total 12.99", DIMENSION))
+        assert answer.embedder == SAMPLES
+        assert answer.nearness is not None
+        by_vector = contents.search("words", "2", vector="[1, 0, 0, 0]")
+        assert (by_vector.embedder, by_vector.nearness) == (None, None)
+
+
+def test_a_text_is_refused_where_another_embedder_made_the_vectors(
+    run, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_local(history.connection())
+    said = run("query", "words", "total")
+    assert (said.code, "were not embedded by" in said.error_line, "--embedder" in said.error_line) == (2, True, True)
+    said = run("query", "words", "total", "--embedder", SAMPLES)
+    assert (said.code, "hardly of its making" in " ".join(said.out.split())) == (0, True)
 
 
 def test_a_filter_narrows_the_answer(history: History) -> None:
@@ -118,7 +135,10 @@ def test_what_cannot_be_asked_is_refused_in_one_line(history: History, question,
 
 
 def test_without_the_file_system_texts_are_refused(history: History) -> None:
-    with contents_of(history, local=False) as contents, pytest.raises(UsageError, match="the local stack only"):
+    with (
+        contents_of(history, local=False) as contents,
+        pytest.raises(UsageError, match="which embedder made these vectors"),
+    ):
         contents.search("words", "3", text="total")
 
 
@@ -183,13 +203,12 @@ def test_query_asks_the_version_that_it_is_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     save_local(history.connection())
+    query = partial(run, "query", "words", "total", "--embedder", SAMPLES, "--version")
     for given in ("1", history.versions["words"][0].snapshot_id):
-        answer = run("query", "words", "total", "--version", given, "--json").json
+        answer = query(given, "--json").json
         assert (answer["version"], len(answer["hits"])) == (1, 5)
-    assert "words, version 2" in run("query", "words", "total", "--version", "2").out
-    hits = run("query", "words", "total", "--version", "3", "--where", '{"merchant_name": "Sprouts"}', "--json").json[
-        "hits"
-    ]
+    assert "words, version 2" in query("2").out
+    hits = query("3", "--where", '{"merchant_name": "Sprouts"}', "--json").json["hits"]
     assert {hit["merchant"] for hit in hits} == {"Sprouts"}
-    said = run("query", "words", "total", "--version", "999")
+    said = query("999")
     assert (said.code, "no version 999 of words" in said.error_line) == (2, True)
