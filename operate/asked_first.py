@@ -200,6 +200,20 @@ def drop(waiting: Sequence[Waiting]) -> AskedFirst:
     )
 
 
+def drop_all(waiting: Sequence[Waiting]) -> AskedFirst:
+    """All that wait, or all of one reason."""
+    reasons = ", ".join(sorted({run.error for _, run in waiting}))
+    return AskedFirst(
+        f"Drop {count_of(len(waiting), 'run')}",
+        (
+            f"Refused as {reasons}." if reasons else "None is in quarantine.",
+            "They are given up for good: they stay FAILED, with your reason in their errors. No delta is deleted.",
+        ),
+        reason="Why they are given up",
+        grave=True,
+    )
+
+
 def _refused(waiting: Waiting) -> str:
     collection, run = waiting
     return one_line(f"It is of {run.receipt.key}, and was refused in {collection} as {run.error}: {run.message}")

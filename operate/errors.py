@@ -23,6 +23,7 @@ ConsoleError                one clear line for the operator; carries the command
 ├── NotRedrivable           Step Functions does not offer to resume this execution             exit 2
 ├── NotRunning              there is nothing to stop: the execution has ended                  exit 2
 ├── Declined                the operator was asked, and said no                               exit 1
+├── NothingMarked           there is no receipt of the image that was to be derived again     exit 1
 ├── ResumeRefused           HEAD changed with every look: the collection is still paused      exit 1
 ├── VersionUnreadable       the version's files are gone, or not what its manifest says       exit 1
 ├── PreviewMissing          the execution of mode plan left no plan                           exit 1
@@ -129,6 +130,12 @@ class NotRunning(ConsoleError):
 
 class Declined(ConsoleError):
     """Nothing was done."""
+
+    exit_code = 1
+
+
+class NothingMarked(ConsoleError):
+    """Check the image's id; one that was never a receipt's leaves nothing to derive."""
 
     exit_code = 1
 

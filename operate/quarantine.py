@@ -68,6 +68,10 @@ class WaitingRuns:
             )
         return {collection: self._executions.start(collection) for collection in dict(waiting)}
 
+    def drop_all(self, waiting: Sequence[Waiting], why: str) -> list[str | None]:
+        """Take runs out of quarantine for good, one after the other; returns what `drop` does of each."""
+        return [self.drop(one, why) for one in waiting]
+
     def drop(self, waiting: Waiting, why: str) -> str | None:
         """Take a run out of quarantine for good. It is FAILED, and its error says who gave it up and why.
 

@@ -31,7 +31,7 @@ ALLOWED = {
     },
     "console": {
         *("receipt_dynamo_stream", "receipt_chroma", "operate", "local", "boto3", "botocore", "rich"),
-        *("flask", "waitress", "werkzeug"),
+        *("flask", "shtab", "waitress", "werkzeug"),
     },
 }
 """Each folder, and the folders and libraries that it may know."""

@@ -1,13 +1,21 @@
 """What the `compaction` command takes, and what `--help` says of it."""
 
 import argparse
+import difflib
 import platform
+import re
 import sys
 from typing import NoReturn
 
 from console.cli.command_table import COMMANDS, Command
 
 EXIT_USAGE = 2
+
+_CHOICE = re.compile(
+    r"argument (?P<what>\S+): invalid choice: '(?P<given>.*)' \(choose from (?P<choices>.*)\)", re.DOTALL
+)
+"""How argparse refuses a word that is none of those it knows."""
+_NAME = re.compile(r"[\w-]+")
 
 INTRODUCTION = """\
 usage: compaction COMMAND [options]
@@ -22,6 +30,8 @@ Commands work on the local stack that `compaction up` runs in the same folder,
 or, with --stack NAME [--region REGION] before or after the command and ordinary
 AWS credentials, on a deployed one. Each takes --json: one JSON object on
 stdout, for scripts; what is said on the way goes to stderr."""
+
+OF_ACTIONS = ("Each takes --json, and has a --help of its own.", "")
 
 EXIT_CODES = """\
 exit codes:
@@ -45,13 +55,14 @@ def build_parser() -> argparse.ArgumentParser:
 def _add(commands: "argparse._SubParsersAction[_Parser]", command: Command) -> None:
     parser = commands.add_parser(
         command.name,
+        help=command.summary,
         description=f"{command.summary[0].upper()}{command.summary[1:]}.",
-        epilog="\n".join([*_action_help(command), f"example:\n  {command.example}", "", EXIT_CODES]),
+        epilog="\n".join([*(OF_ACTIONS if command.actions else ()), f"example:\n  {command.example}", "", EXIT_CODES]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(called=parser.prog)
     if command.actions:
-        actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help="one of those below")
+        actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
         for action in command.actions:
             _add(actions, action)
         return
@@ -67,14 +78,6 @@ def _add_target(parser: argparse.ArgumentParser, *, default: str | None) -> None
         ("--region", "REGION", "its AWS region (default: as the AWS CLI finds it)"),
     ):
         parser.add_argument(flag, metavar=metavar, default=default, help=what)
-
-
-def _action_help(command: Command) -> list[str]:
-    if not command.actions:
-        return []
-    width = max(len(action.name) for action in command.actions)
-    lines = [f"  {action.name:<{width}}  {action.summary}" for action in command.actions]
-    return ["actions:", *lines, "", "Each takes --json, --stack and --region, and has a --help of its own.", ""]
 
 
 def top_help() -> str:
@@ -105,9 +108,14 @@ class _Version(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses in one line."""
+    """Refuses in one line, and names what may have been meant."""
 
     def error(self, message: str) -> NoReturn:
+        if wrong := _CHOICE.fullmatch(message):
+            choices = _NAME.findall(wrong["choices"])
+            near = difflib.get_close_matches(wrong["given"], choices, n=1)
+            meant = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(choices)}"
+            message = f"no {wrong['what']} is called {wrong['given']!r}: {meant}"
         print(f"{self.prog}: {message}; see `{self.prog} --help`", file=sys.stderr)
         raise SystemExit(EXIT_USAGE)
 

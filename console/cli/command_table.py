@@ -73,6 +73,15 @@ COMMANDS: tuple[Command, ...] = (
         on_stack=False,
     ),
     Command(
+        "completion",
+        "on this machine",
+        "what a shell needs to complete these commands with TAB",
+        "compaction completion bash",
+        "console.cli.completion_command:completion",
+        options.completion,
+        on_stack=False,
+    ),
+    Command(
         "console",
         "look",
         "all of this as pages: what ran, why, what is in a version",
@@ -83,10 +92,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "status",
         "look",
-        "versions, records, backlog, lease, quarantine of both collections",
-        "compaction status --json",
+        "versions, records, backlog, lease, quarantine of the collections",
+        "compaction status words",
         "console.cli.commands:status",
-        options.none,
+        options.status,
     ),
     Command(
         "history",

@@ -13,7 +13,7 @@ from console.cli import tables
 from console.cli.progress import spinner, stderr_console, stdout_console
 from operate import wording
 from operate.connection import Connection, load_aws, load_local
-from operate.errors import ExecutionFailed, UsageError
+from operate.errors import ExecutionFailed, NothingMarked, UsageError
 from operate.history import Wanted
 from operate.models import Execution, name_of
 from operate.stack import Stack
@@ -42,8 +42,9 @@ def print_json(value: dict[str, Any]) -> None:
 
 def status(arguments: Namespace) -> int:
     stack = stack_of(arguments)
+    collections = [arguments.collection] if arguments.collection else COLLECTIONS
     with waiting("asking for heads, backlogs and executions"):
-        statuses = [stack.collections.status(collection) for collection in COLLECTIONS]
+        statuses = [stack.collections.status(collection) for collection in collections]
     if arguments.json:
         print_json({"collections": {status.collection: status.to_json() for status in statuses}})
         return 0
@@ -104,11 +105,13 @@ def rerun(arguments: Namespace) -> int:
 
 
 def reconcile(arguments: Namespace) -> int:
-    """Raises VersionUnreadable."""
+    """Raises VersionUnreadable, and NothingMarked for an image of no receipt."""
     stack = stack_of(arguments)
     collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
     with waiting("marking receipts pending"):
         marked = stack.collections.reconcile(collections, arguments.image)
+    if arguments.image is not None and not marked:
+        raise NothingMarked(f"no receipt of image {arguments.image} is in the table or in a snapshot: none was marked")
     if arguments.json:
         print_json({"collections": collections, "image": arguments.image, "receipts": marked})
         return 0

@@ -3,9 +3,11 @@
 Only what a command needs is imported, and only when it runs: `--help` loads neither boto3, moto nor chromadb.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from console.cli.arguments import EXIT_USAGE, build_parser, top_help
 from console.cli.command_table import COMMANDS
@@ -16,6 +18,21 @@ EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Whatever an operator can cause ends in one line on stderr."""
+    try:
+        code = _run(argv)
+        sys.stdout.flush()  # or Python does when it ends, and has no words for what it cannot write
+        return code
+    except BrokenPipeError:  # whoever read our output has seen enough
+        _write_no_more()
+        return EXIT_FAILED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _write_no_more()
+        return _fail(f"{error.filename or 'what it answers'} cannot be written: {error.strerror}", EXIT_FAILED)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         arguments = build_parser().parse_args(argv)
     except SystemExit as leave:  # argparse has said what it had to say
@@ -30,17 +47,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail("interrupted", EXIT_INTERRUPTED)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
     except _expected_errors() as error:
         return _fail(f"{type(error).__name__}: {' '.join(str(error).split())}", EXIT_FAILED)
+
+
+def _write_no_more() -> None:
+    """What is still buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, exit_code: int) -> int:
     from receipt_dynamo_stream.texts import one_line
 
-    print(f"compaction: {one_line(message)}", file=sys.stderr)
+    with suppress(OSError):  # then nobody can be told
+        print(f"compaction: {one_line(message)}", file=sys.stderr)
     return exit_code
 
 

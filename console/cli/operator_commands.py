@@ -17,6 +17,7 @@ from console.cli.progress import stdout_console
 from operate import asked_first
 from operate.errors import RunAmbiguous
 from operate.quarantine import Waiting
+from operate.stack import Stack
 from operate.wording import count_of
 
 
@@ -94,14 +95,7 @@ def quarantine_list(arguments: Namespace) -> int:
 
 def quarantine_retry(arguments: Namespace) -> int:
     """Raises RunNotFound or RunAmbiguous."""
-    if bool(arguments.run) == arguments.all or (arguments.reason and not arguments.all):
-        raise RunAmbiguous("give one RUN, or --all, or --all --reason NAME: `compaction quarantine retry --help`")
-    stack = stack_of(arguments)
-    collections = _collections(arguments)
-    if arguments.all:
-        found = stack.quarantine.runs(collections, arguments.reason)
-    else:
-        found = stack.quarantine.find(arguments.run, collections)
+    stack, found = _meant(arguments)
     started = stack.quarantine.retry_all(found)
     executions = {collection: stack.executions.describe(arn) for collection, arn in started.items()}
     if arguments.json:
@@ -117,25 +111,42 @@ def quarantine_retry(arguments: Namespace) -> int:
             Text(f"Run {one_line(run.run_id)} of {collection} is PENDING again; started {executions[collection].name}")
         )
     if not found:
-        stdout_console().print("No run is in quarantine" + (f" as {arguments.reason}." if arguments.reason else "."))
+        stdout_console().print(_none_waits(arguments))
     return 0
 
 
 def quarantine_drop(arguments: Namespace) -> int:
     """Raises RunNotFound, RunAmbiguous or Declined."""
     require_answer(arguments)
-    stack = stack_of(arguments)
-    found = stack.quarantine.find(arguments.run, _collections(arguments))
-    run_id = found[0][1].run_id
-    confirm(arguments, asked_first.drop(found))
-    states = {one[0]: stack.quarantine.drop(one, arguments.why) for one in found}
+    stack, found = _meant(arguments)
+    if found:
+        confirm(arguments, asked_first.drop_all(found) if arguments.all else asked_first.drop(found))
+    states = stack.quarantine.drop_all(found, arguments.why)
     if arguments.json:
-        print_json({"runs": [_run_json(one) for one in found], "states": states})
+        runs = [{**_run_json(one), "state": state} for one, state in zip(found, states, strict=True)]
+        of_one = {} if arguments.all else {"states": {run["collection"]: run["state"] for run in runs}}
+        print_json({"runs": runs, **of_one})
         return 0
-    for collection, state in states.items():
+    for (collection, run), state in zip(found, states, strict=True):
         now = "its item is gone" if state is None else f"it is {state}"
-        stdout_console().print(Text(f"Run {one_line(run_id)} left the quarantine of {collection}; {now}."))
+        stdout_console().print(Text(f"Run {one_line(run.run_id)} left the quarantine of {collection}; {now}."))
+    if not found:
+        stdout_console().print(_none_waits(arguments))
     return 0
+
+
+def _meant(arguments: Namespace) -> tuple[Stack, list[Waiting]]:
+    """The stack, and the runs that the arguments name. Raises RunNotFound or RunAmbiguous."""
+    if bool(arguments.run) == arguments.all or (arguments.reason and not arguments.all):
+        raise RunAmbiguous(f"give one RUN, or --all, or --all --reason NAME: `{arguments.called} --help`")
+    stack = stack_of(arguments)
+    if arguments.all:
+        return stack, stack.quarantine.runs(_collections(arguments), arguments.reason)
+    return stack, stack.quarantine.find(arguments.run, _collections(arguments))
+
+
+def _none_waits(arguments: Namespace) -> str:
+    return "No run is in quarantine" + (f" as {arguments.reason}." if arguments.reason else ".")
 
 
 def _collections(arguments: Namespace) -> list[str]:

@@ -80,6 +80,14 @@ def none(parser: argparse.ArgumentParser) -> None:
     """Only what every command takes."""
 
 
+def status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+
+
+def completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), metavar="SHELL", help="bash, zsh or tcsh")
+
+
 def history(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
@@ -260,6 +268,10 @@ def quarantine_list(parser: argparse.ArgumentParser) -> None:
 
 
 def quarantine_retry(parser: argparse.ArgumentParser) -> None:
+    _waiting_runs(parser)
+
+
+def _waiting_runs(parser: argparse.ArgumentParser) -> None:
     _waiting_run(parser, nargs="?")
     parser.add_argument("--all", action="store_true", help="every run in quarantine, in place of RUN")
     parser.add_argument("--reason", metavar="NAME", help="with --all: only those refused as this, like DeltaCorrupt")
@@ -275,7 +287,7 @@ def _waiting_run(parser: argparse.ArgumentParser, *, nargs: str | None = None) -
 
 
 def quarantine_drop(parser: argparse.ArgumentParser) -> None:
-    _waiting_run(parser)
+    _waiting_runs(parser)
     parser.add_argument("--why", default="by an operator", metavar="TEXT", help="written into the run's error")
     _yes(parser)
 

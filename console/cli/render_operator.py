@@ -1,4 +1,4 @@
-"""Versions, rollbacks, expiry and quarantine as tables, readable at 80 columns."""
+"""Versions, rollbacks, expiry and quarantine as tables, readable at 60 columns."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from console.cli.tables import WIDE, new_table, plain_table
+from console.cli.tables import NARROW, WIDE, new_table, plain_table
 from operate.lineage import Version
 from operate.models import Execution, parse_time
 from operate.versions import Expiry
@@ -24,29 +24,34 @@ _SHORT_ID = 8
 def versions_table(
     collection: str, versions: Sequence[Version], now: datetime, *, width: int, ids: bool = False
 ) -> Table:
-    """From HEAD back. A narrow terminal gets either the executions or, with `ids`, the snapshot ids; a wide one all.
+    """From HEAD back. Under 100 columns there are either the executions or, with `ids`, the snapshot ids; in a narrow
+    terminal neither, or the ids in place of all numbers.
 
     How many records are fresh is said when any are: of a version whose shards are bases alone, none.
     """
-    wide = width >= WIDE
-    table = new_table(collection)
+    wide, narrow = width >= WIDE, width < NARROW
+    numbers, by = not (narrow and ids), wide or not (narrow or ids)
+    table = new_table(collection, narrow=narrow)
     table.add_column("Version", justify="right", no_wrap=True)
     table.add_column("State", overflow="fold")
-    fresh = any(version.segments for version in versions)
-    for name in ("Records", *(("Fresh",) if fresh else ()), "Size", "Made"):
+    fresh = numbers and any(version.segments for version in versions)
+    shown = {"Records": numbers, "Fresh": fresh, "Size": numbers, "Made": True}
+    for name in (name for name, is_shown in shown.items() if is_shown):
         table.add_column(name, justify="right", no_wrap=True)
     if wide:
         table.add_column("Changed", overflow="fold")
-    if wide or not ids:
+    if by:
         table.add_column("By", no_wrap=True, overflow="fold")
     if wide or ids:
         table.add_column("Snapshot", no_wrap=True)
     for version in versions:
-        cells: list[RenderableType] = [str(version.version), _state(version, wide=wide), number(version.records)]
+        cells: list[RenderableType] = [str(version.version), _state(version, wide=wide)]
+        cells += [number(version.records)] if numbers else []
         cells += [number(version.fresh_records) if version.segments else "-"] if fresh else []
-        cells += [size(version.bytes), age(version.made_at, now)]
+        cells += [size(version.bytes)] if numbers else []
+        cells += [age(version.made_at, now)]
         cells += [changed(version.counts)] if wide else []
-        cells += [Text(short_name(version.execution) or "-")] if wide or not ids else []
+        cells += [Text(short_name(version.execution) or "-")] if by else []
         cells += [version.snapshot_id] if wide or ids else []
         table.add_row(*cells)
     return table

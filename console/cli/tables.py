@@ -1,4 +1,4 @@
-"""Values as text and tables, readable at 80 columns; what a colour says, a word says too.
+"""Values as text and tables, readable at 60 columns; what a colour says, a word says too.
 
 Texts that come from a stack (names, errors, documents) are wrapped in `Text`: brackets in them are never markup.
 """
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WIDE = 100
 """From this many columns on, tables show what can be left out."""
+NARROW = 76
+"""Below this, they leave out what is not looked for first, and stand closer; 60 columns are enough."""
 
 STYLES = {
     "published": "green",
@@ -122,14 +124,15 @@ def status_table(statuses: Sequence[CollectionStatus], now: datetime) -> Table:
 
 
 def history_table(rows: Sequence["Listed"], now: datetime, *, width: int) -> Table:
-    """Newest first. The name tells collection and trigger; a wide terminal gets the modes and the causes too."""
-    wide = width >= WIDE
-    table = new_table("")
+    """Newest first. The name tells collection and trigger; a wide terminal gets the modes and the causes too, a narrow
+    one not even how long they took."""
+    wide, narrow = width >= WIDE, width < NARROW
+    table = new_table("", narrow=narrow)
     table.add_column("Execution", no_wrap=True)
     table.add_column("Result", overflow="fold")
     if wide:
         table.add_column("Mode", no_wrap=True)
-    for name in ("Version", "Started", "Took"):
+    for name in ("Version", "Started", *(() if narrow else ("Took",))):
         table.add_column(name, justify="right", no_wrap=True)
     if wide:
         table.add_column("Cause", overflow="fold")
@@ -139,7 +142,8 @@ def history_table(rows: Sequence["Listed"], now: datetime, *, width: int) -> Tab
             result.append(" (healed)", style="default not bold")
         cells: list[RenderableType] = [Text(short_name(execution.name)), result]
         cells += [Text(execution.mode or "-")] if wide else []
-        cells += [number(execution.version), age(execution.started_at, now), duration(execution.seconds(now))]
+        cells += [number(execution.version), age(execution.started_at, now)]
+        cells += [] if narrow else [duration(execution.seconds(now))]
         cells += [Text(cause_text(execution.cause))] if wide else []
         table.add_row(*cells)
     return table
@@ -169,13 +173,16 @@ def preview_table(preview: PlanPreview) -> Table:
 
 
 def answer_table(answer: "Answer", *, width: int) -> Table:
-    """The nearest records, best first. A narrow terminal gets short ids and no shards; `--json` has all."""
-    table = new_table(f"{answer.collection}, version {answer.version}")
+    """The nearest records, best first. Under 100 columns ids are short and shards left out, in a narrow terminal labels
+    too; `--json` has all."""
+    narrow = width < NARROW
+    table = new_table(f"{answer.collection}, version {answer.version}", narrow=narrow)
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("Distance", justify="right", no_wrap=True)
     table.add_column("Document", overflow="fold")
     table.add_column("Merchant", overflow="fold")
-    table.add_column("Labels", overflow="fold")
+    if not narrow:
+        table.add_column("Labels", overflow="fold")
     if width >= WIDE:
         table.add_column("Shard", justify="right", no_wrap=True)
     table.add_column("Record", overflow="fold", no_wrap=width < WIDE)
@@ -185,7 +192,7 @@ def answer_table(answer: "Answer", *, width: int) -> Table:
             f"{hit.distance:.3f}",
             Text(hit.document or "-"),
             Text(hit.merchant or "-"),
-            Text(", ".join(hit.labels) or "-"),
+            *(() if narrow else (Text(", ".join(hit.labels) or "-"),)),
             *([str(hit.shard), Text(hit.id)] if width >= WIDE else [Text(short_record(hit.id))]),
         )
     return table
@@ -202,9 +209,10 @@ def embedded_line(answer: "Answer") -> Text | None:
     return line.append("." if answer.nearness >= NEAR else ": they are hardly of its making.")
 
 
-def new_table(title: str) -> Table:
-    """An empty table in the style of all."""
-    table = Table(title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+def new_table(title: str, *, narrow: bool = False) -> Table:
+    """An empty table in the style of all; a narrow one has one column less between two."""
+    padding = (0, 1, 0, 0) if narrow else (0, 1)
+    table = Table(title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
     if title:
         table.title = Text(title, style="bold")
         table.min_width = cell_len(title) + 2  # or the title would be folded to the width of a small table

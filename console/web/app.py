@@ -13,7 +13,8 @@ from werkzeug.exceptions import HTTPException
 from console.web import words
 from console.web.guard import Guard
 from console.web.pages import actions, execution, executions, overview, search, snapshots, start, waiting
-from console.web.site import Site
+from console.web.site import Site, seen
+from console.web.site import site as here
 from operate.errors import ExecutionNotFound, SnapshotNotFound, VersionNotFound
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,22 @@ def create_app(site: Site, guard: Guard) -> Flask:
         app.register_blueprint(page)
     app.before_request(_note_time)
     app.after_request(_same_as_before)
-    app.context_processor(lambda: {"site": site, "now": g.get("now"), "COLLECTIONS": COLLECTIONS})
+    app.context_processor(
+        lambda: {"site": site, "now": g.get("now"), "COLLECTIONS": COLLECTIONS, "quarantined": _quarantined}
+    )
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(CompactionError, _explained)
     for failed in (ClientError, BotoCoreError, TransientServiceError):
         app.register_error_handler(failed, _service_failed)
     return app
+
+
+def _quarantined() -> int:
+    """How many runs wait in quarantine, for the menu; 0 where nobody can say."""
+    try:
+        return len(seen("quarantine", 5, here().stack.quarantine.runs))
+    except (ClientError, BotoCoreError, CompactionError):
+        return 0  # the page itself says what is wrong, or needs none of it
 
 
 def _note_time() -> None:

@@ -2,15 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
+from typing import Final
 
 from receipt_dynamo_stream.control.versions import VersionRow
 
 from operate.models import parse_time
-from operate.wording import duration
+from operate.wording import clock, duration
 
 WIDTH, HEIGHT = 480, 72
+_BAR = 5.0
 _SMALLEST = 2.0
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_TOPS: Final = (
+    *(1, 2, 5, 10, 20, 30),
+    *(_MINUTE * count for count in (1, 2, 5, 10, 20, 30)),
+    *(_HOUR * count for count in (1, 2, 5, 12)),
+    *(_DAY * count for count in (1, 2, 7, 30, 90, 365)),
+)
+"""Where an axis of seconds may end: whole numbers of a unit."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How long the oldest change of a version waited for its readers, in seconds, and when it was over."""
+
+    version: int
+    seconds: float
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -27,44 +47,54 @@ class Bar:
 
 @dataclass(frozen=True)
 class Freshness:
-    """How long the oldest change of each version waited for its readers: (version, seconds), oldest first."""
+    """The waits of versions, oldest first."""
 
-    waits: tuple[tuple[int, float], ...]
+    waits: tuple[Wait, ...]
 
     @property
     def usual(self) -> float | None:
         """The median wait in seconds; None without versions."""
-        return median(seconds for _, seconds in self.waits) if self.waits else None
+        return median(wait.seconds for wait in self.waits) if self.waits else None
 
     @property
     def longest(self) -> float | None:
         """The longest wait in seconds; None without versions."""
-        return max((seconds for _, seconds in self.waits), default=None)
+        return max((wait.seconds for wait in self.waits), default=None)
+
+    @property
+    def top(self) -> float:
+        """Where the axis of waits ends, in seconds: at a whole number of seconds, minutes, hours or days."""
+        longest = self.longest or 0.0
+        return next((top for top in _TOPS if top >= longest), longest)
+
+    def height_of(self, seconds: float) -> float:
+        """How high a wait stands in the picture."""
+        return round(HEIGHT * seconds / self.top, 2)
 
     def bars(self) -> tuple[Bar, ...]:
-        """A bar per version, as high as its wait beside the longest."""
+        """A bar per version: from left to right by time, as high as its wait beside the axis' end."""
         if not self.waits:
             return ()
-        step = WIDTH / max(len(self.waits), 12)
-        longest = max(self.longest or 0.0, 0.001)
+        first, last = self.waits[0].at, max(wait.at for wait in self.waits)
+        span = (last - first).total_seconds() or 1.0
         return tuple(
             Bar(
-                x=round(place * step, 2),
-                y=round(HEIGHT - (height := max(_SMALLEST, HEIGHT * seconds / longest)), 2),
-                width=round(step * 0.8, 2),
-                height=round(height, 2),
-                says=f"version {version}: its oldest change waited {duration(seconds)}",
-                version=version,
+                x=round((WIDTH - _BAR) * max(0.0, (wait.at - first).total_seconds()) / span, 2),
+                y=round(HEIGHT - (height := max(_SMALLEST, self.height_of(wait.seconds))), 2),
+                width=_BAR,
+                height=height,
+                says=f"version {wait.version}, {clock(wait.at)}: its oldest change waited {duration(wait.seconds)}",
+                version=wait.version,
             )
-            for place, (version, seconds) in enumerate(self.waits)
+            for wait in self.waits
         )
 
 
 def freshness(rows: Sequence[VersionRow]) -> Freshness:
     """From VERSION rows, in any order; those that were never committed, or merged no change, say nothing."""
-    waits: dict[int, float] = {}
+    waits: dict[int, Wait] = {}
     for row in rows:
         changed, committed = parse_time(row.first_changed_at), parse_time(row.committed_at)
         if changed is not None and committed is not None:
-            waits[row.version] = max(0.0, (committed - changed).total_seconds())
-    return Freshness(tuple(sorted(waits.items())))
+            waits[row.version] = Wait(row.version, max(0.0, (committed - changed).total_seconds()), committed)
+    return Freshness(tuple(wait for _, wait in sorted(waits.items())))

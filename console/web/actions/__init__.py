@@ -3,7 +3,7 @@
 from console.web.actions.action import Action, Done, Question
 from console.web.actions.on_collections import Expire, Pause, Reconcile, Resume
 from console.web.actions.on_executions import Redrive, Rerun, Start, Stop
-from console.web.actions.on_quarantine import Drop, Retry, RetryAll
+from console.web.actions.on_quarantine import Drop, DropAll, Retry, RetryAll
 from console.web.actions.on_versions import Pin, Rollback, Unpin, Verify
 
 ACTIONS: dict[str, Action] = {
@@ -12,7 +12,7 @@ ACTIONS: dict[str, Action] = {
         *(Start(), Rerun(), Redrive(), Stop()),
         *(Pause(), Resume(), Reconcile(), Expire()),
         *(Verify(), Rollback(), Pin(), Unpin()),
-        *(Retry(), RetryAll(), Drop()),
+        *(Retry(), RetryAll(), Drop(), DropAll()),
     )
 }
 

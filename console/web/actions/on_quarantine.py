@@ -49,3 +49,19 @@ class Drop:
         state = site().stack.quarantine.drop(waiting_run(given), reason)
         merged = " A later round had merged it after all." if state == "COMPLETED" else ""
         return Done(f"Run {given['run']} is dropped.{merged}", url_for("waiting.show"))
+
+
+class DropAll:
+    """Of one reason where the address names one."""
+
+    def ask(self, given: Given) -> Question:
+        found = site().stack.quarantine.runs(COLLECTIONS, given.get("reason"))
+        return Question(asked_first.drop_all(found), "Drop them", url_for("waiting.show"))
+
+    def do(self, given: Given, reason: str) -> Done:
+        quarantine = site().stack.quarantine
+        states = quarantine.drop_all(quarantine.runs(COLLECTIONS, given.get("reason")), reason)
+        merged = states.count("COMPLETED")
+        more = f" A later round had merged {merged:,} of them after all." if merged else ""
+        dropped = "run is" if len(states) == 1 else "runs are"
+        return Done(f"{len(states):,} {dropped} dropped.{more}", url_for("waiting.show"))

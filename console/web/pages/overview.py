@@ -7,25 +7,29 @@ from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.web.charts import Bar, Freshness, freshness
 from console.web.site import seen, site
+from console.web.strip import Folded, strip
 from operate.health import Health, health, lease_is_left, unhealed_failure
 from operate.models import CollectionStatus, Execution
 
 page = Blueprint("overview", __name__)
 
-RECENT = 48
+RECENT = 400
+"""Executions that are looked at, idle ones too: they are read by the page of rows anyway."""
+TICKS = 48
 VERSIONS = 60
 
 
 @dataclass(frozen=True)
 class Card:
-    """Everything that the page says of one collection. `bars` are the freshness of its versions, oldest first.
+    """Everything that the page says of one collection. `ticks` are its last executions, those that had nothing to do
+    folded; `bars` are the freshness of its versions, oldest first.
 
     `failed` is what no later execution has made good; `left` is whether whoever holds the lease has ended.
     """
 
     status: CollectionStatus
     health: Health
-    recent: tuple[Execution, ...]
+    ticks: tuple[Execution | Folded, ...]
     freshness: Freshness
     bars: tuple[Bar, ...]
     failed: Execution | None
@@ -53,7 +57,7 @@ def card(collection: str) -> Card:
     return Card(
         status=status,
         health=health(status, recent, g.now),
-        recent=tuple(recent),
+        ticks=tuple(strip(recent, TICKS)),
         freshness=fresh,
         bars=fresh.bars(),
         failed=unhealed_failure(recent, status.unpublished),

@@ -137,6 +137,19 @@ def test_a_wrong_argument_gets_one_line_and_exit_code_2(run, argv: list[str]) ->
     assert said.error_line.endswith("--help`")
 
 
+@pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (["statsu"], "no COMMAND is called 'statsu': did you mean `status`?"),
+        (["start", "wrods"], "no COLLECTION is called 'wrods': did you mean `words`?"),
+        (["quarantine", "lst"], "no ACTION is called 'lst': did you mean `list`?"),
+        (["start", "receipts"], "no COLLECTION is called 'receipts': there are lines, words"),
+    ],
+)
+def test_a_word_that_is_nearly_one_that_is_known_is_told_which(run, argv: list[str], meant: str) -> None:
+    assert meant in run(*argv).error_line
+
+
 @pytest.mark.parametrize("argv", ON_STACK, ids=" ".join)
 def test_without_a_stack_every_command_says_how_to_get_one(
     run, argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -160,6 +173,28 @@ def test_an_output_that_nobody_reads_to_its_end_is_no_traceback(stack: ToyStack)
     )
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("argv", [["status"], ["status", "--json"], ["--version"], ["versions"]], ids=" ".join)
+def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_1(argv: list[str], stack: ToyStack) -> None:
+    code = f"import sys; from console.cli.main import main; sys.exit(main({argv!r}))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "compaction: what it answers cannot be written: No space left on device\n"
+
+
+def test_a_complaint_that_cannot_be_written_is_an_exit_code(stack: ToyStack) -> None:
+    code = "import sys; from console.cli.main import main; sys.exit(main(['rerun', 'nothing']))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_status_of_one_collection(run, stack: ToyStack) -> None:
+    stack.publish("words", 3, records=812)
+    assert "lines" not in run("status", "words").out
+    assert list(run("status", "words", "--json").json["collections"]) == ["words"]
 
 
 def test_status_of_both_collections(run, stack: ToyStack) -> None:
@@ -267,6 +302,15 @@ def test_reconcile_of_one_image_and_collection(run, stack: ToyStack) -> None:
     assert (stack.pending("words"), stack.pending("lines")) == (["bbbb"], [])
 
 
+def test_reconcile_of_an_image_that_nobody_knows_is_exit_code_1(run, stack: ToyStack) -> None:
+    stack.receipt("aaaa", 1)
+    for more in ([], ["--json"]):
+        said = run("reconcile", "--image", "aaab", *more)
+        assert said.code == 1
+        assert said.error_line.startswith("compaction: no receipt of image aaab is in the table or in a snapshot")
+    assert stack.pending("words") == []
+
+
 def test_a_question_needs_a_snapshot(run, stack: ToyStack) -> None:
     assert run("query", "words", "--vector", "v.json").error_line.startswith("compaction: no snapshot of words yet")
 
@@ -276,7 +320,7 @@ def test_a_question_needs_a_snapshot(run, stack: ToyStack) -> None:
     [
         ([], "give either a TEXT or --vector FILE"),
         (["milk", "--vector", "v.json"], "give either a TEXT or --vector FILE"),
-        (["milk"], "texts can be embedded for the local stack only: give a vector"),
+        (["milk"], "which embedder made these vectors is not known here: name it"),
         (["--vector", "none.json"], "none.json cannot be read: No such file or directory"),
         (["--vector", "words.json"], "words.json is not JSON"),
         (["--vector", "object.json"], "object.json is not a JSON array of finite numbers"),

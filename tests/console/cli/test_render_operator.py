@@ -57,6 +57,15 @@ def test_versions_fit_and_a_wide_terminal_shows_all(width: int, ids: bool) -> No
     assert "pinned" in text
 
 
+@pytest.mark.parametrize("ids", [False, True])
+def test_versions_fit_60_columns_without_who_made_them(ids: bool) -> None:
+    older = replace(VERSION, version=123_455, state="committed", readers=False, segments=2, fresh_records=1_234)
+    text = shown(render.versions_table("words", [VERSION, older], NOW, width=60, ids=ids), 60)
+    assert ("7,012,345" in text, "0000123456-0000130000-0" in text) == (not ids, ids)
+    assert "words-schedule" not in text
+    assert "committed" in text
+
+
 def test_a_version_that_readers_do_not_see_yet_says_so() -> None:
     versions = [replace(VERSION, readers=False), replace(VERSION, state="committed", version=7)]
     text = " ".join(shown(render.versions_table("words", versions, NOW, width=200), 200).split())

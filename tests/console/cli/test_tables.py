@@ -108,6 +108,19 @@ def test_history_fits_80_columns_and_names_the_error() -> None:
     assert "CommitStateUnknown" in text
 
 
+def test_a_history_of_60_columns_has_whole_words() -> None:
+    listed = [Listed(EXECUTION), Listed(FAILED, healed_by=EXECUTION)]
+    text = shown(tables.history_table(listed, NOW, width=60), width=60)
+    published, failed = [line for line in text.splitlines() if "words-schedule" in line]
+    assert published.split() == ["words-schedule-1b0f2c3d", "published", "1,234", "1", "min", "ago"]
+    assert failed.split()[1] == "failed:"
+
+
+def test_the_status_of_both_collections_fits_60_columns() -> None:
+    text = shown(tables.status_table([replace(STATUS, collection="lines"), STATUS], NOW), width=60)
+    assert "Pending receipts" in text
+
+
 def test_a_wide_history_shows_modes_and_causes_and_no_markup_of_theirs() -> None:
     text = shown(
         tables.history_table([Listed(EXECUTION), Listed(FAILED, healed_by=EXECUTION)], NOW, width=120), width=120
@@ -137,14 +150,15 @@ def test_a_preview_says_what_would_be_merged() -> None:
     ]
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [60, 80, 120])
 def test_an_answer_shows_short_ids_or_whole_ones_with_their_shards(width: int) -> None:
     record = f"IMAGE#{IMAGE}#RECEIPT#00001#LINE#00040#WORD#00002"
     hit = Hit(1, record, 39, 0.25, "ORGANIC [b]MILK[/b]", "Trader Joe's", ("PRODUCT_NAME", "LINE_TOTAL"))
     text = shown(tables.answer_table(Answer("words", 7, "0000000007-0000000007-0", (hit,)), width=width), width)
     assert "0.250" in text
     assert "[b]MILK[/b]" in text
-    assert ("3f52804b 1/40/2" in text) == (width == 80)
+    assert ("3f52804b 1/40/2" in text) == (width < 100)
+    assert ("PRODUCT_NAME" in text) == (width > 60)
     assert ("Shard" in text and " 39 " in text) == (width == 120)
 
 

@@ -14,7 +14,7 @@ import pytest
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.cli.main import main
-from console.embedding import embedder_of
+from console.embedding import SAMPLES, embedder_of
 from local.demo.samples.embedding import embed_text
 from operate.connection import STACK_FILE, Connection, load_local
 from operate.contents.contents import Contents
@@ -118,7 +118,9 @@ def test_where_the_file_system_is_out_of_reach_the_snapshot_comes_from_s3(
 ) -> None:
     vector = json.dumps([float(value) for value in embed_text("total")])
     there = ask(published, tmp_path, text="total", n=4)
-    assert ask(replace(published, efs_root=None), tmp_path, vector=vector, n=4) == there
+    from_s3 = ask(replace(published, efs_root=None), tmp_path, vector=vector, n=4)
+    assert replace(from_s3, embedder=there.embedder, nearness=there.nearness) == there
+    assert (there.embedder, there.nearness) == (SAMPLES, pytest.approx(1, abs=0.2))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -75,7 +75,7 @@ def visit(stack: ToyStack, tmp_path: Path) -> Iterator[Visit]:
 
     def visit(**site: object) -> Visitor:
         operator = Stack(stack.connection)
-        opened.append(Contents(operator, cache=tmp_path / "cache", embed=embedder_of(stack.connection)))
+        opened.append(Contents(operator, cache=tmp_path / "cache", embedder=embedder_of(stack.connection)))
         return visitor_of(operator, opened[-1], **site)
 
     yield visit
