@@ -67,6 +67,11 @@ class Freshness:
         longest = self.longest or 0.0
         return next((top for top in _TOPS if top >= longest), longest)
 
+    @property
+    def top_says(self) -> str:
+        """The end of the axis with its unit: `30 s`, `5 min`."""
+        return duration(self.top).replace(".0 ", " ")
+
     def height_of(self, seconds: float) -> float:
         """How high a wait stands in the picture."""
         return round(HEIGHT * seconds / self.top, 2)

@@ -39,6 +39,7 @@ EVERY: dict[str, tuple[Callable[[], AskedFirst], bool]] = {
     "expire, dry": (lambda: asked_first.expire("words", apply=False), False),
     "retry": (lambda: asked_first.retry(("words", RUN)), False),
     "drop": (lambda: asked_first.drop([("lines", RUN), ("words", RUN)]), True),
+    "drop all": (lambda: asked_first.drop_all([("lines", RUN), ("words", RUN)]), True),
 }
 
 
@@ -53,7 +54,7 @@ def test_an_action_says_in_whole_sentences_what_it_does_and_is_grave_when_it_is_
 
 
 def test_the_modes_that_no_rerun_repeats_are_those_whose_own_question_is_grave() -> None:
-    assert {mode for mode in EVERY if EVERY[mode][1]} - {"drop"} == set(ASKED_BY_THEMSELVES)
+    assert {mode for mode in EVERY if EVERY[mode][1]} - {"drop", "drop all"} == set(ASKED_BY_THEMSELVES)
 
 
 def test_a_rollback_says_what_is_published_as_what() -> None:

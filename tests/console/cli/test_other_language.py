@@ -19,7 +19,16 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment with awscli and polars."""
     home = tmp_path_factory.mktemp("tools")
     subprocess.run([sys.executable, "-m", "venv", home], check=True)
-    install = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "awscli", "polars"]
+    install = [
+        home / "bin/python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "awscli",
+        "polars",
+    ]
     installed = subprocess.run(install, capture_output=True, text=True)
     if installed.returncode:
         pytest.skip(f"awscli and polars cannot be installed here: {installed.stderr[-300:]}")

@@ -144,3 +144,17 @@ def test_a_run_or_all_but_not_both_and_a_reason_only_of_all(run, stack: ToyStack
     assert said.code == 2
     assert "--all --reason NAME" in said.error_line
     assert stack.executions() == []
+
+
+def test_all_runs_of_one_reason_are_dropped_at_once_with_the_same_words(run, stack: ToyStack) -> None:
+    stack.quarantine("words", RUN)
+    stack.quarantine("lines", OTHER, "bbbb")
+    assert run("quarantine", "drop", "--all", "--reason", "MergeKeepsFailing", "--yes").out.startswith("No run is in")
+    answer = run("quarantine", "drop", "--all", "--why", "a bad upload", "--yes", "--json").json
+    assert [(one["collection"], one["run_id"], one["state"]) for one in answer["runs"]] == [
+        ("lines", OTHER, "FAILED"),
+        ("words", RUN, "FAILED"),
+    ]
+    assert "a bad upload" in str(stack.run(RUN, "words")[1])
+    assert run("quarantine", "drop", "--yes").code == 2
+    assert run("quarantine", "drop", RUN, "--all", "--yes").code == 2

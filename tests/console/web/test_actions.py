@@ -144,6 +144,19 @@ def test_a_quarantined_run_is_retried_or_dropped_with_the_reason_written_down(
     assert stack.quarantine_of("words").list() == []
 
 
+def test_all_runs_of_one_reason_are_dropped_at_once(visitor: Visitor, stack: ToyStack) -> None:
+    other = "7b1f0000-6f0a-4a3b-9a53-0d2b8f6a1c11"
+    stack.quarantine("words", RUN)
+    stack.quarantine("lines", other, "bbbb")
+    assert 'href="/do/dropall?reason=DeltaCorrupt"' in visitor.open("/pending")
+    visitor.confirm("/do/dropall?reason=MergeKeepsFailing", reason="none")
+    assert [one.run_id for one in stack.quarantine_of("words").list()] == [RUN]
+    led_to = visitor.confirm("/do/dropall?reason=DeltaCorrupt", reason="a bad upload")
+    assert "2 runs are dropped." in visitor.open(led_to)
+    assert (stack.quarantine_of("words").list(), stack.quarantine_of("lines").list()) == ([], [])
+    assert "a bad upload" in str(stack.run(RUN, "words")[1])
+
+
 def test_what_is_gone_meanwhile_is_said_and_nothing_is_done(visitor: Visitor, stack: ToyStack) -> None:
     assert "no run" in visitor.open(f"/do/retry?collection=words&run={RUN}", 409)
     visitor.open("/do/verify?collection=words&version=9", 404)
@@ -182,7 +195,7 @@ def test_without_the_manifest_nothing_is_marked_and_the_page_says_why(
     assert (stack.pending("words"), stack.executions()) == ([], [])
 
 
-@pytest.mark.parametrize("action", sorted(set(ACTIONS) - {"retryall"}))  # of all runs, that one lacks nothing
+@pytest.mark.parametrize("action", sorted(set(ACTIONS) - {"retryall", "dropall"}))  # of all runs, they lack nothing
 def test_an_address_that_lacks_something_is_refused(visitor: Visitor, action: str) -> None:
     visitor.open(f"/do/{action}", 400)
 

@@ -55,6 +55,49 @@ def test_the_overview_says_that_readers_see_nothing_and_what_a_restored_table_fo
     assert "compaction reconcile words" in words
 
 
+def test_the_overview_folds_what_had_nothing_to_do_and_explains_every_tick(visitor: Visitor, stack: ToyStack) -> None:
+    published = stack.start("words")
+    for _ in range(3):
+        stack.start("lines")
+    lines, words = visitor.open("/").split('id="card-words"')
+    assert "3 executions had nothing to do" in lines
+    assert 'href="/executions?collection=lines&amp;idle=1"' in lines
+    assert f'href="/executions/{published}"' in words
+    legend = words[words.index("legend") :]
+    assert all(word in legend for word in ("planned", "aborted", "had nothing pending, or coalesced"))
+
+
+def test_waiting_runs_are_in_the_menu_of_every_page(visitor: Visitor, stack: ToyStack) -> None:
+    assert "in quarantine</span>" not in visitor.open("/executions")
+    for collection in ("lines", "words"):
+        stack.quarantine(collection, "7b1f7c1e-6f0a-4a3b-9a53-0d2b8f6a1c11")
+    visitor.client.application.extensions["site"].watch.forget()
+    for page in ("/", "/executions", "/snapshots/words", "/search"):
+        menu = visitor.open(page).split("</nav>")[0]
+        assert '2 <span class="hidden">runs in quarantine' in menu
+        assert 'href="/pending#quarantine"' in menu
+
+
+def test_a_menu_without_an_answer_is_a_menu(visitor: Visitor, stack: ToyStack) -> None:
+    stack.dynamodb.delete_table(TableName=stack.connection.control_table)
+    assert "Overview</a>" in visitor.open("/", 502)
+
+
+def test_the_overview_says_in_which_unit_and_when_changes_waited(visitor: Visitor, stack: ToyStack) -> None:
+    for snapshot_id in stack.published("words", 2):
+        stack.dynamodb.update_item(
+            TableName=stack.connection.control_table,
+            Key={"PK": {"S": "COLLECTION#words"}, "SK": {"S": f"VERSION#{snapshot_id}"}},
+            UpdateExpression="SET first_changed_at = :at",
+            ExpressionAttributeValues={":at": {"S": "2026-07-28T12:00:35+00:00"}},
+        )
+    chart = visitor.open("/").split('class="chart"')[1].split("</div>")[0]
+    assert ">30 s<" in chart
+    assert "usually 25 s" in chart
+    assert chart.count("2026-07-28 12:01:00 UTC") >= 4  # both bars, and both ends of the axis
+    assert 'href="/snapshots/words/2"' in chart
+
+
 def test_the_overview_leads_to_what_failed_and_tells_a_lease_that_was_left_from_one_that_is_held(
     visitor: Visitor, stack: ToyStack
 ) -> None:
