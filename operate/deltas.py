@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from receipt_chroma.errors import DeltaRefused
+from receipt_chroma.errors import DeltaPrefixForbidden, DeltaRefused
 from receipt_chroma.records import Record
 from receipt_chroma.run_deltas import DeltaSource, want_receipt
 from receipt_chroma.wanted import is_eligible
@@ -22,6 +22,7 @@ from operate.errors import RunAmbiguous, RunNotFound
 from operate.stack import Stack
 
 FAILED = "a merge leaves it out while its state is FAILED: `compaction quarantine retry` gives it another chance"
+ELSEWHERE = "a merge reads it only where the deployment's delta_buckets names its bucket"
 VANISHED = "its delta is not read any more: what it brought stays as the snapshot has it"
 
 
@@ -33,15 +34,19 @@ class Deltas:
         self._dynamodb = stack.connection.client("dynamodb")
         self._bucket = Bucket(stack.connection.client("s3"), stack.connection.bucket)
 
-    def check_prefix(self, url: str, given: Belongs) -> CheckedDelta:
+    def check_prefix(self, url: str, given: Belongs, *, delta_buckets: Sequence[str] = ()) -> CheckedDelta:
         """A prefix as a run names it, `s3://bucket/key`; the dimension is the collection's, if it has one."""
         location = delta_location(url, self._bucket.name)
-        checked = check_prefix(replace(self._bucket, name=location.bucket), location.prefix, given)
+        own = location.bucket == self._bucket.name
+        if own and location.is_of_the_pipeline:
+            return CheckedDelta(given, error=DeltaPrefixForbidden.__name__, message="the pipeline itself writes there")
+        bucket = replace(self._bucket, name=location.bucket)
+        checked = check_prefix(bucket, location.prefix, given)
         if given.dimension is None and (collection := checked.belongs.collection) is not None:
             dimension = self._dimension(collection)
             if dimension not in (None, checked.belongs.dimension):
-                return self.check_prefix(url, replace(given, dimension=dimension))
-        return checked
+                checked = check_prefix(bucket, location.prefix, replace(given, dimension=dimension))
+        return checked if own or location.bucket in delta_buckets else replace(checked, note=ELSEWHERE)
 
     def check_run(
         self, given: str, *, receipt: ReceiptId | None = None, delta_buckets: Sequence[str] = ()

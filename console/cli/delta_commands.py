@@ -11,10 +11,11 @@ from receipt_dynamo_stream.keys import ReceiptId
 from rich.text import Text
 
 from console.cli import render_delta
-from console.cli.commands import connect, print_json, stack_of, waiting
+from console.cli.commands import print_json, stack_of, waiting
 from console.cli.progress import stdout_console
 from operate.connection import bucket_alone
 from operate.errors import StackNotRunning, UsageError
+from operate.stack import Stack
 
 if TYPE_CHECKING:
     from operate.checked_deltas import CheckedDelta
@@ -70,12 +71,10 @@ def _checked(arguments: Namespace) -> "Sequence[CheckedDelta]":
     belongs = Belongs(arguments.collection, receipt, arguments.dimension)
     if given.startswith("s3://"):
         with waiting("fetching the delta"):
-            try:
-                connect(arguments)
-            except StackNotRunning:
-                bucket, _, prefix = given.removeprefix("s3://").partition("/")
-                return [check_prefix(bucket_alone(bucket, arguments.region), prefix, belongs)]
-            return [Deltas(stack_of(arguments)).check_prefix(given, belongs)]
+            if (stack := _stack_if_any(arguments)) is not None:
+                return [Deltas(stack).check_prefix(given, belongs, delta_buckets=arguments.delta_bucket)]
+            bucket, _, prefix = given.removeprefix("s3://").partition("/")
+            return [check_prefix(bucket_alone(bucket, arguments.region), prefix, belongs)]
     path = Path(given)
     if path.exists() or "/" in given or given.endswith((".arrow", ".tar.gz")):
         return [check_path(path, belongs)]
@@ -83,6 +82,16 @@ def _checked(arguments: Namespace) -> "Sequence[CheckedDelta]":
         raise UsageError("--collection and --dimension are for files: a run says what it is of")
     with waiting("reading the run and its receipt"):
         return Deltas(stack_of(arguments)).check_run(given, receipt=receipt, delta_buckets=arguments.delta_bucket)
+
+
+def _stack_if_any(arguments: Namespace) -> Stack | None:
+    """The stack that is named, or runs here; without one a bucket is read alone, with ordinary AWS credentials."""
+    if arguments.region and not arguments.stack:
+        return None
+    try:
+        return stack_of(arguments)
+    except StackNotRunning:
+        return None
 
 
 def _receipt(given: str | None) -> ReceiptId | None:

@@ -168,7 +168,7 @@ def delta(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="with a run: a bucket that the deployment's delta_buckets names; may be repeated",
+        help="a bucket that the deployment's delta_buckets names; may be repeated",
     )
 
 

@@ -195,6 +195,7 @@ def test_a_prefix_is_checked_with_the_dimension_of_the_stacks_collection(produce
     assert deltas.check_prefix(other, Belongs()).error == "WrongDimension"
     assert deltas.check_prefix(other, Belongs(dimension=3)).error is None
     assert deltas.check_prefix(f"s3://{producer.bucket.name}/nothing/", Belongs()).error == "DeltaMissing"
+    assert deltas.check_prefix(f"s3://{producer.bucket.name}/plans/x/", Belongs()).error == "DeltaPrefixForbidden"
 
 
 def test_a_run_in_another_bucket_is_refused_unless_the_deployment_names_it(
@@ -209,6 +210,9 @@ def test_a_run_in_another_bucket_is_refused_unless_the_deployment_names_it(
         UpdateExpression="SET words_delta_prefix = :p",
         ExpressionAttributeValues={":p": {"S": "s3://uploads/w/"}},
     )
+    elsewhere = deltas.check_prefix("s3://uploads/w/", Belongs())
+    assert (elsewhere.error, "delta_buckets" in (elsewhere.note or "")) == (None, True)
+    assert deltas.check_prefix("s3://uploads/w/", Belongs(), delta_buckets=["uploads"]).note is None
     check: Callable[..., Any] = deltas.check_run
     assert check("run-1")[1].error == "DeltaPrefixForbidden"
     assert check("run-1", delta_buckets=["uploads"])[1].brings == 2
