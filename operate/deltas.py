@@ -23,7 +23,7 @@ from operate.stack import Stack
 
 FAILED = "a merge leaves it out while its state is FAILED: `compaction quarantine retry` gives it another chance"
 ELSEWHERE = "a merge reads it only where the deployment's delta_buckets names its bucket"
-VANISHED = "its delta is not read any more: what it brought stays as the snapshot has it"
+STAYS = "what the snapshot has of this merged run stays, and where it has nothing the run is told so"
 
 
 class Deltas:
@@ -73,12 +73,13 @@ class Deltas:
         dimension = self._dimension(collection)
         source = DeltaSource(self._bucket, collection, delta_buckets)
         wanted = want_receipt(source, looked_at, dimension)
-        note = unread or (FAILED if run.state == names.FAILED else None)
+        said = " ".join(one.message for one in wanted.notes if one.run_id == run_id) or None
+        note = unread or (FAILED if run.state == names.FAILED else said)
         belongs = Belongs(collection, receipt, dimension)
         if refusal := next((one for one in wanted.refusals if one.run_id == run_id), None):
             return CheckedDelta(belongs, error=refusal.error, message=refusal.message, note=note)
-        if unreadable := next((error for one, error in wanted.unread if one.run_id == run_id), None):
-            return CheckedDelta(belongs, brings=0, note=f"{type(unreadable).__name__}: {unreadable}; {VANISHED}")
+        if error := next((why for one, why in wanted.unread if one.run_id == run_id), None):
+            return CheckedDelta(belongs, brings=0, note=f"{type(error).__name__}: {error}; {STAYS}")
         if run_id not in wanted.runs:
             return CheckedDelta(belongs, brings=0, note=note)
         rows: tuple[Record, ...] = tuple(source.read(looked_at, chance, dimension))

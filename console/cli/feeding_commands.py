@@ -71,7 +71,7 @@ def write_sample(connection: Connection, count: int, seed: int) -> None:
     from local.demo.samples.producer import Producer
     from local.demo.samples.receipts import sample_receipts
 
-    rng = random.Random(seed)  # sample data, the same for a seed
+    rng = random.Random(seed)  # noqa: S311 -- sample data, the same for a seed
     producer = Producer(
         dynamodb=connection.client("dynamodb"),
         s3=connection.client("s3"),
