@@ -56,6 +56,7 @@ def run_item(run: CompactionRun) -> dict[str, Any]:
             f"{name}_started_at": null_or_string(part.started_at),
             f"{name}_finished_at": null_or_string(part.finished_at),
             f"{name}_error": null_or_string(part.error),
+            **({} if part.note is None else {f"{name}_note": string(part.note)}),
         }
     item = {
         **key,

@@ -38,7 +38,7 @@ _PARTS = st.builds(
     _PREFIXES,
     st.sampled_from(["PENDING", "PROCESSING", "COMPLETED", "FAILED"]),
     st.integers(0, 10**6),
-    *[st.none() | _PRINTED] * 3,
+    *[st.none() | _PRINTED] * 4,
 )
 _RECEIPTS = st.builds(ReceiptId, _PRINTED.filter(lambda name: "#" not in name), st.integers(0, 10**18 - 1))
 RUNS = st.builds(CompactionRun, _RECEIPTS, _PRINTED, st.just(NOW), st.none() | st.just(NOW), _PARTS, _PARTS)
