@@ -194,7 +194,7 @@ COMMANDS: tuple[Command, ...] = (
             Command(
                 "list",
                 "",
-                "the runs that were refused, since when, and why; with --notes the others that are not all published",
+                "the runs that were refused, and why; with --notes those with a note",
                 "compaction quarantine list words --notes",
                 "console.cli.operator_commands:quarantine_list",
                 options.quarantine_list,
