@@ -113,6 +113,18 @@ def reconcile(collection: str) -> AskedFirst:
     )
 
 
+def restore(collection: str) -> AskedFirst:
+    return AskedFirst(
+        f"Restore what readers of {collection} see",
+        (
+            "An execution compares CURRENT, the manifest and the files on EFS with HEAD, and brings back from the"
+            " bucket what is missing or wrong, also while the collection is paused.",
+            "It changes no record. Where readers saw a later version than HEAD names, HEAD's is published again past"
+            " it.",
+        ),
+    )
+
+
 # Versions
 
 

@@ -5,6 +5,7 @@ newest of them may lack or lag. The first page therefore asks Step Functions too
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from receipt_dynamo_stream.control.history import UNKNOWN_COLLECTION, Page
+from receipt_dynamo_stream.control.history import UNKNOWN_COLLECTION, IdleDay, Page
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.round.report import MergeCounts
@@ -36,6 +37,9 @@ from operate.state_machine import NEWEST, StateMachine
 PAGE = 50
 LOOKED_AT = 2_000
 """How many executions one page looks at before it stops looking for more that fit."""
+IDLE_DAYS = 31
+"""How many days of idle executions one page names at most."""
+_DAY = len("2026-07-28")
 _ROWS = 500
 _ROUNDS = 100
 """An execution has at most that many."""
@@ -142,6 +146,21 @@ class History:
                 older = sort_key(one)
                 break
         return HistoryPage(self._with_merged(shown), folded, looked_at, older)
+
+    def idle_days(self, wanted: Wanted, before: str | None, older: str | None) -> tuple[IdleDay, ...]:
+        """How many executions had nothing to do and are but counted by now, by day, the newest first: those of the days
+        that a page, from `before` to `older`, comes to the end of. A filter that such a count cannot answer has none.
+        """
+        if wanted.result or wanted.trigger or wanted.mode or wanted.text:
+            return ()
+        upper = _upper_bound(wanted, before)
+        lower = f"{older[:_DAY]}~" if older else wanted.since and wanted.since.isoformat()[:_DAY]
+        bounds = {**({"first": lower} if lower else {}), **({"last": upper[:_DAY]} if upper else {})}
+        counted: Counter[str] = Counter()
+        for partition in [wanted.collection] if wanted.collection else _PARTITIONS:
+            days = self._services.control.history(partition).idle_days(IDLE_DAYS, **bounds)
+            counted.update({one.day: one.executions for one in days})
+        return tuple(IdleDay(day, counted[day]) for day in sorted(counted, reverse=True)[:IDLE_DAYS])
 
     def healed_by(self, failed: Execution) -> Execution | None:
         """The first later execution that did what this one failed to do."""

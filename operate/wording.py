@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from receipt_dynamo_stream.texts import one_line
 
@@ -67,6 +68,19 @@ def count_of(count: int, noun: str, plural: str | None = None) -> str:
 def changed(counts: Mapping[str, int]) -> str:
     """What a merge did to records: `+120 =3 ~7 -2` added, replaced, updated, removed; `-` when nothing is known."""
     return " ".join(f"{sign}{counts[name]:,}" for name, sign in _COUNTS if counts.get(name)) or "-"
+
+
+def restored(collection: str, result: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an execution of mode `restore` that succeeded says in its `result`: what it found, and brought back."""
+    if not result["version"]:
+        return (f"Nothing of {collection} was published yet: there is nothing to bring back.",)
+    sees = f"eaders of {collection} see version {result['version']}"
+    if not result["found"] and not result["moved"]:
+        return (f"R{sees}, whole: nothing was to be brought back.",)
+    brought = f"{count_of(result['files'], 'file')} ({size(result['bytes'])})"
+    pointer = ", and CURRENT was written" if result["moved"] else ""
+    found = (f"Found: {result['found']}.",) if result["found"] else ()
+    return (*found, f"Brought back {brought}{pointer}: r{sees}.")
 
 
 def plain(word: str) -> str:

@@ -14,7 +14,7 @@ from operate.errors import ExecutionFailed
 from operate.models import Execution
 from operate.stack import Stack
 from operate.versions import Expiry
-from operate.wording import count_of, size
+from operate.wording import count_of, restored
 
 
 def versions(arguments: Namespace) -> int:
@@ -182,19 +182,8 @@ def restore(arguments: Namespace) -> int:
     if arguments.json or execution.status != "succeeded":
         return report(stack, execution, as_json=arguments.json, more=more)
     stdout = stdout_console()
-    if not result["version"]:
-        stdout.print(f"Nothing of {collection} was published yet: there is nothing to bring back.")
-        return 0
-    if not result["found"] and not result["moved"]:
-        stdout.print(f"Readers of {collection} see version {result['version']}, whole: nothing was to be brought back.")
-        return 0
-    if result["found"]:
-        stdout.print(Text(f"Found: {result['found']}"))
-    pointer = ", and CURRENT was written" if result["moved"] else ""
-    stdout.print(
-        f"Brought back {count_of(result['files'], 'file')} ({size(result['bytes'])}){pointer}: readers of {collection}"
-        f" see version {result['version']}."
-    )
+    for sentence in restored(collection, result):
+        stdout.print(Text(sentence))
     if stack.collections.status(collection).went_back is not None:
         stdout.print(f"HEAD had gone back: `compaction reconcile {collection}` derives what it forgot.")
     return 0

@@ -31,6 +31,7 @@ EVERY: dict[str, tuple[Callable[[], AskedFirst], bool]] = {
     "pause": (lambda: asked_first.pause("words"), False),
     "resume": (lambda: asked_first.resume("words"), False),
     "reconcile": (lambda: asked_first.reconcile("words"), False),
+    "restore": (lambda: asked_first.restore("words"), False),
     "verify": (lambda: asked_first.verify("words", version(3, 30)), False),
     "rollback": (lambda: asked_first.rollback("words", version(1_000, 30), version(3, 20_000)), True),
     "pin": (lambda: asked_first.pin("words", version(3, 30)), False),

@@ -52,6 +52,7 @@ TOY_MACHINE: dict[str, Any] = {
             + [
                 {"Variable": "$.mode", "StringEquals": "plan", "Next": "Plan"},
                 {"Variable": "$.mode", "StringEquals": "expire", "Next": "expire"},
+                {"Variable": "$.mode", "StringEquals": "restore", "Next": "restore"},
                 *(
                     {"And": [{"Variable": "$.mode", "StringEquals": mode}, _is(collection)], "Next": mode + collection}
                     for mode in ("rollback", "verify")
@@ -116,6 +117,7 @@ TOY_MACHINE: dict[str, Any] = {
             "ResultPath": "$.expired",
             "Next": "Nothing",
         },
+        "restore": _ends(outcome="restored", version=2, moved=True, found="CURRENT is gone", files=3, bytes=2_000),
         "drylines": _ends(outcome="paused"),
         "applylines": {
             "Type": "Pass",

@@ -1,7 +1,7 @@
 """What a person can do from a page, by name: the question that is asked first, and the doing."""
 
 from console.web.actions.action import Action, Done, Question
-from console.web.actions.on_collections import Expire, Pause, Reconcile, Resume
+from console.web.actions.on_collections import Expire, Pause, Reconcile, Restore, Resume
 from console.web.actions.on_executions import Redrive, Rerun, Start, Stop
 from console.web.actions.on_quarantine import Drop, DropAll, Retry, RetryAll
 from console.web.actions.on_versions import Pin, Rollback, Unpin, Verify
@@ -10,7 +10,7 @@ ACTIONS: dict[str, Action] = {
     type(action).__name__.lower(): action
     for action in (
         *(Start(), Rerun(), Redrive(), Stop()),
-        *(Pause(), Resume(), Reconcile(), Expire()),
+        *(Pause(), Resume(), Reconcile(), Restore(), Expire()),
         *(Verify(), Rollback(), Pin(), Unpin()),
         *(Retry(), RetryAll(), Drop(), DropAll()),
     )

@@ -51,6 +51,17 @@ class Reconcile:
         return Done(f"{marked:,} receipts of {collection} are pending now.", url_for("waiting.show"))
 
 
+class Restore:
+    def ask(self, given: Given) -> Question:
+        collection = collection_of(given)
+        return Question(asked_first.restore(collection), "Restore it", snapshots_of(collection))
+
+    def do(self, given: Given, reason: str) -> Done:
+        collection = collection_of(given)
+        name = name_of(site().stack.versions.restore(collection))
+        return Done(f"{short_name(name)} compares what readers of {collection} see with HEAD.", page_of(name))
+
+
 class Expire:
     """Dry unless the address says `apply=1`: the page of the dry execution links to that."""
 

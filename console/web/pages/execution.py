@@ -1,5 +1,6 @@
 """One execution: its graph, its steps in time, what failed, what it planned and merged, and the raw events."""
 
+import json
 from dataclasses import dataclass
 
 from flask import Blueprint, abort, g, render_template, request, url_for
@@ -17,6 +18,7 @@ from operate.execution.steps import Step, Trace
 from operate.execution.timeline import Row, Tick, bars, ticks
 from operate.executions import Details, Events
 from operate.models import MODES_WITH_ROUNDS, Execution
+from operate.wording import restored
 
 page = Blueprint("execution", __name__)
 
@@ -59,6 +61,7 @@ def show(name: str) -> str:
         whole=whole,
         rounds=rounds_of(one),
         healed_by=seen(("healed", name), 3, lambda: site().stack.executions.history.healed_by(one)),
+        restored=restored_of(story.details),
         aws=execution_page(site().stack.connection, one.arn),
         log=log_of,
         live=1 if one.status == "running" else None,
@@ -114,6 +117,13 @@ def rounds_of(one: Execution) -> tuple[MergedRound, ...]:
     return seen(("rounds", one.name, one.ended_at), fresh, lambda: what_merged(site().stack, collection, one.name))
 
 
+def restored_of(details: Details) -> tuple[str, ...]:
+    """What an execution found and brought back for readers; nothing for one that was not started for that."""
+    if details.execution.outcome != "restored" or details.output is None:
+        return ()
+    return restored(str(details.execution.collection), json.loads(details.output)["result"])
+
+
 def log_of(name: str, step: Step) -> str | None:
     """Where the log of a step is: the worker's on this machine, or its log group in CloudWatch."""
     if step.resource is None or ":function:" not in step.resource:
@@ -137,6 +147,7 @@ def _forgotten(name: str) -> str:
         steps=(),
         failed=None,
         rounds=rounds_of(one),
+        restored=(),
         healed_by=site().stack.executions.history.healed_by(one),
         aws=None,
         log=log_of,

@@ -16,17 +16,21 @@ page = Blueprint("executions", __name__)
 @page.get("/executions")
 def show() -> str:
     wanted, before = wanted_by_address(), request.args.get("before") or None
-    listed = seen(("executions", wanted, before), 1.0, lambda: site().stack.executions.history.page(wanted, before))
+    history = site().stack.executions.history
+    listed = seen(("executions", wanted, before), 1.0, lambda: history.page(wanted, before))
     failures = None
     if request.args.get("first") == "failures" and not before and wanted.result is None:
         unhealed = replace(wanted, result=UNHEALED)
-        failures = seen(("failures", unhealed), 2.0, lambda: site().stack.executions.history.page(unhealed))
+        failures = seen(("failures", unhealed), 2.0, lambda: history.page(unhealed))
     kept = {name: value for name, value in request.args.items() if value and name != "before"}
     return render_template(
         "executions.html",
         wanted=wanted,
         listed=listed,
         failures=failures,
+        idle_days=seen(
+            ("idle", wanted, before, listed.older), 60, lambda: history.idle_days(wanted, before, listed.older)
+        ),
         before=before,
         older=url_for(".show", **kept, before=listed.older) if listed.older else None,
         newest=url_for(".show", **kept),

@@ -25,6 +25,8 @@ FOLDED_AT_ONCE: Final = 90
 """A transaction takes 100 actions."""
 _FOLD_EVERY: Final = timedelta(minutes=10)
 _REACHED: Final = "REACHED"  # sorts behind every day
+_FIRST_DAY: Final = "0"
+_LAST_DAY: Final = "9999"
 UNKNOWN_COLLECTION: Final = "unknown"
 """Where executions are whose input names no collection."""
 
@@ -176,12 +178,18 @@ class History(Part):
         item = self.client.get_item(TableName=self.table, Key=self._idle_key(_REACHED)).get("Item", {})
         return text_of(item, "until")
 
-    def idle_days(self, limit: int) -> list[IdleDay]:
-        """The newest days of which idle executions are folded."""
+    def idle_days(self, limit: int, *, first: str = _FIRST_DAY, last: str = _LAST_DAY) -> list[IdleDay]:
+        """The newest days, from first to last, of which idle executions are folded; none when first is after last."""
+        if first > last:
+            return []
         answer = self.client.query(
             TableName=self.table,
-            KeyConditionExpression="PK = :pk AND SK < :reached",
-            ExpressionAttributeValues={":pk": self._idle_key("")["PK"], ":reached": string(_REACHED)},
+            KeyConditionExpression="PK = :pk AND SK BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": self._idle_key("")["PK"],
+                ":first": string(first),
+                ":last": string(last),
+            },
             ScanIndexForward=False,
             Limit=limit,
         )

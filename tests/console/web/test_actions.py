@@ -120,6 +120,22 @@ def test_expiry_deletes_only_when_the_address_says_so(visitor: Visitor, stack: T
     assert [given["apply"] for given in stack.executions()] == [False, True]
 
 
+def test_a_restore_is_offered_where_readers_do_not_see_what_is_published_and_its_page_says_what_came_back(
+    visitor: Visitor, stack: ToyStack
+) -> None:
+    stack.published("lines", 2)
+    stack.publish("words", 2, records=3, unseen="readers see nothing, found today: gone")
+    lines, words = visitor.open("/").split('id="card-words"')
+    assert "/do/restore" not in lines
+    assert "/do/restore?collection=words" in words
+    assert "/do/restore?collection=lines" in visitor.open("/snapshots/lines")
+    assert "brings back from the bucket what is missing or wrong" in visitor.open("/do/restore?collection=words")
+    led_to = visitor.confirm("/do/restore?collection=words")
+    assert stack.executions() == [{"collection": "words", "mode": "restore", "trigger": "operator"}]
+    page = visitor.open(led_to)
+    assert "Found: CURRENT is gone. Brought back 3 files (2.0 KB), and CURRENT was written: readers of words" in page
+
+
 def test_reconcile_marks_every_receipt(visitor: Visitor, stack: ToyStack) -> None:
     stack.receipt("aaaa", 1)
     stack.receipt("bbbb", 1)

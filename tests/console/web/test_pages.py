@@ -1,5 +1,6 @@
 """Every page, in every state that a stack can be in."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,24 @@ def test_the_list_folds_idle_ones_away_and_tells_failures_from_fenced_ones(visit
     assert fenced not in unhealed
     first = visitor.open("/executions?first=failures")
     assert first.index("Failures that nothing has made good") < first.index(crashed) < first.index(fenced)
+
+
+def test_idle_executions_that_are_but_counted_have_a_line_a_day_on_the_page_of_that_day(
+    visitor: Visitor, stack: ToyStack
+) -> None:
+    for collection, days in (("words", (("2026-07-28", 12_000), ("2026-07-29", 7))), ("lines", (("2026-07-28", 345),))):
+        for day, count in days:
+            key = {"PK": {"S": f"EXECUTIONS_IDLE#{collection}"}, "SK": {"S": day}}
+            table = stack.connection.control_table
+            stack.dynamodb.put_item(TableName=table, Item={**key, "executions": {"N": str(count)}})
+    lines = re.findall(r"<li>([\d,]+ idle executions? on) <time[^>]*>([-\d]+)", visitor.open("/executions"))
+    assert lines == [("7 idle executions on", "2026-07-29"), ("12,345 idle executions on", "2026-07-28")]
+    older = visitor.open("/executions?before=2026-07-28T12:00:00")
+    assert "12,345 idle executions" in older
+    assert "2026-07-29" not in older
+    assert "345 idle executions" in visitor.open("/executions?collection=lines")
+    assert "idle executions" not in visitor.open("/executions?since=2026-07-30T00:00")
+    assert "idle executions" not in visitor.open("/executions?trigger=stream")
 
 
 def test_a_filter_that_does_not_exist_is_refused(visitor: Visitor) -> None:

@@ -210,6 +210,9 @@ def test_idle_executions_are_one_row_a_day_after_an_hour_and_others_keep_theirs(
     assert {published.name, running.name, failed.name} <= {one.name for one in left}
     assert len(left) == 3 + 7 + 1
     assert [(day.day, day.executions) for day in history.idle_days(9)] == [("2026-07-29", 65), ("2026-07-28", 77)]
+    assert [day.day for day in history.idle_days(9, first="2026-07-29")] == ["2026-07-29"]
+    assert [day.day for day in history.idle_days(9, last="2026-07-28")] == ["2026-07-28"]
+    assert history.idle_days(9, first="2026-07-30", last="2026-07-29") == []
 
 
 def test_idle_rows_are_looked_for_from_time_to_time_only(tables: Tables) -> None:
