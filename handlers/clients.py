@@ -57,6 +57,12 @@ def stepfunctions() -> SFNClient:
     return boto3.client("stepfunctions", config=_config())
 
 
+@cache
+def impatient_stepfunctions() -> SFNClient:
+    """Step Functions' client for the stream, which waits while it asks: given up after ten seconds and a bit."""
+    return boto3.client("stepfunctions", config=client_config(read_timeout=5.0, attempts=2))
+
+
 def control_table() -> ControlTable:
     """The stack's control table."""
     return ControlTable(dynamodb(), settings().control_table)

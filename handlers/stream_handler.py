@@ -13,7 +13,7 @@ from receipt_dynamo_stream.errors import TransientServiceError
 from receipt_dynamo_stream.set_aside import FailureQueue
 
 from .border import StreamHandlerInput, StreamHandlerOutput
-from .clients import control_table, impatient_s3, sqs, stepfunctions
+from .clients import control_table, impatient_s3, impatient_stepfunctions, sqs
 from .settings import settings
 from .step import LambdaContext, measure, step
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @step
 def stream_handler(event: StreamHandlerInput, context: LambdaContext) -> StreamHandlerOutput:
-    """Only transient failures are delivered again."""
+    """Only transient failures are delivered again: as long as they last, and without a part of the batch being lost."""
     records = event["Records"]
     if not records:
         return {"batchItemFailures": []}  # Powertools takes an empty batch for one of an unknown kind
     batch, control, now = stream_batch.read_batch(records), control_table(), datetime.now(UTC)
     failed = stream_batch.mark_pending(batch, control, now=now, new_token=new_token, measure=measure)
-    machine = settings().state_machine_arn
+    marked, machine = batch.collections(but=failed), settings().state_machine_arn
     stream_batch.start_executions(
-        batch.collections, control, stepfunctions(), machine, new_token=new_token, measure=measure
+        marked, control, impatient_stepfunctions(), machine, new_token=new_token, measure=measure
     )
     if queue_url := settings().messages_queue_url:
         stream_batch.publish_messages(batch, sqs(), queue_url, measure=measure)

@@ -20,7 +20,7 @@ class StackSettings:
     poll_seconds: float = 0.25
     batch_window_seconds: float = 0.3
     batch_size: int = 1000
-    retry_attempts: int = 5
+    retry_attempts: int = -1
     retry_backoff_seconds: float = 0.5
     bisect: bool = True
     min_commit_interval_seconds: int = 0

@@ -51,8 +51,7 @@ class Stage:
     availability_zones: int = 2
     batch_size: int = 500
     batch_window_seconds: int = 2
-    record_attempts: int = 20
-    record_age_hours: int = 6
+    record_age_hours: int = 23
     stale_after_minutes: int
     fold_least: int | None = None
     fold_most: int | None = None

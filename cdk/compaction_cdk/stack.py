@@ -140,7 +140,6 @@ class CompactionStack(Stack):
             failure_queue=self.failure_queue,
             batch_size=stage.batch_size,
             batch_window_seconds=stage.batch_window_seconds,
-            attempts=stage.record_attempts,
             record_age_hours=stage.record_age_hours,
         )
         schedule = CompactionSchedule(

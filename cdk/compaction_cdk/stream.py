@@ -33,8 +33,9 @@ def filter_patterns() -> list[dict[str, Any]]:
 
 
 class StreamMapping(Construct):
-    """`mapping`. Every setting is written out: retries and record age are unlimited by default, and one record that
-    always fails would hold its shard for a day."""
+    """`mapping`. Every setting is written out. A batch that fails is delivered again until DynamoDB is about to forget
+    it, and then the failure queue tells of it. What fails is a service, since the function sets a record aside that can
+    never be handled: to count attempts would give up what came in an outage of minutes."""
 
     def __init__(
         self,
@@ -46,7 +47,6 @@ class StreamMapping(Construct):
         failure_queue: sqs.IQueue,
         batch_size: int,
         batch_window_seconds: int,
-        attempts: int,
         record_age_hours: int,
     ) -> None:
         super().__init__(scope, id)
@@ -64,7 +64,7 @@ class StreamMapping(Construct):
             tumbling_window_in_seconds=0,
             parallelization_factor=1,
             bisect_batch_on_function_error=True,
-            maximum_retry_attempts=attempts,
+            maximum_retry_attempts=-1,
             maximum_record_age_in_seconds=record_age_hours * 3600,
             function_response_types=["ReportBatchItemFailures"],
             filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(filters=patterns),

@@ -6,7 +6,7 @@ A record that cannot be parsed would never heal and would hold its shard: it is 
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -40,10 +40,10 @@ class StreamBatch:
     changes: Mapping[int, tuple[StreamRecord, Change]]
     broken: Mapping[int, StreamRecordError]
 
-    @property
-    def collections(self) -> list[str]:
-        """The collections that some change touches, sorted."""
-        return sorted({collection for _, change in self.changes.values() for collection in change.collections})
+    def collections(self, *, but: Collection[ReceiptId] = ()) -> list[str]:
+        """The collections that some change touches, sorted; not those that only these receipts' changes touch."""
+        changes = (change for _, change in self.changes.values() if change.receipt not in but)
+        return sorted({collection for change in changes for collection in change.collections})
 
     def reasons(self) -> dict[str, dict[ReceiptId, set[str]]]:
         """Why each receipt is marked, by collection."""
@@ -98,15 +98,16 @@ def start_executions(
 ) -> None:
     """One execution per touched collection, under a fresh name; none where the holder is asked for another round.
 
-    A start that fails costs promptness only, since the marks stand and the schedule goes on: it is logged and counted.
+    A start that fails, or a HEAD that cannot be read, costs promptness only, since the marks stand and the schedule
+    goes on: it is logged and counted. `sfn` should give up soon: the stream waits for it.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     for collection in collections:
-        head = control.head(collection).read()
-        if head is not None and head.holder is not None and head.rerun is not None:
-            continue
         try:
+            head = control.head(collection).read()
+            if head is not None and head.holder is not None and head.rerun is not None:
+                continue
             sfn.start_execution(
                 stateMachineArn=machine_arn,
                 name=f"{collection}-stream-{new_token()}",

@@ -78,11 +78,13 @@ def test_the_filter_stays_within_what_a_mapping_takes(dev: Template) -> None:
     assert all(set(pattern) == {"dynamodb"} for pattern in patterns(dev))
 
 
-def test_a_record_that_always_fails_holds_its_shard_for_hours_and_not_for_a_day(dev: Template) -> None:
+def test_no_outage_that_ends_before_the_stream_forgets_discards_a_record_and_a_longer_one_is_told(
+    dev: Template,
+) -> None:
     mapping = dev.one("Lambda::EventSourceMapping")
     assert mapping["BisectBatchOnFunctionError"] is True
-    assert 0 < mapping["MaximumRetryAttempts"] <= 100
-    assert 0 < mapping["MaximumRecordAgeInSeconds"] < 86_400
+    assert mapping["MaximumRetryAttempts"] == -1
+    assert 50 * 300 < mapping["MaximumRecordAgeInSeconds"] < 86_400
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     queue = next(name for name in dev.all("SQS::Queue"))
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [queue, "Arn"]}

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream import StreamMessage
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.control.head import CollectionHead
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.errors import ServiceRefused
 from receipt_dynamo_stream.keys import ReceiptId
@@ -16,6 +17,7 @@ from handlers.stream_handler import stream_handler
 from .conftest import CONTEXT, Aws
 
 A, B = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1)
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "UpdateItem")
 
 
 def record(receipt: ReceiptId, suffix: str, entity: str, number: int = 1, event: str = "INSERT") -> dict[str, Any]:
@@ -155,16 +157,42 @@ def test_poison_whose_keys_are_the_large_part_is_set_aside_too(aws: Aws) -> None
 def test_only_the_records_of_a_receipt_whose_mark_failed_are_reported(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    throttled = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "UpdateItem")
     real = PendingReceipts.mark
 
     def mark(self: PendingReceipts, reasons: Any, **more: Any) -> dict[ReceiptId, Exception]:
-        return {A: throttled} | real(self, {r: why for r, why in reasons.items() if r != A}, **more)
+        return {A: THROTTLED} | real(self, {r: why for r, why in reasons.items() if r != A}, **more)
 
     monkeypatch.setattr(PendingReceipts, "mark", mark)
     answer = stream_handler({"Records": [word(B, 1, 1), word(A, 1, 2), word(A, 2, 3)]}, CONTEXT)
     assert failed(answer) == [f"{2:021d}", f"{3:021d}"]
     assert pending(aws, "words") == [B]
+
+
+def test_while_the_control_table_is_out_the_whole_batch_is_reported_so_that_none_is_given_up_and_nothing_is_started(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PendingReceipts, "mark", lambda _self, reasons, **_: dict.fromkeys(reasons, THROTTLED))
+    monkeypatch.setattr(CollectionHead, "read", refuse)
+    broken = word(A, 3, 3)
+    del broken["dynamodb"]["Keys"]
+    assert failed(stream_handler({"Records": [word(A, 1, 1), word(B, 1, 2), broken]}, CONTEXT)) == [
+        f"{1:021d}",
+        f"{2:021d}",
+    ]
+    assert aws.executions() == []
+
+
+def test_a_head_that_cannot_be_read_costs_promptness_and_no_change(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(CollectionHead, "read", refuse)
+    assert failed(stream_handler({"Records": [word(A, 1)]}, CONTEXT)) == []
+    assert pending(aws, "words") == [A]
+    assert '"ExecutionStartFailures":[1' in capsys.readouterr().out.replace(" ", "")
+
+
+def refuse(*_: object) -> None:
+    raise THROTTLED
 
 
 def test_a_mark_that_will_never_work_fails_the_invocation(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
