@@ -144,6 +144,22 @@ def test_a_receipt_that_kills_its_merge_is_the_only_one_quarantined_and_the_othe
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_good_run_that_comes_while_the_guilty_one_of_its_receipt_is_blamed_is_published(quiet: World) -> None:
+    runs = new_receipts(quiet, 2)
+    guilty = sorted(runs)[0]
+    with at_read(killing(quiet, runs[guilty])):
+        while not any(one.attempts for one in quiet.pending()):
+            quiet.run()
+        good = quiet.announce(guilty, seed=7, created_at="2026-01-01T00:00:02+00:00")
+        quiet.mark(guilty)
+        run_until_nothing_waits(quiet, 12)
+    assert quarantined(quiet) == {runs[guilty]: "MergeKeepsFailing"}
+    assert words_state(quiet, guilty, good) == "COMPLETED"
+    assert quiet.ids() == {one for receipt in runs for one in word_ids(receipt)}
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("outage", [False, True])
 @pytest.mark.parametrize("number", [20, 40])

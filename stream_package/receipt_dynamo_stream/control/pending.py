@@ -120,6 +120,12 @@ class PendingReceipts(Part):
         """The round that left out the receipt's new runs succeeded: its next failure counts."""
         return self._update(receipt, "REMOVE failed_base", {})
 
+    def acquit_run(self, receipt: ReceiptId, *, order: str) -> bool:
+        """One of its new runs was merged, and others wait: the receipt goes alone still, with nothing held against it.
+        False when it was settled, or a newer round failed with it."""
+        forgotten = "SET attempts = :zero REMOVE failed_base, begun"
+        return self._update(receipt, forgotten, {":zero": number(0), ":order": string(order)}, condition=_NEWER)
+
     def begin(self, receipt: ReceiptId, plan_key: str) -> bool:
         """From here on the receipt may be what ends the process. False when it was settled since."""
         return self._update(receipt, "SET begun = :plan", {":plan": string(plan_key)})

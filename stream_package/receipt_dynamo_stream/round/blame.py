@@ -12,7 +12,7 @@
 
 import builtins
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
@@ -23,7 +23,7 @@ from receipt_dynamo_stream.control.quarantine import MERGE_KEEPS_FAILING
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.round.choosing import runs_to_quarantine
-from receipt_dynamo_stream.round.plan import ALONE, WITHOUT, Plan
+from receipt_dynamo_stream.round.plan import ALONE, ONE_RUN, WITHOUT, Plan
 from receipt_dynamo_stream.runs import RunStates, settle_order
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,8 @@ NOBODYS: Final = frozenset(
 )
 """Errors of a merge that no receipt is to blame for."""
 
+_ONE_SUSPECT: Final = (ALONE, ONE_RUN)
+
 AtRisk = Callable[[], AbstractContextManager[None]]
 
 
@@ -71,7 +73,7 @@ def at_risk(pending: PendingReceipts, plan: Plan, plan_key: str) -> AtRisk | Non
 
     None for a plan that tries no suspect alone: nobody would read the evidence. Raises TransientServiceError.
     """
-    return (lambda: _evidence(pending, plan, plan_key)) if plan.trial == ALONE else None
+    return (lambda: _evidence(pending, plan, plan_key)) if plan.trial in _ONE_SUSPECT else None
 
 
 def risk(asked: AtRisk | None) -> AbstractContextManager[None]:
@@ -96,12 +98,21 @@ def _evidence(pending: PendingReceipts, plan: Plan, plan_key: str) -> Iterator[N
 
 
 def blame(
-    control: ControlTable, *, receipts_table: str, plan: Plan, plan_key: str, error: str, now: str, deployment: str = ""
+    control: ControlTable,
+    *,
+    receipts_table: str,
+    plan: Plan,
+    plan_key: str,
+    error: str,
+    now: str,
+    merged: Container[int] = (),
+    deployment: str = "",
 ) -> int:
     """Write down what the failed merge of a plan says of its receipts; returns how many runs it quarantined.
 
-    May run twice, and late: every write carries the order of its round. Raises
-    TransientServiceError, and other errors of AWS as they are.
+    merged: the shards whose merge came to its end; of their receipts a failure elsewhere says nothing. May run twice,
+    and late: every write carries the order of its round. Raises TransientServiceError, and other errors of AWS as they
+    are.
     """
     if is_nobodys(error):
         log.info("the merge failed with %s, which no receipt is to blame for", error)
@@ -109,7 +120,7 @@ def blame(
     pending, order = control.pending(plan.collection), settle_order(plan.fence, plan.round)
     base = plan.base.version if plan.base else 0
     with transient_errors():
-        if plan.trial == ALONE:
+        if plan.trial in _ONE_SUSPECT:
             (suspect,) = plan.receipts
             counted = pending.count_attempt(suspect.facts.receipt, plan_key=plan_key, base=base, order=order)
             if counted >= COUNTED_FAILURES:
@@ -120,14 +131,10 @@ def blame(
             for one in plan.receipts:
                 pending.tried_without(one.facts.receipt, order=order)
             return 0
-        half = (len(plan.receipts) + 1) // 2
+        suspects = [one.facts.receipt for one in plan.receipts if one.shard not in merged]
+        half = (len(suspects) + 1) // 2
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="blame") as pool:
-            list(
-                pool.map(
-                    lambda one: pending.suspect(one.facts.receipt, together=half, base=base, order=order),
-                    plan.receipts,
-                )
-            )
+            list(pool.map(lambda one: pending.suspect(one, together=half, base=base, order=order), suspects))
     return 0
 
 

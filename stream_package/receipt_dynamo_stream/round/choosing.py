@@ -13,7 +13,7 @@ from receipt_dynamo_stream import names
 from receipt_dynamo_stream.control.pending import PendingReceipt
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.round.plan import ALONE, NO_TRIAL, SUSPECTS, WITHOUT, PlannedReceipt
+from receipt_dynamo_stream.round.plan import ALONE, NO_TRIAL, ONE_RUN, SUSPECTS, WITHOUT, PlannedReceipt
 
 BYTES_PER_RECORD: Final = 9_600
 """Size of a record of 1536 dimensions with document and metadata, as real tables of this kind have it."""
@@ -54,16 +54,20 @@ def choose_receipts(pending: Sequence[PendingReceipt], *, version: int, max_rece
 
 
 def tried_facts(facts: Mapping[ReceiptId, ReceiptFacts], trial: str) -> tuple[Mapping[ReceiptId, ReceiptFacts], str]:
-    """The facts that a round goes by, and what it tries with them: a control leaves out the runs that were never
-    merged. A suspect that has none can only be tried as it is."""
-    if trial != WITHOUT:
+    """The facts that a round goes by, and what it tries with them. A suspect alone has the oldest of its new runs only,
+    so that a good run which came after a guilty one is not blamed for it; a control has none of them. A suspect without
+    new runs can only be tried as it is."""
+    if trial not in (ALONE, WITHOUT):
         return facts, trial
-    if not all(map(runs_to_quarantine, facts.values())):
+    ((receipt, one),) = facts.items()
+    new = runs_to_quarantine(one)
+    if trial == WITHOUT and new:
+        left_out = new
+    elif len(new) > 1:
+        left_out, trial = new[1:], ONE_RUN
+    else:
         return facts, ALONE
-    known = {
-        receipt: tuple(run for run in one.runs if run not in runs_to_quarantine(one)) for receipt, one in facts.items()
-    }
-    return {receipt: replace(one, runs=known[receipt]) for receipt, one in facts.items()}, WITHOUT
+    return {receipt: replace(one, runs=tuple(run for run in one.runs if run not in left_out))}, trial
 
 
 def estimated_records(facts: ReceiptFacts, collection: str) -> int:
@@ -89,7 +93,7 @@ def bound_facts(
 
 
 def runs_to_quarantine(facts: ReceiptFacts) -> tuple[RunFact, ...]:
-    """The runs to blame when merging a receipt keeps failing: those that were never merged.
+    """The runs to blame when merging a receipt keeps failing: those that were never merged, the oldest first.
 
     A COMPLETED run is never among them, its vectors are in the snapshot; a FAILED one is read by no merge. A receipt
     without any stays pending, alone and after the others.

@@ -9,8 +9,9 @@ from receipt_dynamo_stream.errors import PlanMissing, StoredObjectDamaged
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.round.stored import decode_stored, encode_stored
 
-NO_TRIAL, SUSPECTS, ALONE, WITHOUT = "", "suspects", "alone", "without"
-"""What a round tries: receipts that never failed, several suspects, one suspect, or one without its new runs."""
+NO_TRIAL, SUSPECTS, ALONE, ONE_RUN, WITHOUT = "", "suspects", "alone", "one run", "without"
+"""What a round tries: receipts that never failed, several suspects, one suspect, one with the oldest alone of its new
+runs, or one without any of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.measuring import Measure
 from receipt_dynamo_stream.read_facts import read_many_facts
 from receipt_dynamo_stream.round.choosing import Choice, bound_facts, choose_receipts, tried_facts
-from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt, save_plan
+from receipt_dynamo_stream.round.plan import ONE_RUN, Plan, PlannedReceipt, save_plan
 from receipt_dynamo_stream.sharding import shard_of
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def plan_compaction(
     )
     plan_key = plan.plan_key(asked.attempt)
     save_plan(bucket, plan_key, plan)
-    return replace(nothing, plan=plan, plan_key=plan_key, more=choice.more or left)
+    return replace(nothing, plan=plan, plan_key=plan_key, more=choice.more or left or trial == ONE_RUN)
 
 
 def seconds_to_wait(head: Head, interval: timedelta, now: datetime) -> int:

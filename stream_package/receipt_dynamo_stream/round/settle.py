@@ -13,7 +13,7 @@ from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.round.brought import brought_by, merged_runs
 from receipt_dynamo_stream.round.noting import write_notes
-from receipt_dynamo_stream.round.plan import ALONE, SUSPECTS, WITHOUT, Plan
+from receipt_dynamo_stream.round.plan import ALONE, ONE_RUN, SUSPECTS, WITHOUT, Plan
 from receipt_dynamo_stream.round.report import Refusal, ShardReport
 from receipt_dynamo_stream.runs import RunStates, settle_order
 
@@ -52,7 +52,8 @@ def settle_changes(
     pending and everything is done again. Every write carries a condition that a late duplicate fails: the token of the
     plan for a receipt, the order of the round for a run, its note and its place in quarantine, the candidate state for
     the VERSION row (written when pointer is given: the snapshot that this round published). Receipts of a shard that
-    has no report stay pending; so does one that was merged without its new runs, whose next failure counts from now on.
+    has no report stay pending. So does one that was merged without its new runs, whose next failure counts from now on,
+    and one that was merged with the oldest of them, whose turn ends.
 
     Raises TransientServiceError, and other errors of AWS as they are.
     """
@@ -93,6 +94,10 @@ def settle_changes(
             found = [note for report in reports for note in report.notes]
             facts = [one.facts for one in planned]
             noted_runs = write_notes(control.notes(plan.collection), runs, facts, found, now=now, order=order)
+        if plan.trial == ONE_RUN:
+            for one in planned:
+                pending.acquit_run(one.facts.receipt, order=order)
+            planned = []
         settled = sum(_parallel(lambda one: pending.settle(one.facts.receipt, one.change), planned))
         if settled and plan.trial in (SUSPECTS, ALONE) and plan.round >= EASED_FROM:
             pending.ease()

@@ -54,6 +54,13 @@ class Notebook:
             self.of[receipt] = replace(self.of[receipt], failed_base=None)
         return receipt in self.of
 
+    def acquit_run(self, receipt: ReceiptId, *, order: str) -> bool:
+        if not self._is_newer(receipt, order):
+            return False
+        self.of[receipt] = replace(self.of[receipt], attempts=0, failed_base=None)
+        self.begun.pop(receipt, None)
+        return True
+
     def begin(self, receipt: ReceiptId, plan_key: str) -> bool:
         if receipt in self.of:
             self.begun[receipt] = plan_key

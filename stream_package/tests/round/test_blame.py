@@ -3,11 +3,12 @@ receipts that kill their merge. No services: the pending receipts are the tests'
 the real ones."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from math import ceil, log2
 from typing import Any, cast
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -19,11 +20,11 @@ from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.round.blame import COUNTED_FAILURES, at_risk, blame, is_nobodys
 from receipt_dynamo_stream.round.choosing import choose_receipts, tried_facts
-from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
+from receipt_dynamo_stream.round.plan import ONE_RUN, Plan, PlannedReceipt
 from receipt_dynamo_stream.round.report import MergeCounts, ReceiptReport, ShardReport
 from receipt_dynamo_stream.round.settle import settle_changes
 
-from ..samples import NOW
+from ..samples import LATER, NOW
 from .notebook import Notebook
 
 KILLED = "Runtime.ExitError"
@@ -34,11 +35,19 @@ for which a receipt may be to blame."""
 
 @dataclass
 class World:
-    """A collection: what is published of which receipt, and who kills the merge. It knows nothing of suspects."""
+    """A collection: what is published of which receipt, and who kills the merge. It knows nothing of suspects.
+
+    Every receipt has a run, some have a later one; of a guilty receipt one of them kills. `runs` and `later` have their
+    states.
+    """
 
     max_receipts: int = 250
+    shards: int = 1
+    in_validation: bool = False
+    guilty_run: str = "run"
     guilty: set[ReceiptId] = field(default_factory=set)
     runs: dict[ReceiptId, str] = field(default_factory=dict)
+    later: dict[ReceiptId, str] = field(default_factory=dict)
     version: int = 0
     outage: str | None = None
     rounds: list[tuple[str, int, bool]] = field(default_factory=list)
@@ -53,7 +62,8 @@ class World:
     # The control table and the receipts table, as far as a round writes to them.
     client: Any = None
 
-    def put(self, _run_id: str, receipt: ReceiptId, *_: Any, **__: Any) -> bool:
+    def put(self, run_id: str, receipt: ReceiptId, *_: Any, **__: Any) -> bool:
+        assert run_id == self.guilty_run, "a good run pays for another one"
         self.quarantined.append(receipt)
         return True
 
@@ -62,15 +72,20 @@ class World:
         return {}
 
     def update_item(self, *, Key: Any, ExpressionAttributeValues: Any, **_: Any) -> dict[str, Any]:  # noqa: N803
-        receipt_key, run = re.fullmatch(r"(.*)#COMPACTION_RUN#.*", Key["SK"]["S"]), ExpressionAttributeValues[":state"]
-        assert receipt_key
-        receipt = next(one for one in self.runs if one.pk == Key["PK"]["S"] and one.sk == receipt_key[1])
-        assert (self.runs[receipt], run["S"]) != ("COMPLETED", "FAILED"), "an outage unpublishes"
-        self.runs[receipt] = run["S"]
+        key, state = re.fullmatch(r"(.*)#COMPACTION_RUN#(.*)", Key["SK"]["S"]), ExpressionAttributeValues[":state"]["S"]
+        assert key
+        receipt = next(one for one in self.runs if one.pk == Key["PK"]["S"] and one.sk == key[1])
+        states = self.runs if key[2] == "run" else self.later
+        assert (states[receipt], state) != ("COMPLETED", "FAILED"), "an outage unpublishes"
+        states[receipt] = state
         return {}
 
     def announce(self, *receipts: ReceiptId) -> None:
         self.runs.update(dict.fromkeys(receipts, "PENDING"))
+        self.mark(*receipts)
+
+    def announce_again(self, *receipts: ReceiptId) -> None:
+        self.later.update(dict.fromkeys(receipts, "PENDING"))
         self.mark(*receipts)
 
     def edit_published(self, *receipts: ReceiptId) -> None:
@@ -90,19 +105,16 @@ class World:
             if not choice.chosen:
                 return True
             plan = self._plan(choice, number)
-            error = self._merge(plan)
+            error, merged = self._merge(plan)
             self.rounds.append((plan.trial, len(plan.receipts), error is None))
             if error is not None:
                 if error != "download":
-                    blame(control, receipts_table="r", plan=plan, plan_key=plan.plan_key("x"), error=error, now=NOW)
+                    key = plan.plan_key("x")
+                    blame(control, receipts_table="r", plan=plan, plan_key=key, error=error, merged=merged, now=NOW)
                 return False
-            reports = [
-                ShardReport(
-                    "words", "e", 0, 0, "x", "p", True, None, counts=MergeCounts(), receipts=tuple(self._reports(plan))
-                )
-            ]
+            reports = [self._report(plan, shard) for shard in plan.touched_shards()]
             settle_changes(control, receipts_table="r", plan=plan, reports=reports, pointer=None, now=NOW)
-            if not choice.more:
+            if not choice.more and plan.trial != ONE_RUN:
                 return True
         raise AssertionError("an execution without end")
 
@@ -118,40 +130,62 @@ class World:
         tried, trial = tried_facts(facts, choice.trial)
         number = next(self._numbers)
         base = Pointer(self.version, "s", "k", "d") if self.version else None
-        planned = tuple(PlannedReceipt(0, one.change, 0, NOW, tried[one.receipt]) for one in choice.chosen)
-        return Plan("words", f"e{number}", "arn", "stream", place, number, base, "s", 1, NOW, planned, trial)
+        planned = tuple(
+            PlannedReceipt(crc32(one.receipt.key.encode()) % self.shards, one.change, 0, NOW, tried[one.receipt])
+            for one in choice.chosen
+        )
+        return Plan("words", f"e{number}", "arn", "stream", place, number, base, "s", self.shards, NOW, planned, trial)
 
     def _facts(self, receipt: ReceiptId) -> ReceiptFacts:
-        return ReceiptFacts(receipt, exists=True, runs=(RunFact(NOW, "run", state=self.runs[receipt]),))
+        runs = [RunFact(NOW, "run", state=self.runs[receipt])]
+        if receipt in self.later:
+            runs.append(RunFact(LATER, "run-2", state=self.later[receipt]))
+        return ReceiptFacts(receipt, exists=True, runs=tuple(runs))
 
-    def _merge(self, plan: Plan) -> str | None:
-        """The name of the error, or None when what is planned is published."""
+    def _merge(self, plan: Plan) -> tuple[str | None, Collection[int]]:
+        """The name of the error with the shards that were merged all the same, or None when what is planned is
+        published."""
         if self.outage == "download":
-            return "download"
+            return "download", ()
         if self.outage == "named":
-            return "StorageUnavailable"
+            return "StorageUnavailable", ()
         if self.outage == "killed before it began":
-            return KILLED
+            return KILLED, ()
         killers = [
             one
             for one in plan.receipts
-            if one.facts.receipt in self.guilty and any(run.state != "FAILED" for run in one.facts.runs)
+            if one.facts.receipt in self.guilty
+            and any(run.state != "FAILED" and run.run_id == self.guilty_run for run in one.facts.runs)
         ]
         if self.outage or killers:
             asked = at_risk(cast(PendingReceipts, self.pending), plan, plan.plan_key("x"))
             if asked:  # a killed process never leaves its context
                 self.pending.begin(plan.receipts[0].facts.receipt, plan.plan_key("x"))
-            return KILLED
+            return KILLED, self._merged_shards(plan, {one.shard for one in killers})
         planned = {one.facts.receipt for one in plan.receipts}
         brought = {one.facts.receipt for one in plan.receipts if any(run.state == "PENDING" for run in one.facts.runs)}
         self.version += bool((brought - self.published) | (planned & self.edits))
         self.published |= brought
         self.edits -= planned
-        return None
+        return None, ()
 
-    def _reports(self, plan: Plan) -> Iterable[ReceiptReport]:
-        for one in plan.receipts:
-            yield ReceiptReport(one.facts.receipt, {run.run_id: 1 for run in one.facts.runs if run.state != "FAILED"})
+    def _merged_shards(self, plan: Plan, killed: set[int]) -> Collection[int]:
+        """Those that had left a report when the others were given up."""
+        touched = set(plan.touched_shards())
+        if self.outage:
+            return ()
+        if self.in_validation:  # the shard of a killed validation was merged; another one was not yet
+            return touched - {min(touched - killed)} if touched - killed else ()
+        return touched - killed
+
+    @staticmethod
+    def _report(plan: Plan, shard: int) -> ShardReport:
+        receipts = tuple(
+            ReceiptReport(one.facts.receipt, {run.run_id: 1 for run in one.facts.runs if run.state != "FAILED"})
+            for one in plan.receipts
+            if one.shard == shard
+        )
+        return ShardReport("words", "e", 0, shard, "x", "p", True, None, counts=MergeCounts(), receipts=receipts)
 
 
 class _Control:
@@ -196,6 +230,30 @@ def test_the_guilty_is_found_by_halving_and_is_the_only_one_quarantined(number: 
     assert world.version <= log(number) + 1
     world.executions_until(lambda: is_done(world, [guilty]), COUNTED_FAILURES + 2)
     assert len(world.rounds) <= 2 * (log(number) + COUNTED_FAILURES) + 2
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.99])
+def test_receipts_of_shards_that_were_merged_are_not_suspects(place: float) -> None:
+    everybody = receipts(40)
+    guilty = everybody[int(place * 40)]
+    world = World(shards=4, guilty={guilty})
+    world.announce(*everybody)
+    world.execute()
+    beside = [one.receipt for one in world.pending.read() if one.together]
+    assert guilty in beside
+    assert len(beside) < 20
+    world.executions_until(lambda: set(everybody) - {guilty} <= world.published, log(len(beside)) + 2)
+    assert world.version <= log(len(beside)) + 2
+    world.executions_until(lambda: is_done(world, [guilty]), COUNTED_FAILURES + 2)
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.99])
+def test_one_that_kills_its_validation_while_other_shards_are_merged_still_is_found(place: float) -> None:
+    everybody = receipts(40)
+    guilty = everybody[int(place * 40)]
+    world = World(shards=4, in_validation=True, guilty={guilty})
+    world.announce(*everybody)
+    world.executions_until(lambda: is_done(world, [guilty]), 4 + log(40) + COUNTED_FAILURES)
 
 
 @pytest.mark.parametrize("kind", OUTAGES)
@@ -254,6 +312,26 @@ def test_the_guilty_is_found_although_it_is_edited_all_the_time() -> None:
     assert world.quarantined == [everybody[7]]
 
 
+@pytest.mark.parametrize("guilty_run", ["run", "run-2"])
+@pytest.mark.parametrize("comes_after", [0, 3, 6])
+@pytest.mark.parametrize("number", [1, 20])
+def test_of_two_new_runs_of_a_receipt_the_guilty_one_is_quarantined_and_the_other_published(
+    number: int, comes_after: int, guilty_run: str
+) -> None:
+    everybody = receipts(number)
+    guilty = everybody[number // 3]
+    world = World(guilty={guilty}, guilty_run=guilty_run)
+    world.announce(*everybody)
+    for _ in range(comes_after):
+        world.execute()
+    world.announce_again(guilty)
+    world.executions_until(lambda: not world.pending.read(), 2 * (log(number) + COUNTED_FAILURES) + 2)
+    good, bad = (world.later, world.runs) if guilty_run == "run" else (world.runs, world.later)
+    assert (good[guilty], bad[guilty]) == ("COMPLETED", "FAILED")
+    assert world.published == set(everybody)
+    assert world.quarantined == [guilty]
+
+
 def test_one_that_kills_its_merge_without_a_new_run_stays_pending_and_holds_nobody_up() -> None:
     everybody = receipts(9)
     world = World(guilty={everybody[4]})
@@ -284,12 +362,12 @@ days = st.builds(Day, st.integers(0, 9), st.integers(0, 9).map(lambda n: n == 0)
 outages = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 40), st.sampled_from(OUTAGES)), max_size=2)
 
 
-@given(st.lists(days, max_size=40), outages, st.integers(1, 20))
+@given(st.lists(days, max_size=40), outages, st.integers(1, 20), st.integers(1, 4), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_whatever_fails_when_nobody_innocent_is_quarantined_and_everything_of_them_is_published(
-    course: list[Day], outages: list[tuple[int, int, str]], max_receipts: int
+    course: list[Day], outages: list[tuple[int, int, str]], max_receipts: int, shards: int, in_validation: bool
 ) -> None:
-    world, numbers = World(max_receipts=max_receipts), count()
+    world, numbers = World(max_receipts=max_receipts, shards=shards, in_validation=in_validation), count()
     for place, day in enumerate(course):
         world.outage = next((kind for begin, long, kind in outages if begin <= place < begin + long), None)
         new = [ReceiptId(f"image-{next(numbers):04d}", 1) for _ in range(day.arrive)]

@@ -15,7 +15,7 @@ from receipt_dynamo_stream.round.choosing import (
     runs_to_quarantine,
     tried_facts,
 )
-from receipt_dynamo_stream.round.plan import ALONE, NO_TRIAL, SUSPECTS, WITHOUT, PlannedReceipt
+from receipt_dynamo_stream.round.plan import ALONE, NO_TRIAL, ONE_RUN, SUSPECTS, WITHOUT, PlannedReceipt
 
 from ..samples import NOW
 
@@ -124,6 +124,16 @@ def test_the_runs_to_blame_are_those_that_never_merged() -> None:
     assert blamed("COMPLETED", "FAILED", "COMPLETED") == []
     assert blamed("FAILED") == []
     assert blamed() == []
+
+
+def test_a_suspect_that_goes_alone_has_the_oldest_of_its_new_runs_only() -> None:
+    runs = tuple(
+        RunFact(NOW, f"run-{place}", state=state) for place, state in enumerate(("COMPLETED", *2 * ("PENDING",)))
+    )
+    of = {ReceiptId("a", 1): ReceiptFacts(ReceiptId("a", 1), runs=runs)}
+    facts, trial = tried_facts(of, ALONE)
+    assert ([run.run_id for run in facts[ReceiptId("a", 1)].runs], trial) == (["run-0", "run-1"], ONE_RUN)
+    assert tried_facts(of, SUSPECTS) == (of, SUSPECTS)
 
 
 def test_a_control_goes_by_the_facts_without_the_runs_that_never_merged() -> None:

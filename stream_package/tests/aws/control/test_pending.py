@@ -134,6 +134,15 @@ def test_an_older_evidence_does_not_count_for_another_plan(pending: PendingRecei
     assert pending.count_attempt(A, plan_key="q", base=0, order="1") == 0
 
 
+def test_one_whose_oldest_new_run_was_merged_goes_alone_still_with_nothing_against_it(pending: PendingReceipts) -> None:
+    pending.mark({A: ["x"]}, now=NOW, new_token=Tokens())
+    assert fail_alone(pending, A, 3, "2") == 1
+    assert not pending.acquit_run(A, order="1")  # a late one of an older round
+    assert pending.acquit_run(A, order="3")
+    (one,) = pending.read()
+    assert (one.together, one.attempts, one.failed_base) == (1, 0, None)
+
+
 def test_the_blame_of_a_newer_round_stands(pending: PendingReceipts) -> None:
     pending.mark({A: ["x"]}, now=NOW, new_token=Tokens())
     assert pending.suspect(A, together=8, base=2, order="2")
@@ -204,6 +213,7 @@ operations = st.lists(
         st.tuples(st.just("suspect"), receipts, st.integers(1, 9), st.none() | st.integers(0, 3), orders),
         st.tuples(st.just("tried_without"), receipts, orders),
         st.tuples(st.just("contrast"), receipts),
+        st.tuples(st.just("acquit_run"), receipts, orders),
         st.tuples(st.just("begin"), receipts, st.sampled_from(["p", "q"])),
         st.tuples(st.just("end"), receipts, st.sampled_from(["p", "q"])),
         st.tuples(st.just("count_attempt"), receipts, st.sampled_from(["p", "q"]), st.integers(0, 3), orders),
@@ -224,6 +234,8 @@ def do(pending: PendingReceipts | Notebook, tokens: Tokens, step: tuple[Any, ...
             return pending.suspect(receipt, together=together, base=base, order=order)
         case ("tried_without", receipt, order):
             return pending.tried_without(receipt, order=order)
+        case ("acquit_run", receipt, order):
+            return pending.acquit_run(receipt, order=order)
         case ("count_attempt", receipt, plan, base, order):
             return pending.count_attempt(receipt, plan_key=plan, base=base, order=order)
         case (method, *arguments):

@@ -8,7 +8,8 @@ from receipt_dynamo_stream.control.pending import PendingReceipt
 from receipt_dynamo_stream.errors import CompactionError
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.round.blame import at_risk, blame
-from receipt_dynamo_stream.round.plan import ALONE, SUSPECTS, WITHOUT, Plan, PlannedReceipt
+from receipt_dynamo_stream.round.plan import ALONE, ONE_RUN, SUSPECTS, WITHOUT, Plan, PlannedReceipt
+from receipt_dynamo_stream.round.report import ReceiptReport, ShardReport
 from receipt_dynamo_stream.runs import RunStates
 
 from ...samples import NOW, RUN, run_item, text
@@ -122,6 +123,34 @@ def test_a_control_that_succeeds_settles_nothing_and_lets_the_next_failure_count
     assert item(world).attempts == 2
 
 
+def test_one_that_was_merged_with_the_oldest_of_its_new_runs_stays_pending_and_alone_with_nothing_against_it(
+    world: Tables,
+) -> None:
+    killed(world, of(1, trial=ONE_RUN))
+    assert item(world).attempts == 1
+    report = replace(_one_report()[0], receipts=(ReceiptReport(A, {RUN: 3}),))
+    settled = settle(world, plan=of(2, trial=ONE_RUN), reports=[report], pointer=None)
+    assert (settled.settled, settled.completed_runs, state(world, RUN)) == (0, 1, text("COMPLETED"))
+    assert (item(world).change, item(world).together, item(world).attempts) == ("t0", 1, 0)
+
+
+def test_receipts_of_a_shard_that_was_merged_are_no_suspects(tables: Tables) -> None:
+    pending = tables.control_table.pending("words")
+    pending.mark({A: ["x"], B: ["x"]}, now=NOW, new_token=lambda: "t")
+    failed = plan(fence=1)  # A and another one in shard 0, B in shard 1
+    shard = next(one.shard for one in failed.receipts if one.facts.receipt == B)
+    blame(
+        tables.control_table,
+        receipts_table=tables.receipts,
+        plan=failed,
+        plan_key="p",
+        error="Runtime.ExitError",
+        now=NOW,
+        merged={shard},
+    )
+    assert [(one.receipt, one.together) for one in pending.read()] == [(A, 1), (B, 0)]
+
+
 def test_the_receipts_of_a_failed_round_are_suspects_in_halves(tables: Tables) -> None:
     pending = tables.control_table.pending("words")
     pending.mark({A: ["x"], B: ["x"]}, now=NOW, new_token=lambda: "t")
@@ -129,7 +158,7 @@ def test_the_receipts_of_a_failed_round_are_suspects_in_halves(tables: Tables) -
     assert [(one.receipt, one.together) for one in pending.read()] == [(A, 2), (B, 2)]
 
 
-def _one_report() -> list[object]:
+def _one_report() -> list[ShardReport]:
     from .test_settle import report
 
     return [report(0)]
