@@ -13,7 +13,6 @@ from receipt_dynamo_stream.retry import client_config
 from .settings import settings
 
 if TYPE_CHECKING:
-    from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
@@ -24,19 +23,20 @@ if TYPE_CHECKING:
 @cache
 def dynamodb() -> DynamoDBClient:
     """DynamoDB's client."""
-    return boto3.client("dynamodb", config=_config())
+    return boto3.client("dynamodb", config=client_config())
 
 
 @cache
 def s3() -> S3Client:
     """S3's client."""
-    return boto3.client("s3", config=_config())
+    # A read may take as long as a part of a snapshot needs.
+    return boto3.client("s3", config=client_config(read_timeout=60.0))
 
 
 @cache
 def sns() -> SNSClient:
     """SNS's client."""
-    return boto3.client("sns", config=_config())
+    return boto3.client("sns", config=client_config())
 
 
 @cache
@@ -48,13 +48,13 @@ def impatient_s3() -> S3Client:
 @cache
 def sqs() -> SQSClient:
     """SQS's client."""
-    return boto3.client("sqs", config=_config())
+    return boto3.client("sqs", config=client_config())
 
 
 @cache
 def stepfunctions() -> SFNClient:
     """Step Functions' client."""
-    return boto3.client("stepfunctions", config=_config())
+    return boto3.client("stepfunctions", config=client_config())
 
 
 @cache
@@ -71,8 +71,3 @@ def control_table() -> ControlTable:
 def bucket() -> Bucket:
     """The bucket of snapshots, deltas, plans and reports."""
     return Bucket(s3(), settings().bucket)
-
-
-def _config() -> Config:
-    # A read may take as long as a part of a snapshot needs.
-    return client_config(read_timeout=60.0)

@@ -85,6 +85,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             clients.impatient_s3,
             clients.sqs,
             clients.stepfunctions,
+            clients.impatient_stepfunctions,
             settings.settings,
             step.logger,
             step.metrics,

@@ -11,7 +11,9 @@ from receipt_dynamo_stream.control.head import CollectionHead
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.errors import ServiceRefused
 from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.names import COLLECTIONS
 
+from handlers.clients import impatient_stepfunctions
 from handlers.stream_handler import stream_handler
 
 from .conftest import CONTEXT, Aws
@@ -245,3 +247,9 @@ def test_a_queue_that_takes_no_messages_fails_no_mark(
     assert failed(stream_handler({"Records": [word(A, 1)]}, CONTEXT)) == []
     assert pending(aws, "words") == [A]
     assert '"PublishFailures":[1' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_a_step_functions_that_hangs_is_given_up_long_before_the_function_is_ended(aws: Aws) -> None:
+    config = impatient_stepfunctions().meta.config
+    a_start = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+    assert len(COLLECTIONS) * a_start < 40  # of the 60 seconds that it has
