@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import AttributeProblem
@@ -12,10 +12,6 @@ from receipt_dynamo_stream.entities import Entity, parse_entity
 from receipt_dynamo_stream.errors import StreamRecordError
 from receipt_dynamo_stream.keys import ItemKey, parse_item_key
 from receipt_dynamo_stream.times import utc_text
-
-LONGEST_KEY: Final = 1024
-"""Bytes that DynamoDB allows a sort key. A receipt's key is one in the control table; in the receipts table an image is
-a partition key, which may be longer. A mark that is refused for ever would hold the stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +69,6 @@ def _parse(record: Mapping[str, Any], record_id: str) -> StreamRecord:
     if not isinstance(pk, str) or not isinstance(sk, str):
         raise _Unreadable("Keys are no text")
     key = parse_item_key(pk, sk)
-    if key.entity_type is not None and len(key.receipt.key.encode(errors="surrogatepass")) > LONGEST_KEY:
-        raise _Unreadable(f"the receipt's key has more than {LONGEST_KEY} bytes: no pending receipt can have it")
     old_image, new_image = _images(change, event_name, required=key.entity_type is not None)
     old: Entity | None = None
     new: Entity | None = None
