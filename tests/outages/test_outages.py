@@ -54,7 +54,7 @@ def delete(world: World, receipt: ReceiptId) -> None:
 
 def labels(world: World, receipt: ReceiptId) -> object:
     with SnapshotReader(world.efs, "words") as reader:
-        found = {record.id: record.metadata for record in reader.get()}
+        found = {record.id: record.metadata for record in reader.records()}
     return found[word_record_id(receipt, 1, 1)].get("valid_labels_array")
 
 
