@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,15 @@ def distances(records: Sequence[Record], vector: np.ndarray, n: int) -> list[flo
     return sorted(float(((record.embedding - vector) ** 2).sum()) for record in records)[:n]
 
 
+def both_mounts(desk: Desk, collection: str, cache: Path) -> Iterator[SnapshotReader]:
+    """A reader of the file system, then one of the bucket."""
+    with SnapshotReader(desk.efs, collection) as reader:
+        yield reader
+    place = f"s3://{desk.stack.connection.bucket}/snapshots"
+    with SnapshotReader(place, collection, cache_dir=cache / "cache", s3=desk.stack.client("s3")) as reader:
+        yield reader
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_an_old_directory_becomes_a_served_collection_that_goes_on(
@@ -108,7 +117,7 @@ def test_an_old_directory_becomes_a_served_collection_that_goes_on(
     assert desk.run("doctor", "--json").json["clean"]
     for collection in COLLECTIONS:
         assert wrong(desk, collection, runs) == []
-        with SnapshotReader(desk.efs, collection) as reader:
+        for reader in both_mounts(desk, collection, tmp_path):
             served = {record.id: record for record in reader.records()}
             assert served.keys() == {record.id for record in records[collection]}
             assert all(served[r.id].embedding.tobytes() == r.embedding.tobytes() for r in records[collection])
