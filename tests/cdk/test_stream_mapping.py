@@ -122,6 +122,6 @@ def test_the_function_may_read_the_stream_before_the_mapping_is_made(dev: Templa
 
 
 def test_what_failed_is_kept_as_long_as_sqs_can(dev: Template) -> None:
-    queue = dev.one("SQS::Queue")
+    queue = dev.one("SQS::Queue", "FailureQueue")
     assert queue["MessageRetentionPeriod"] == 14 * 86_400
     assert queue["SqsManagedSseEnabled"] is True

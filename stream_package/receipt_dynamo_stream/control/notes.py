@@ -51,7 +51,7 @@ class Notes(Part):
         )
         return sorted(map(_parse, items), key=lambda one: (one.runs[0].noted_at if one.runs else "", one.receipt))
 
-    def read(self, receipts: Sequence[ReceiptId]) -> dict[ReceiptId, NotedReceipt]:
+    def of_receipts(self, receipts: Sequence[ReceiptId]) -> dict[ReceiptId, NotedReceipt]:
         """Those of these receipts that have notes, by consistent reads."""
         found: dict[ReceiptId, NotedReceipt] = {}
         keys = [self._key(receipt) for receipt in receipts]

@@ -29,7 +29,7 @@ def write_notes(
         for run in facts.runs
         if (text := text_of.get((facts.receipt, run.run_id), "")) != run.note
     ]
-    listed = notes.read([facts.receipt for facts in planned])
+    listed = notes.of_receipts([facts.receipt for facts in planned])
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="notes") as pool:
         written = pool.map(lambda one: runs.note(*one, now=now, order=order) == one[2], differing)
         stands = {one[:2]: has for one, has in zip(differing, written, strict=True)}

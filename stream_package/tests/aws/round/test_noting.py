@@ -174,7 +174,7 @@ def test_notes_of_more_receipts_than_one_call_reads_are_found(tables: Tables) ->
     for receipt in receipts[::10]:
         noted = NotedReceipt(receipt, (NotedRun("r", "n", "m", NOW),))
         notes.write(noted, order=settle_order(1, 0))
-    assert sorted(notes.read(receipts)) == receipts[::10]
+    assert sorted(notes.of_receipts(receipts)) == receipts[::10]
     assert [one.receipt for one in notes.list()] == receipts[::10]
 
 
