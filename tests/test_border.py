@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypedDict, get_type_hints, is_typeddict
 
+import pytest
+
 from handlers import border
 
 from .border_walk import Walk, changed, reads_in, text_at
@@ -81,6 +83,7 @@ def test_every_function_has_its_pair_of_types_and_says_them() -> None:
         assert said.return_annotation == f"{name}Output"
 
 
+@pytest.mark.slow
 def test_every_path_that_is_read_under_another_name_is_noticed_but_for_those_into_an_item_of_dynamodb() -> None:
     overlooked = []
     for way in reads_in(MACHINE):
@@ -107,6 +110,7 @@ def test_every_key_of_a_payload_under_another_name_is_noticed() -> None:
         assert any(f"passes {name}_renamed" in problem for problem in Walk(other, border).problems), (way, key)
 
 
+@pytest.mark.slow
 def test_every_key_of_a_type_under_another_name_is_noticed_where_a_state_passes_or_reads_it() -> None:
     overlooked: dict[str, set[str]] = {}
     for name, kind in types().items():

@@ -17,7 +17,7 @@ from receipt_chroma.segment.content import Segment
 from receipt_chroma.segment.file import encode_segment, read_segment
 from receipt_chroma.snapshot.manifest import Manifest, load_manifest
 from receipt_chroma.storage.files import sha256_file, sha256_of
-from receipt_chroma.storage.tree import segment_path
+from receipt_chroma.storage.tree import CURRENT, object_key, segment_path
 from receipt_dynamo_stream.control.head import Head, Pointer
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.round.plan import Plan
@@ -253,7 +253,8 @@ def test_a_fold_that_is_written_twice_is_one_version(world: World) -> None:
     assert world.commit_fold(report)
     first = world.manifest
     world.pointer, world.fence = pointer, world.fence - 1
-    (world.folder / "CURRENT").unlink()
+    (world.folder / CURRENT).unlink()
+    world.store.delete_all([object_key(world.collection, CURRENT)])
     assert world.commit_fold(report)
     assert world.manifest == first
 
