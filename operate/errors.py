@@ -17,6 +17,7 @@ ConsoleError                one clear line for the operator; carries the command
 ├── DimensionsDiffer        two versions whose vectors have different lengths                 exit 2
 ├── HeadStands              HEAD names a version whose manifest is there: nothing is to be taken up  exit 2
 ├── NothingToPause          the collection has no HEAD yet                                    exit 2
+├── ReceiptNotFound         neither the tables nor a snapshot know this receipt               exit 2
 ├── RunNotFound             no run in quarantine, or in the table, has this id                exit 2
 ├── RunAmbiguous            a shortened run id fits several runs                              exit 2
 ├── RerunRefused            the execution did what has a question of its own                   exit 2
@@ -101,6 +102,10 @@ class HeadStands(ConsoleError):
 
 class NothingToPause(ConsoleError):
     """Start an execution first."""
+
+
+class ReceiptNotFound(ConsoleError):
+    """Check the image's id, which is given whole, and the receipt's number."""
 
 
 class RunNotFound(ConsoleError):

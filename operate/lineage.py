@@ -25,7 +25,8 @@ class Version:
     `readers`: the version that the file system shows. `counts` is what the merge did to records, by name; a rollback
     has none. `bytes` is the size of its files, shared with other versions or not. `kind`: merge, fold, rollback
     or restore, None when its row is too old to say it; `fresh_records` lie in `segments` over the bases.
-    `execution` is a name. `manifest_key`, `manifest_sha256` and `plan_key` lead to what it has on S3.
+    `rollback`, of a rollback: the snapshot id that it publishes again. `execution` is a name. `manifest_key`,
+    `manifest_sha256` and `plan_key` lead to what it has on S3.
     """
 
     version: int
@@ -47,6 +48,7 @@ class Version:
     kind: str | None = None
     segments: int = 0
     fresh_records: int = 0
+    rollback: str | None = None
 
     @property
     def pointer(self) -> Pointer:
@@ -139,4 +141,5 @@ def _version(row: VersionRow, place: int | None, projected: int) -> Version:
         kind=row.kind or (ROLLBACK if row.rollback else None),
         segments=row.segments,
         fresh_records=row.fresh_records,
+        rollback=row.rollback,
     )

@@ -18,6 +18,7 @@ from operate.connection import Connection
 from operate.executions import Executions
 from operate.history import History
 from operate.quarantine import WaitingRuns
+from operate.receipts import Receipts
 from operate.restoring import Restoring
 from operate.services import Services, new_unique, utc_now
 from operate.state_machine import StateMachine
@@ -46,3 +47,4 @@ class Stack:
         self.versions = Versions(services, self.collections, self.executions)
         self.restoring = Restoring(services, self.collections, self.stored)
         self.quarantine = WaitingRuns(services, self.executions)
+        self.receipts = Receipts(services)

@@ -46,6 +46,8 @@ def doctor(arguments: Namespace) -> int:
     for one in found:
         for table in diagnosis_tables(one, width=stdout.width):
             stdout.print(table)
+    if patient.stack is not None and any(finding.examples for one in found for finding in one.findings):
+        stdout.print("`compaction where RECEIPT` says more of one: when its changes came, and which version has them.")
     for text in bucket.troubles:
         stdout.print(Text(text, style="bold red"))
     for text in bucket.notes:

@@ -146,6 +146,14 @@ COMMANDS: tuple[Command, ...] = (
         options.doctor,
     ),
     Command(
+        "where",
+        "look",
+        "where a receipt's changes are: in which version, waiting, refused",
+        "compaction where 3f52804b-2fad-4e00-92c8-b593da3a8ed3/1 words",
+        "console.cli.where_command:where",
+        options.where,
+    ),
+    Command(
         "start",
         "act",
         "start an execution by hand, or preview what one would do",

@@ -122,6 +122,13 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     _without_a_stack(parser)
 
 
+def where(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "receipt", metavar="IMAGE/RECEIPT", help="the whole id of its image, and its number; or its key"
+    )
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+
+
 def adopt(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     what = parser.add_mutually_exclusive_group(required=True)

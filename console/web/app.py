@@ -12,15 +12,17 @@ from werkzeug.exceptions import HTTPException
 
 from console.web import words
 from console.web.guard import Guard
-from console.web.pages import actions, execution, executions, overview, search, snapshots, start, waiting
+from console.web.pages import actions, execution, executions, overview, receipt, search, snapshots, start, waiting
 from console.web.site import Site, seen
 from console.web.site import site as here
-from operate.errors import ExecutionNotFound, SnapshotNotFound, VersionNotFound
+from operate.errors import ExecutionNotFound, ReceiptNotFound, SnapshotNotFound, VersionNotFound
 
 log = logging.getLogger(__name__)
 
-PAGES = tuple(module.page for module in (overview, executions, execution, snapshots, waiting, search, start, actions))
-_MISSING = (ExecutionNotFound, SnapshotNotFound, VersionNotFound)
+PAGES = tuple(
+    module.page for module in (overview, executions, execution, snapshots, waiting, receipt, search, start, actions)
+)
+_MISSING = (ExecutionNotFound, ReceiptNotFound, SnapshotNotFound, VersionNotFound)
 
 
 def create_app(site: Site, guard: Guard) -> Flask:

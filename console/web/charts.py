@@ -78,21 +78,34 @@ class Freshness:
 
     def bars(self) -> tuple[Bar, ...]:
         """A bar per version: from left to right by time, as high as its wait beside the axis' end."""
-        if not self.waits:
-            return ()
-        first, last = self.waits[0].at, max(wait.at for wait in self.waits)
-        span = (last - first).total_seconds() or 1.0
-        return tuple(
-            Bar(
-                x=round((WIDTH - _BAR) * max(0.0, (wait.at - first).total_seconds()) / span, 2),
-                y=round(HEIGHT - (height := max(_SMALLEST, self.height_of(wait.seconds))), 2),
-                width=_BAR,
-                height=height,
-                says=f"version {wait.version}, {clock(wait.at)}: its oldest change waited {duration(wait.seconds)}",
-                version=wait.version,
-            )
-            for wait in self.waits
+        return bars_over_time(
+            [
+                (
+                    *(wait.at, wait.seconds / self.top, wait.version),
+                    f"{clock(wait.at)}: its oldest change waited {duration(wait.seconds)}",
+                )
+                for wait in self.waits
+            ]
         )
+
+
+def bars_over_time(versions: Sequence[tuple[datetime, float, int, str]]) -> tuple[Bar, ...]:
+    """A bar per version, oldest first, from left to right by time: when, its part of the axis, its number, a text."""
+    if not versions:
+        return ()
+    first, last = versions[0][0], max(at for at, *_ in versions)
+    span = (last - first).total_seconds() or 1.0
+    return tuple(
+        Bar(
+            x=round((WIDTH - _BAR) * max(0.0, (at - first).total_seconds()) / span, 2),
+            y=round(HEIGHT - (height := max(_SMALLEST, round(HEIGHT * part, 2))), 2),
+            width=_BAR,
+            height=height,
+            says=f"version {version}, {says}",
+            version=version,
+        )
+        for at, part, version, says in versions
+    )
 
 
 def freshness(rows: Sequence[VersionRow]) -> Freshness:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask
+from flask import Flask, url_for
 from receipt_dynamo_stream.keys import ReceiptId
 
 from operate import wording
@@ -52,6 +52,12 @@ def receipt(one: ReceiptId) -> str:
     return wording.short_receipt(one.image_id, one.receipt_id)
 
 
+def receipt_page(key: str) -> str:
+    """The address of a receipt's page, by its key."""
+    one = ReceiptId.parse(key)
+    return url_for("receipt.show", image_id=one.image_id, receipt_id=one.receipt_id)
+
+
 def parsed(text: str | None) -> Any:
     """The value of a JSON text, for a folding tree; the text itself where it is none."""
     try:
@@ -88,6 +94,7 @@ def attach(app: Flask) -> None:
         "short": wording.short_name,
         "record": wording.short_record,
         "receipt": receipt,
+        "receipt_page": receipt_page,
         "cause": wording.cause_text,
         "plain": wording.plain,
         "kind": kind,

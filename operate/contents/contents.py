@@ -18,7 +18,7 @@ from receipt_chroma.reader.generation import NOT_OPENED
 from receipt_chroma.records import Metadata
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
 from receipt_chroma.snapshot.manifest import Manifest
-from receipt_chroma.snapshot.published_rows import PublishedRows
+from receipt_chroma.snapshot.published_rows import PublishedRows, ReceiptPlace
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.keys import ReceiptId
@@ -101,6 +101,13 @@ class Contents:
         with readable(manifest), ExitStack() as opened:
             places = Side(collection, manifest.shards, self._files.homes, opened).places()
             return tuple(ReceiptRecords(key, place.shard, place.records) for key, place in sorted(places.items()))
+
+    def place(self, manifest: Manifest, receipt: ReceiptId) -> ReceiptPlace | None:
+        """Where a version has the records of a receipt; None where it has none. Of its shard only the index is read."""
+        home = shard_of(receipt.image_id, receipt.receipt_id, manifest.shard_count)
+        shards = [shard for shard in manifest.shards if shard.shard == home]
+        with readable(manifest), ExitStack() as opened:
+            return Side(manifest.collection, shards, self._files.homes, opened).places().get(receipt.key)
 
     def compare(
         self,

@@ -6,6 +6,7 @@ from flask import Blueprint, g, render_template
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.web.charts import Bar, Freshness, freshness
+from console.web.growth import Growth, growth
 from console.web.site import seen, site
 from console.web.strip import Folded, strip
 from operate.health import Health, health, lease_is_left, unhealed_failure
@@ -22,7 +23,7 @@ VERSIONS = 60
 @dataclass(frozen=True)
 class Card:
     """Everything that the page says of one collection. `ticks` are its last executions, those that had nothing to do
-    folded; `bars` are the freshness of its versions, oldest first.
+    folded; `bars` are the freshness of its versions, oldest first, `growth` their records and bytes.
 
     `failed` is what no later execution has made good; `left` is whether whoever holds the lease has ended.
     """
@@ -34,6 +35,7 @@ class Card:
     bars: tuple[Bar, ...]
     failed: Execution | None
     left: bool
+    growth: tuple[Growth, ...]
 
 
 @page.get("/")
@@ -62,4 +64,5 @@ def card(collection: str) -> Card:
         bars=fresh.bars(),
         failed=unhealed_failure(recent, status.unpublished),
         left=lease_is_left(status, recent),
+        growth=growth(rows),
     )

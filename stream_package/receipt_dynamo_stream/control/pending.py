@@ -97,6 +97,12 @@ class PendingReceipts(Part):
         )
         return sorted(map(parse_pending, items), key=lambda one: (one.first_changed_at, one.receipt))
 
+    def get(self, receipt: ReceiptId) -> PendingReceipt | None:
+        """One pending receipt by a consistent read; None when nothing of it waits."""
+        answer = self.client.get_item(TableName=self.table, Key=self._key(receipt), ConsistentRead=True)
+        item = answer.get("Item")
+        return parse_pending(item) if item else None
+
     def suspect(self, receipt: ReceiptId, *, together: int, base: int | None = None, order: str = "") -> bool:
         """A merge with this receipt failed: from now on it goes with at most together - 1 others.
 

@@ -1,0 +1,26 @@
+"""One receipt: when each of its changes came, which version has it, what waits, and which readers can see it."""
+
+from flask import Blueprint, g, render_template
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.names import COLLECTIONS
+
+from console.web.site import seen, site
+from operate.contents.where import where_is
+from operate.contents.where_wording import of_collection, of_receipt
+
+page = Blueprint("receipt", __name__)
+
+
+@page.get("/receipts/<path:image_id>/<int:receipt_id>")
+def show(image_id: str, receipt_id: int) -> str:
+    receipt = ReceiptId(image_id, receipt_id)
+    here = site()
+    found = seen(("where", receipt.key), 4, lambda: where_is(here.stack, here.contents, receipt, COLLECTIONS))
+    return render_template(
+        "receipt.html",
+        receipt=receipt,
+        found=found,
+        of_receipt=of_receipt(found),
+        sentences={where.collection: of_collection(where, g.now) for where in found.collections},
+        live=5 if any(where.pending for where in found.collections) else None,
+    )
