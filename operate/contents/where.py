@@ -69,16 +69,13 @@ def _where(stack: Stack, contents: Contents, collection: str, receipt: ReceiptId
     named = {*(run.of(collection).version for run in all_runs[:RUNS]), as_of}
     changes = _changes(stack, collection, receipt, _to_look_at(published, named), published)
     runs = tuple(_run(run, collection, announced, waits, changes, published) for run in all_runs[:RUNS])
-    own = [run.version for run in runs if run.state == names.COMPLETED.lower() and run.version and run.vectors]
-    brought = [change.version for change in changes if change.counts and change.counts.get("added")]
-    known = [as_of, *(version for version in own + brought if _taken_back(version, published) is None)]
     return Where(
         collection=collection,
         version=head.version if head else 0,
         readers=head.projected_version if head else 0,
         paused=head.paused if head else None,
         records=None if problem else place.records if place else 0,
-        since=min((version for version in known if version), default=None) if place else None,
+        since=_since(as_of, runs, changes, published) if place else None,
         as_of=as_of,
         pending=_pending(waits),
         runs=runs,
@@ -154,6 +151,19 @@ def _taken_back(version: int, published: Sequence[Version]) -> int | None:
     """The oldest rollback since a version that published an older one again; rows in the archive are not asked."""
     targets = {one.version: version_number(one.rollback) for one in published if one.rollback}
     return min((by for by, target in targets.items() if by > version and target and target < version), default=None)
+
+
+def _since(
+    as_of: int | None, runs: Sequence[RunOfReceipt], changes: Sequence[MergedChange], published: Sequence[Version]
+) -> int | None:
+    """The oldest version that is known to have had records, none since without: nobody deleted them since, or who did
+    was taken back by it."""
+    gone = [change for change in changes if not change.exists]
+    had = {as_of, *(change.taken_back for change in gone)}
+    had |= {run.version for run in runs if run.state == names.COMPLETED.lower() and run.vectors}
+    had |= {change.version for change in changes if change.counts and change.counts.get("added")}
+    lost = max((change.version for change in gone), default=0)
+    return min((one for one in had if one and one > lost and not _taken_back(one, published)), default=None)
 
 
 def _written_by(place: ReceiptPlace | None) -> int | None:

@@ -1,7 +1,7 @@
 """Receipts as producers write them, and the steps of a round in order, for both collections."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
 from receipt_dynamo_stream.read_facts import read_many_facts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
+from receipt_dynamo_stream.round.report import ShardReport
 from receipt_dynamo_stream.round.settle import settle_changes
 from receipt_dynamo_stream.sharding import shard_of
 
@@ -181,6 +182,7 @@ class Rounds:
             )
             for shard in plan.touched_shards()
         ]
+        self.reported(reports)
         pointer = None
         if any(report.changed for report in reports):
             for report in reports:
@@ -199,6 +201,9 @@ class Rounds:
             now=self.time(),
         )
         return pointer is not None
+
+    def reported(self, reports: Sequence[ShardReport]) -> None:
+        """What the merge said; nobody keeps it here."""
 
     def merge_all(self) -> None:
         for collection in COLLECTIONS:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,8 @@ from receipt_chroma.storage.tree import INDEX_FILE, RECEIPTS_FILE, ROWS_FILE, ma
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.versions import VersionRow
-from receipt_dynamo_stream.round.report import FileEntry
+from receipt_dynamo_stream.round.plan import save_plan
+from receipt_dynamo_stream.round.report import FileEntry, ShardReport, save_report
 
 from console.embedding import SAMPLES, embedder_of
 from operate.connection import Connection
@@ -62,6 +63,17 @@ class History(Rounds):
     def manifest(self, pointer: Pointer) -> Manifest:
         return load_manifest(Bucket(self.s3, self.bucket), pointer)
 
+    def plan(self, collection: str, receipts: int) -> None:
+        """As PlanCompaction does it: the plan stays in the bucket."""
+        super().plan(collection, receipts)
+        plan = self.planned[collection]
+        save_plan(Bucket(self.s3, self.bucket), plan.plan_key("a"), plan)
+
+    def reported(self, reports: Sequence[ShardReport]) -> None:
+        """As MergeDeltas does it: the reports stay there too."""
+        for report in reports:
+            save_report(Bucket(self.s3, self.bucket), report)
+
     def rollback(self, collection: str, version: int) -> None:
         """Publish the version of this place in `versions` again."""
         head = self.control.head(collection).read()
@@ -76,7 +88,7 @@ class History(Rounds):
             bucket=Bucket(self.s3, self.bucket),
             efs_root=self.efs,
         )
-        self._commit(collection, fence, pointer)
+        self._commit(collection, fence, pointer, rollback=self.versions[collection][version].snapshot_id)
 
     def fold(self, collection: str) -> None:
         """Fold every shard of the current version, and publish what came of it."""
@@ -135,7 +147,7 @@ class History(Rounds):
         (self.efs / manifest.collection / manifest_path(manifest.snapshot_id)).write_bytes(manifest.encode())
         self._commit(manifest.collection, next(iter(self._numbers)), manifest.pointer)
 
-    def _commit(self, collection: str, fence: int, pointer: Pointer) -> None:
+    def _commit(self, collection: str, fence: int, pointer: Pointer, rollback: str | None = None) -> None:
         manifest = self.manifest(pointer)
         row = VersionRow(
             snapshot_id=pointer.snapshot_id,
@@ -146,6 +158,7 @@ class History(Rounds):
             execution=f"arn:aws:states:us-east-1:1:execution:compaction:{manifest.execution}",
             trigger=manifest.trigger,
             created_at=manifest.created_at,
+            rollback=rollback,
             **manifest.row_values,
         )
         assert self.control.versions(collection).put_candidate(row)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,13 @@ from receipt_chroma.snapshot.download import shard_files
 from receipt_chroma.snapshot.receipts import load_receipts
 from receipt_chroma.storage.tree import INDEX_FILE, ROWS_FILE
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.keys import ReceiptId
 
 from operate.contents import shard_files as shard_files_module
 from operate.contents.contents import Contents
 from operate.contents.shard_files import ShardFiles
+from operate.contents.where import where_is
+from operate.contents.where_wording import of_collection, of_receipt
 from operate.errors import SnapshotNotFound, UsageError, VersionNotFound, VersionRefused, VersionUnreadable
 from operate.stack import Stack
 from operate.stored import Stored
@@ -339,3 +343,33 @@ def test_a_shard_that_leaves_the_cache_while_it_is_wanted_is_brought_again(
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(use, range(6)))
+
+
+@pytest.mark.parametrize("local", [True, False], ids=["EFS", "S3"])
+@pytest.mark.parametrize(("receipt", "words", "since"), [(A, 5, 1), (B, 6, 6)], ids=["changed", "came back"])
+def test_a_receipt_is_where_its_records_are_and_since_the_version_from_which_on_all_have_some(
+    segmented: History, receipt: ReceiptId, words: int, since: int, local: bool
+) -> None:
+    stack = Stack(segmented.connection(local=local))
+    with contents_of(segmented, local=local) as contents:
+        found = where_is(stack, contents, receipt, COLLECTIONS).collections
+    assert [(one.collection, one.records) for one in found] == [("words", words), ("lines", 3)]
+    assert all((one.version, one.state, one.since) == (6, "served", since) for one in found)
+
+
+def test_a_change_is_told_with_its_version_and_with_the_rollback_that_took_it_back(segmented: History) -> None:
+    stack = Stack(segmented.connection())
+    with contents_of(segmented) as contents:
+        changed, back = (where_is(stack, contents, receipt, ["words"]) for receipt in (A, B))
+    (words,) = changed.collections
+    assert [(one.version, one.exists, one.taken_back) for one in words.changes] == [(3, True, None), (1, True, None)]
+    assert [one.counts["added"] for one in words.changes if one.counts] == [0, 6]
+    assert words.as_of == 3, "whose segment the rollback has again, not the fold after it"
+    assert [(run.state, run.version, run.vectors) for run in words.runs] == [("completed", 3, 5)], "one word is gone"
+    assert all(one.came_at and one.seen_at and one.came_at <= one.seen_at for one in words.changes)
+    (words,) = back.collections
+    assert [(one.version, one.exists, one.taken_back) for one in words.changes] == [(5, False, 6), (2, True, None)]
+    assert of_receipt(back).startswith("The receipts table does not have it")
+    assert of_collection(words, datetime.now(UTC))[0] == (
+        "The current version 6 has 6 records of it, written by version 2. Readers of version 6 or newer see some."
+    )
