@@ -1,6 +1,7 @@
 """How values read on a page: `operate.wording` as filters of the templates, and the shapes and colours of results."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,8 @@ GLYPHS = {
 }
 """A shape for every result, so that none is told by its colour alone."""
 
+_IN_A_PATH = re.compile(r"[\w.-]*\w[\w.-]*", re.ASCII)
+
 
 def kind(result: str) -> str:
     """The class of colours that a result belongs to: good, running, bad, watch or idle."""
@@ -53,9 +56,11 @@ def receipt(one: ReceiptId) -> str:
 
 
 def receipt_page(key: str) -> str:
-    """The address of a receipt's page, by its key."""
+    """The address of a receipt's page, by its key; ids of other texts than a path can have are asked for."""
     one = ReceiptId.parse(key)
-    return url_for("receipt.show", image_id=one.image_id, receipt_id=one.receipt_id)
+    if _IN_A_PATH.fullmatch(one.image_id):
+        return url_for("receipt.show", image_id=one.image_id, receipt_id=one.receipt_id)
+    return url_for("receipt.find", receipt=key)
 
 
 def parsed(text: str | None) -> Any:

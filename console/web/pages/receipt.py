@@ -1,19 +1,29 @@
 """One receipt: when each of its changes came, which version has it, what waits, and which readers can see it."""
 
-from flask import Blueprint, g, render_template
+from flask import Blueprint, g, render_template, request
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.web.site import seen, site
 from operate.contents.where import where_is
 from operate.contents.where_wording import of_collection, of_receipt
+from operate.receipts import parse_receipt
 
-page = Blueprint("receipt", __name__)
+page = Blueprint("receipt", __name__, url_prefix="/receipts")
 
 
-@page.get("/receipts/<path:image_id>/<int:receipt_id>")
+@page.get("/<image_id>/<int:receipt_id>")
 def show(image_id: str, receipt_id: int) -> str:
-    receipt = ReceiptId(image_id, receipt_id)
+    return _page(ReceiptId(image_id, receipt_id))
+
+
+@page.get("/")
+def find() -> str:
+    """The same, of a receipt that was typed, or whose image has an id that can be no part of a path."""
+    return _page(parse_receipt(request.args.get("receipt", "").strip()))
+
+
+def _page(receipt: ReceiptId) -> str:
     here = site()
     found = seen(("where", receipt.key), 4, lambda: where_is(here.stack, here.contents, receipt, COLLECTIONS))
     return render_template(

@@ -54,6 +54,13 @@ def test_a_pending_item_has_the_documented_shape(tables: Tables, pending: Pendin
     }
 
 
+def test_one_pending_receipt_is_read_by_itself(pending: PendingReceipts) -> None:
+    pending.mark({A: ["INSERT RECEIPT"], B: ["INSERT RECEIPT"]}, now=NOW, new_token=Tokens())
+    assert pending.get(A) == next(one for one in pending.read() if one.receipt == A)
+    assert pending.settle(A, "t0")
+    assert pending.get(A) is None
+
+
 def test_collections_do_not_see_each_other(tables: Tables, pending: PendingReceipts) -> None:
     pending.mark({A: []}, now=NOW, new_token=Tokens())
     assert tables.control_table.pending("lines").read() == []
