@@ -41,7 +41,7 @@ class Growth:
     @property
     def top_says(self) -> str:
         """The end of the axis with its unit."""
-        return self.says(self.top)
+        return self.says(self.top).replace(".0 ", " ")
 
     def bars(self) -> tuple[Bar, ...]:
         """A bar per version: from left to right by time, as high as its value beside the axis' end."""

@@ -87,6 +87,7 @@ def everything(stack: LocalStack) -> Iterator[Everything]:
             Shown(f"/snapshots/words/{newer}", "What it brought"),
             Shown(f"/snapshots/words/{newer}/receipts", "Records"),
             Shown(f"/snapshots/words/compare?older={older}&newer={newer}", "Removed"),
+            Shown(f"/receipts/{first.image_id}/{first.receipt_id}", "Runs"),
             Shown("/search?collection=lines&text=total", "nearest first"),
             Shown("/search", "Write a text"),
             Shown("/start", "What for"),
