@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from console.cli.tables import NARROW, new_table
-from operate.contents.where_models import MergedChange, ReceiptWhere, Where
-from operate.contents.where_wording import of_collection, of_receipt
 from operate.models import parse_time
+from operate.whereabouts.models import MergedChange, ReceiptWhere, Where
+from operate.whereabouts.wording import of_collection, of_receipt
 from operate.wording import age, changed, count_of, number, short_name
 
 _STYLES = {"waiting": "yellow", "quarantined": "bold red", "served": "green"}

@@ -13,7 +13,7 @@ def where(arguments: Namespace) -> int:
     """Raises UsageError for what is no receipt, ReceiptNotFound for one that nothing knows."""
     from console.cli.render_where import where_lines
     from operate.contents.contents import Contents
-    from operate.contents.where import where_is
+    from operate.whereabouts.where import where_is
 
     receipt = parse_receipt(arguments.receipt)
     stack = stack_of(arguments)

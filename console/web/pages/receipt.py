@@ -5,9 +5,9 @@ from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.web.site import seen, site
-from operate.contents.where import where_is
-from operate.contents.where_wording import of_collection, of_receipt
 from operate.receipts import parse_receipt
+from operate.whereabouts.where import where_is
+from operate.whereabouts.wording import of_collection, of_receipt
 
 page = Blueprint("receipt", __name__, url_prefix="/receipts")
 

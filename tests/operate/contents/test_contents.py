@@ -23,11 +23,11 @@ from receipt_dynamo_stream.keys import ReceiptId
 from operate.contents import shard_files as shard_files_module
 from operate.contents.contents import Contents
 from operate.contents.shard_files import ShardFiles
-from operate.contents.where import where_is
-from operate.contents.where_wording import of_collection, of_receipt
 from operate.errors import SnapshotNotFound, UsageError, VersionNotFound, VersionRefused, VersionUnreadable
 from operate.stack import Stack
 from operate.stored import Stored
+from operate.whereabouts.where import where_is
+from operate.whereabouts.wording import of_collection, of_receipt
 
 from ...snapshots.test_rows_conserved import WORDS
 from ...toy_stack.version_histories import A, B, History, NewHistory, contents_of, three_versions

@@ -9,14 +9,14 @@ from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.report import MergeCounts
 from receipt_dynamo_stream.sharding import shard_of
 
-from operate.contents import where
 from operate.contents.contents import Contents
-from operate.contents.where import where_is
-from operate.contents.where_models import Where
-from operate.contents.where_wording import of_collection
 from operate.errors import ReceiptNotFound, UsageError
 from operate.receipts import parse_receipt
 from operate.stack import Stack
+from operate.whereabouts import where
+from operate.whereabouts.models import Where
+from operate.whereabouts.where import where_is
+from operate.whereabouts.wording import of_collection
 
 from ...toy_stack.toy import ToyStack
 from .test_merged import A as PLANNED

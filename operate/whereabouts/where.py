@@ -26,11 +26,11 @@ from receipt_dynamo_stream.times import instant
 from operate.adopt.adopted import is_of_another_collection
 from operate.contents.contents import Contents
 from operate.contents.merged import used_reports
-from operate.contents.where_models import QUARANTINED, MergedChange, PendingChange, ReceiptWhere, RunOfReceipt, Where
 from operate.errors import ReceiptNotFound, VersionUnreadable
 from operate.lineage import Version, version_number
 from operate.receipts import Announced, Waits
 from operate.stack import Stack
+from operate.whereabouts.models import QUARANTINED, MergedChange, PendingChange, ReceiptWhere, RunOfReceipt, Where
 
 LOOKED_AT: Final = 20
 """How many of the newest merged versions are asked what they brought of the receipt."""

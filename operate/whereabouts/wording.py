@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from operate.contents.where_models import ReceiptWhere, Where
+from operate.whereabouts.models import ReceiptWhere, Where
 from operate.wording import age, count_of, duration
 
 
