@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from console.cli.tables import NARROW, new_table
-from operate.models import parse_time
 from operate.whereabouts.models import MergedChange, ReceiptWhere, Where
 from operate.whereabouts.wording import of_collection, of_receipt
 from operate.wording import age, changed, count_of, number, short_name
@@ -62,13 +61,6 @@ def _runs_table(where: Where, now: datetime, *, width: int) -> Table:
     for name in ("Announced", "Vectors", "Version"):
         table.add_column(name, justify="right", no_wrap=True)
     for run in where.runs:
-        announced = _age(run.announced_at, now)
+        announced = age(run.announced_at, now)
         table.add_row(Text(run.run_id), Text(run.state), announced, number(run.vectors), number(run.version))
     return table
-
-
-def _age(text: str | None, now: datetime) -> str:
-    try:
-        return age(parse_time(text), now)
-    except ValueError:
-        return "unreadable"

@@ -1,4 +1,4 @@
-"""Where a receipt's changes are, as values. Times are aware UTC, `None` where nobody wrote them down."""
+"""Where a receipt's changes are, as values. Times are aware, None where nobody wrote them down, or not readably."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -39,8 +39,8 @@ class RunOfReceipt:
 
     run_id: str
     state: str
-    announced_at: str | None
-    finished_at: str | None
+    announced_at: datetime | None
+    finished_at: datetime | None
     vectors: int
     version: int | None
     says: str | None

@@ -201,7 +201,8 @@ def _run(
         state = EARLIER
     if (refused := waits.quarantined.get(run.run_id)) is not None:
         state, says = QUARANTINED, f"{refused.error}: {refused.message}"
-    return RunOfReceipt(run.run_id, state, run.created_at, told.finished_at, told.merged_vectors, version, says)
+    times = instant(run.created_at), instant(told.finished_at)
+    return RunOfReceipt(run.run_id, state, *times, told.merged_vectors, version, says)
 
 
 def _is_about(run: CompactionRun, collection: str) -> bool:

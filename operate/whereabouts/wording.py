@@ -1,16 +1,19 @@
 """Where a receipt is, in sentences: the same ones in a terminal and on a page."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+
+from receipt_dynamo_stream.times import instant
 
 from operate.whereabouts.models import ReceiptWhere, Where
-from operate.wording import age, count_of, duration
+from operate.wording import age, clock, count_of, duration
 
 
 def of_receipt(found: ReceiptWhere) -> str:
     """Whether the table has it, and since when."""
     if not found.exists:
         return "The receipts table does not have it: its records go with the next round."
-    return f"In the receipts table since {found.added_at}." if found.added_at else "In the receipts table."
+    added = instant(found.added_at)
+    return f"In the receipts table since {clock(added.astimezone(UTC))}." if added else "In the receipts table."
 
 
 def of_collection(where: Where, now: datetime) -> tuple[str, ...]:
