@@ -112,7 +112,7 @@ class Story:
             lambda: (
                 None
                 if any(ControlTable(client, table).pending(one).read() for one in COLLECTIONS if one != but)
-                else not self._stack.executions.find(status="RUNNING") or None
+                else not self._stack.executions.running or None
             ),
             _PATIENCE_SECONDS,
             "the stack is still at work",

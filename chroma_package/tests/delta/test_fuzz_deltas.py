@@ -148,7 +148,7 @@ def table_damages(draw: st.DrawFn) -> Damage:
         if not files.get("chroma.sqlite3"):  # SQLite has no memory for a database of nothing
             return files
         connection = sqlite3.connect(":memory:", isolation_level=None)
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, UnicodeError):  # a database damaged before: its messages need not be text
             connection.deserialize(files["chroma.sqlite3"])
             connection.executescript(statement)
         content = files["chroma.sqlite3"]
