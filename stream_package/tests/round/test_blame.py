@@ -67,7 +67,7 @@ class World:
         self.quarantined.append(receipt)
         return True
 
-    def read(self, _receipts: Sequence[ReceiptId]) -> dict[ReceiptId, Any]:
+    def of_receipts(self, _receipts: Sequence[ReceiptId]) -> dict[ReceiptId, Any]:
         """The notes of receipts: here no run has any."""
         return {}
 
