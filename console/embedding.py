@@ -43,8 +43,9 @@ def named_embedder(given: str) -> Embedder:
         sys.path.insert(0, here)
     try:
         function = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"the embedder {given} cannot be loaded ({error}): {_HOW}") from error
+    except Exception as error:  # whatever somebody else's module raises
+        said = f"{type(error).__name__}: {error}"
+        raise UsageError(f"the embedder {given} cannot be loaded ({said}): {_HOW}") from error
     if not callable(function):
         raise UsageError(f"{given} is no function: {_HOW}")
     return Embedder(given, lambda texts, _dimension: function(list(texts)), chosen=True)

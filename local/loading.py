@@ -6,12 +6,15 @@ A row has `receipt` (a name, a name and a number like `scan-7/2`, or a key), `li
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from receipt_chroma import announce_run
+from receipt_chroma.delta.bounds import MAX_DELTA_BYTES, MAX_RECORDS, MAX_TEXT_BYTES
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import KeyMalformed
@@ -65,6 +68,11 @@ def read_rows(paths: Sequence[Path]) -> list[Row]:
         raise LoadRefused(f"{', '.join(map(str, paths))}: there is no row to load")
     if len({row.vector is None for row in rows.values()}) > 1:
         raise LoadRefused("some rows have a vector and some have none: give all or none, one model makes a collection")
+    if len(lengths := {len(row.vector or ()) for row in rows.values()}) > 1:
+        raise LoadRefused(f"there are vectors of {sorted(lengths)[:5]} floats: one model makes a collection")
+    for (receipt, _), count in Counter((row.receipt, row.word is None) for row in rows.values()).items():
+        if count > MAX_RECORDS:
+            raise LoadRefused(f"{receipt.key} has {count} rows: {MAX_RECORDS} is the most of a receipt")
     return list(rows.values())
 
 
@@ -81,7 +89,7 @@ def load(
 ) -> Loaded:
     """Write each receipt as a producer does: its items, both deltas, the run. The embedder is for rows without vectors.
 
-    A receipt that was loaded before gets this run too; what the table has of it beside these rows stays.
+    A receipt that is there gets this run too; what the table and earlier runs have of it beside these rows stays.
     """
     receipts: dict[ReceiptId, list[Row]] = {}
     for row in rows:
@@ -92,7 +100,8 @@ def load(
         lines = _lines(own, words)
         of_words = _records([(word_record_id(receipt, row.line, row.word or 0), row) for row in words], embedder)
         of_lines = _records([(line_record_id(receipt, row.line), row) for row in lines], embedder)
-        put_items(dynamodb, table, _items(receipt, lines, words, now))
+        _put_receipt(dynamodb, table, _item(receipt, "", names.RECEIPT, timestamp_added=now))
+        put_items(dynamodb, table, _items(receipt, lines, words))
         announce_run(
             *(dynamodb, table, bucket, receipt), run_id=new_run_id(), created_at=now, lines=of_lines, words=of_words
         )
@@ -101,7 +110,16 @@ def load(
     return Loaded(len(receipts), lines_written, words_written)
 
 
+def _put_receipt(dynamodb: "DynamoDBClient", table: str, item: dict[str, Any]) -> None:
+    """Unless it is there: another `timestamp_added` would make an earlier receipt's of all its runs."""
+    try:
+        dynamodb.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(PK)")
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return
+
+
 def _given(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    csv.field_size_limit(MAX_DELTA_BYTES)  # a vector as JSON may be longer than the module's own bound
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix.lower() == ".csv":
@@ -110,6 +128,10 @@ def _given(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 if missing:
                     raise LoadRefused(f"{path} has no column {', '.join(missing)}: its first line names the columns")
                 for given in reader:
+                    if None in given:  # where DictReader puts what is too much
+                        raise LoadRefused(
+                            f"{path}:{reader.line_num}: more values than columns: quote a text that has a comma in it"
+                        )
                     yield reader.line_num, given
             elif path.suffix.lower() in JSON_LINES:
                 for number, line in enumerate(file, 1):
@@ -132,25 +154,40 @@ def _object(path: Path, number: int, line: str) -> Mapping[str, Any]:
 
 
 def _row(given: Mapping[str, Any]) -> Row:
-    text, vector, word = given.get("text"), given.get("vector"), given.get("word")
+    text, word = given.get("text"), given.get("word")
     if not isinstance(text, str) or not text:
         raise ValueError("text is missing")
-    if isinstance(vector, str):
-        vector = json.loads(vector) if vector else None
-    if vector is not None and not isinstance(vector, list):
-        raise ValueError("vector is no JSON array of floats")
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        raise ValueError(f"the text has more than {MAX_TEXT_BYTES} bytes")
     return Row(
         receipt=_receipt(given.get("receipt")),
         line=_number("line", given.get("line")),
         word=None if word in (None, "") else _number("word", word),
         text=text,
-        vector=None if vector is None else tuple(map(float, vector)),
+        vector=_vector(given.get("vector")),
     )
+
+
+def _vector(given: object) -> tuple[float, ...] | None:
+    """As a delta takes it: finite as float32, and not all zeros."""
+    if given is None or given == "":
+        return None
+    try:
+        value = json.loads(given) if isinstance(given, str) else given
+        vector = tuple(map(float, value)) if isinstance(value, list) else ()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"vector is no JSON array of floats: {error}") from error
+    with np.errstate(over="ignore"):
+        as_float32 = np.array(vector, dtype=np.float32)
+    if not as_float32.any() or not np.isfinite(as_float32).all():
+        raise ValueError("vector is no JSON array of floats that are finite and not all zeros")
+    return vector
 
 
 def _receipt(given: object) -> ReceiptId:
     """`scan-7` is the first receipt of the image of that name, `scan-7/2` its second."""
     text = str(given) if given is not None else ""
+    text.encode()  # raises for half a character
     if "#" in text:
         return ReceiptId.parse(text)
     name, slash, number = text.rpartition("/")
@@ -191,8 +228,7 @@ def _records(rows: Sequence[tuple[str, Row]], embedder: "Embedder") -> list[dict
     ]
 
 
-def _items(receipt: ReceiptId, lines: Sequence[Row], words: Sequence[Row], now: str) -> Iterator[dict[str, Any]]:
-    yield _item(receipt, "", names.RECEIPT, timestamp_added=now)
+def _items(receipt: ReceiptId, lines: Sequence[Row], words: Sequence[Row]) -> Iterator[dict[str, Any]]:
     for row in lines:
         yield _item(receipt, f"#LINE#{row.line:05d}", names.RECEIPT_LINE, text=row.text)
     for row in words:

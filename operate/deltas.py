@@ -1,7 +1,8 @@
 """What a merge would say of the deltas of one stack: of a prefix, or of an announced run with its receipt."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from receipt_chroma.errors import DeltaPrefixForbidden, DeltaRefused
@@ -17,7 +18,7 @@ from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.read_facts import read_facts
 from receipt_dynamo_stream.runs import delta_location
 
-from operate.checked_deltas import Belongs, CheckedDelta, check_prefix
+from operate.checked_deltas import Belongs, CheckedDelta, check_path, check_prefix
 from operate.errors import RunAmbiguous, RunNotFound
 from operate.stack import Stack
 
@@ -34,18 +35,18 @@ class Deltas:
         self._dynamodb = stack.connection.client("dynamodb")
         self._bucket = Bucket(stack.connection.client("s3"), stack.connection.bucket)
 
+    def check_path(self, path: Path, given: Belongs) -> CheckedDelta:
+        """A file or folder, not uploaded yet; the dimension is the collection's, if it has one. Raises UsageError."""
+        return self._of_its_dimension(given, lambda belongs: check_path(path, belongs))
+
     def check_prefix(self, url: str, given: Belongs, *, delta_buckets: Sequence[str] = ()) -> CheckedDelta:
-        """A prefix as a run names it, `s3://bucket/key`; the dimension is the collection's, if it has one."""
+        """A prefix as a run names it, `s3://bucket/key`; the dimension as of `check_path`."""
         location = delta_location(url, self._bucket.name)
         own = location.bucket == self._bucket.name
         if own and location.is_of_the_pipeline:
             return CheckedDelta(given, error=DeltaPrefixForbidden.__name__, message="the pipeline itself writes there")
         bucket = replace(self._bucket, name=location.bucket)
-        checked = check_prefix(bucket, location.prefix, given)
-        if given.dimension is None and (collection := checked.belongs.collection) is not None:
-            dimension = self._dimension(collection)
-            if dimension not in (None, checked.belongs.dimension):
-                checked = check_prefix(bucket, location.prefix, replace(given, dimension=dimension))
+        checked = self._of_its_dimension(given, lambda belongs: check_prefix(bucket, location.prefix, belongs))
         return checked if own or location.bucket in delta_buckets else replace(checked, note=ELSEWHERE)
 
     def check_run(
@@ -58,6 +59,14 @@ class Deltas:
         """
         receipt, run_id = self._find(given, receipt)
         return tuple(self._check(collection, receipt, run_id, tuple(delta_buckets)) for collection in COLLECTIONS)
+
+    def _of_its_dimension(self, given: Belongs, check: Callable[[Belongs], CheckedDelta]) -> CheckedDelta:
+        checked = check(given)
+        if given.dimension is None and (collection := checked.belongs.collection) is not None:
+            dimension = self._dimension(collection)
+            if dimension not in (None, checked.belongs.dimension):
+                return check(replace(given, dimension=dimension))
+        return checked
 
     def _check(self, collection: str, receipt: ReceiptId, run_id: str, delta_buckets: tuple[str, ...]) -> CheckedDelta:
         facts = read_facts(self._dynamodb, self._stack.connection.receipts_table, receipt, collection)

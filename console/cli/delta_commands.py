@@ -76,8 +76,11 @@ def _checked(arguments: Namespace) -> "Sequence[CheckedDelta]":
             bucket, _, prefix = given.removeprefix("s3://").partition("/")
             return [check_prefix(bucket_alone(bucket, arguments.region), prefix, belongs)]
     path = Path(given)
+    if not given:
+        raise UsageError("DELTA is empty: give a file or folder, s3://bucket/prefix, or the id of an announced run")
     if path.exists() or "/" in given or given.endswith((".arrow", ".tar.gz")):
-        return [check_path(path, belongs)]
+        stack = _stack_if_any(arguments) if arguments.dimension is None else None
+        return [check_path(path, belongs) if stack is None else Deltas(stack).check_path(path, belongs)]
     if arguments.collection or arguments.dimension:
         raise UsageError("--collection and --dimension are for files: a run says what it is of")
     with waiting("reading the run and its receipt"):
@@ -85,7 +88,7 @@ def _checked(arguments: Namespace) -> "Sequence[CheckedDelta]":
 
 
 def _stack_if_any(arguments: Namespace) -> Stack | None:
-    """The stack that is named, or runs here; without one a bucket is read alone, with ordinary AWS credentials."""
+    """The stack that is named, or runs here; without one a bucket is read alone, and a file as it is."""
     if arguments.region and not arguments.stack:
         return None
     try:

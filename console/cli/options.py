@@ -169,7 +169,12 @@ def delta(parser: argparse.ArgumentParser) -> None:
         "--collection", choices=COLLECTIONS, metavar="COLLECTION", help="of files (default: that of their first record)"
     )
     parser.add_argument("--receipt", metavar="KEY", help="IMAGE#…#RECEIPT#00001 (default: that of the first record)")
-    parser.add_argument("--dimension", type=positive, metavar="N", help="of files (default: the first vector's)")
+    parser.add_argument(
+        "--dimension",
+        type=positive,
+        metavar="N",
+        help="of files (default: that of the collection, or of the first vector where there is none)",
+    )
     parser.add_argument(
         "--delta-bucket",
         action="append",

@@ -35,7 +35,12 @@ class Embedder:
         import numpy as np
 
         try:
-            vectors = np.asarray(self.make(texts, dimension), dtype=np.float32)
+            made = self.make(texts, dimension)
+        except Exception as error:  # whatever somebody else's function raises
+            raise UsageError(f"{self.name} failed with {type(error).__name__}: {error}") from error
+        try:
+            with np.errstate(over="ignore"):  # what is too large for float32 is not finite, and said below
+                vectors = np.asarray(made, dtype=np.float32)
         except (TypeError, ValueError) as error:
             raise UsageError(f"{self.name} gives no list of vectors for a list of texts: {error}") from error
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():

@@ -54,14 +54,14 @@ class Loader:
         create_bucket(self.s3)
         self.numbers = itertools.count(1)
 
-    def __call__(self, path: Path, embedder: Embedder = EMBEDDER) -> Loaded:
+    def __call__(self, path: Path, embedder: Embedder = EMBEDDER, now: str = NOW) -> Loaded:
         return load(
             read_rows([path]),
             dynamodb=self.dynamodb,
             table=RECEIPTS_TABLE,
             bucket=Bucket(self.s3, BUCKET),
             embedder=embedder,
-            now=NOW,
+            now=now,
             new_run_id=lambda: f"run-{next(self.numbers)}",
         )
 
@@ -118,6 +118,16 @@ def test_loading_again_announces_another_run_of_the_same_receipts(loader: Loader
     assert [run.run_id for run in facts.runs] == ["run-1", "run-3"]
 
 
+def test_what_an_earlier_load_brought_of_a_receipt_stays(loader: Loader, tmp_path: Path) -> None:
+    receipt = ReceiptId("scan-7", 1)
+    for line, now in ((1, NOW), (2, "2026-07-28T12:00:01+00:00")):
+        (tmp_path / "words.csv").write_text(f"receipt,line,word,text\nscan-7,{line},1,ORG\n")
+        loader(tmp_path / "words.csv", now=now)
+    facts = read_facts(loader.dynamodb, RECEIPTS_TABLE, receipt, "words")
+    assert facts.words == {(1, 1), (2, 1)}
+    assert facts.timestamp_added == NOW, "a later one would make the first run one of an earlier receipt"
+
+
 ROW: dict[str, Any] = {"receipt": "a", "line": 1, "word": 1, "text": "x"}
 REFUSED: dict[str, tuple[str, str]] = {
     "no such column": ("receipt,line,text\na,1,x\n", "no column word"),
@@ -128,6 +138,19 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a key that is none": ("receipt,line,word,text\nIMAGE#a,1,1,x\n", "is not a receipt key"),
     "twice": ("receipt,line,word,text\na,1,1,x\na/1,1,1,y\n", ":3: this line and word"),
     "a vector that is none": ('receipt,line,word,text,vector\na,1,1,x,"{}"\n', "no JSON array"),
+    "a vector of lists": ('receipt,line,word,text,vector\na,1,1,x,"[[1]]"\n', ":2: vector is no JSON array of floats"),
+    "a vector too deep": (f'receipt,line,word,text,vector\na,1,1,x,"{"[" * 9_999}"\n', ":2: vector is no JSON array"),
+    "a vector of nothing": ('receipt,line,word,text,vector\na,1,1,x,"[]"\n', "finite and not all zeros"),
+    "a vector of zeros": ('receipt,line,word,text,vector\na,1,1,x,"[0,0]"\n', "finite and not all zeros"),
+    "a vector that is not finite": ('receipt,line,word,text,vector\na,1,1,x,"[1,NaN]"\n', "finite and not all zeros"),
+    "a vector beyond float32": ('receipt,line,word,text,vector\na,1,1,x,"[1,1e300]"\n', "finite and not all zeros"),
+    "vectors of two lengths": ('receipt,line,word,text,vector\na,1,1,x,[1]\nb,1,1,x,"[1,2]"\n', "of [1, 2] floats"),
+    "a comma without quotes": ("receipt,line,word,text\na,1,1,12,99\n", ":2: more values than columns"),
+    "a text too long": (f"receipt,line,word,text\na,1,1,{'x' * 140_000}\n", ":2: the text has more than 65536 bytes"),
+    "too many words": (
+        "receipt,line,word,text\n" + "".join(f"a,1,{word},x\n" for word in range(10_001)),
+        "IMAGE#a#RECEIPT#00001 has 10001 rows",
+    ),
     "some vectors": ('receipt,line,word,text,vector\na,1,1,x,"[1]"\na,1,2,y,\n', "all or none"),
 }
 
@@ -140,7 +163,15 @@ def test_what_is_no_rows_of_words_is_refused_with_its_line(tmp_path: Path, conte
     assert why in str(refused.value)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", json.dumps(ROW | {"vector": [1, "x"]}), json.dumps(ROW | {"text": 7})])
+NO_ROWS: tuple[dict[str, Any], ...] = (
+    {"vector": [1, "x"]},
+    {"text": 7},
+    {"text": "\ud800"},
+    {"receipt": "\ud800"},
+)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", *(json.dumps(ROW | one) for one in NO_ROWS)])
 def test_json_that_is_no_row_is_refused_with_its_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "words.jsonl").write_text(f"{json.dumps(ROW)}\n{content}\n")
     with pytest.raises(LoadRefused, match=":2: "):

@@ -54,11 +54,32 @@ def test_another_length_is_refused_and_names_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [[1.0, 2.0], [[1.0]], [[float("nan")], [1.0]], "text", None, [["a"], ["b"]], [[1.0], [1.0, 2.0]]]
+    "given",
+    [[1.0, 2.0], [[1.0]], [[float("nan")], [1.0]], "text", None, [["a"], ["b"]], [[1.0], [1.0, 2.0]], [[1e300]] * 2],
 )
 def test_what_is_no_vector_for_each_text_is_refused(given: Any) -> None:
     with pytest.raises(UsageError, match="mine:embed gives"):
         Embedder("mine:embed", lambda _texts, _dimension: given).embed(["a", "b"], None)
+
+
+def test_an_embedder_that_fails_is_said_by_name_and_why() -> None:
+    def no_model(_texts: Any, _dimension: Any) -> Any:
+        raise KeyError("API_KEY")
+
+    with pytest.raises(UsageError, match="mine:embed failed with KeyError: 'API_KEY'"):
+        Embedder("mine:embed", no_model).embed(["a"], None)
+
+
+@pytest.mark.parametrize("module", ["broken_of_a_test", "faulty_of_a_test", ".relative", "gone_of_a_test"])
+def test_a_module_that_cannot_be_loaded_is_said_whatever_is_wrong_with_it(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    (tmp_path / "broken_of_a_test.py").write_text("def (")
+    (tmp_path / "faulty_of_a_test.py").write_text("1 / 0")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["/nowhere"])
+    with pytest.raises(UsageError, match=f"{module}:f cannot be loaded .*module:function"):
+        named_embedder(f"{module}:f")
 
 
 def test_an_embedder_is_a_function_of_a_list_in_a_module_of_the_current_folder(
