@@ -12,7 +12,7 @@ from rich.text import Text
 
 from console.cli.commands import print_json, stack_of
 from console.cli.progress import Progress, stderr_console, stdout_console
-from console.cli.render_adopt import adoption_tables, diagnosis_tables
+from console.cli.render_adopt import adoption_tables, diagnosis_tables, who_is_needed
 from operate.errors import UsageError
 from operate.wording import count_of
 
@@ -54,7 +54,7 @@ def doctor(arguments: Namespace) -> int:
         stdout.print(Text(text))
     if patient.stack is None:
         stdout.print("No stack was asked: this is what the first round would find.")
-    stdout.print("Nothing is unexplained." if clean else "Receipts need somebody: what is bold above says what to do.")
+    stdout.print(who_is_needed(found, bucket=bool(bucket.troubles)))
     return 0 if clean else 1
 
 

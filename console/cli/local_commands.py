@@ -30,6 +30,9 @@ The tables are empty: `compaction sample 20` writes 20 receipts into them,
 GONE = "its snapshots stay until the next `compaction up`, its tables are gone."
 LOST = "The last stack here was killed: what it did is lost, and this one goes on from the last whole stop."
 LOST_ALL = "The last stack here was killed before it was ever stopped: what it did is lost, and this one begins empty."
+NOT_EMPTY = (
+    "--sample and --shards are for a stack that begins empty, and this one has its data: `compaction sample N` adds."
+)
 
 WHAT_TO_TRY = """\
 Try, in another terminal and this folder:
@@ -84,6 +87,8 @@ def up(arguments: Namespace) -> int:
     progress = Progress(stderr_console())
     if killed:
         progress.say(LOST if goes_on else LOST_ALL)
+    if goes_on and (arguments.sample or arguments.shards != 1):
+        progress.say(NOT_EMPTY)
     few_arenas()
     stack = LocalStack(folder.absolute(), lasting(arguments.shards), keep=arguments.keep)
     with stop_signal() as stopped:

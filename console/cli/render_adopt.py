@@ -1,6 +1,6 @@
 """What doctor found, and what an adoption would write, as tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -32,6 +32,15 @@ def diagnosis_tables(diagnosis: "Diagnosis", *, width: int) -> Iterator[Renderab
         yield Padding(Text(f"{finding.do}."), (0, 0, 0, 2))
         for example in finding.examples:
             yield Text(f"  {example}")
+        if (others := finding.receipts - len(finding.examples)) > 0:
+            yield Text(f"  and {number(others)} more")
+
+
+def who_is_needed(diagnoses: "Sequence[Diagnosis]", *, bucket: bool) -> str:
+    """The last line: whether somebody has to act, and of what. bucket: it has troubles of its own."""
+    whys = dict.fromkeys(finding.why for one in diagnoses for finding in one.findings if finding.trouble)
+    named = [*whys, *(["the bucket"] if bucket else [])]
+    return f"Somebody is needed: {', '.join(named)}. What to do is said above." if named else "Nothing is unexplained."
 
 
 def adoption_tables(adoption: "Adoption") -> Iterator[RenderableType]:

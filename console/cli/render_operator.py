@@ -19,23 +19,27 @@ from operate.versions import Expiry
 from operate.wording import age, cause_text, changed, failure_line, number, short_name, short_receipt, size
 
 _SHORT_ID = 8
+_ALL_OF_A_VERSION = 132
+"""Columns that take a version with all that is known of it, unbroken."""
 
 
 def versions_table(
     collection: str, versions: Sequence[Version], now: datetime, *, width: int, ids: bool = False
 ) -> Table:
-    """From HEAD back. Under 100 columns there are either the executions or, with `ids`, the snapshot ids; in a narrow
+    """From HEAD back. Under 132 columns there are either the executions or, with `ids`, the snapshot ids; in a narrow
     terminal neither, or the ids in place of all numbers.
 
-    How many records are fresh is said when any are: of a version whose shards are bases alone, none.
+    How many records are fresh is said when any are, under 100 columns in place of the size: of a version whose shards
+    are bases alone, none.
     """
-    wide, narrow = width >= WIDE, width < NARROW
+    wide, narrow = width >= _ALL_OF_A_VERSION, width < NARROW
     numbers, by = not (narrow and ids), wide or not (narrow or ids)
     table = new_table(collection, narrow=narrow)
     table.add_column("Version", justify="right", no_wrap=True)
-    table.add_column("State", overflow="fold")
+    table.add_column("State", overflow="fold", min_width=len("committed"))
     fresh = numbers and any(version.segments for version in versions)
-    shown = {"Records": numbers, "Fresh": fresh, "Size": numbers, "Made": True}
+    sizes = numbers and (width >= WIDE or narrow or not fresh)
+    shown = {"Records": numbers, "Fresh": fresh, "Size": sizes, "Made": True}
     for name in (name for name, is_shown in shown.items() if is_shown):
         table.add_column(name, justify="right", no_wrap=True)
     if wide:
@@ -48,7 +52,7 @@ def versions_table(
         cells: list[RenderableType] = [str(version.version), _state(version, wide=wide)]
         cells += [number(version.records)] if numbers else []
         cells += [number(version.fresh_records) if version.segments else "-"] if fresh else []
-        cells += [size(version.bytes)] if numbers else []
+        cells += [size(version.bytes)] if sizes else []
         cells += [age(version.made_at, now)]
         cells += [changed(version.counts)] if wide else []
         cells += [Text(short_name(version.execution) or "-")] if by else []

@@ -58,6 +58,22 @@ def test_versions_fit_and_a_wide_terminal_shows_all(width: int, ids: bool) -> No
 
 
 @pytest.mark.parametrize("ids", [False, True])
+@pytest.mark.parametrize("width", [80, 99, 100, 110, 120, 131, 132])
+def test_no_word_of_a_version_with_fresh_records_is_broken(width: int, ids: bool) -> None:
+    version = replace(
+        VERSION, version=18, snapshot_id="0000000018-0000000037-15", state="committed", segments=9, records=810_650
+    )
+    text = shown(
+        render.versions_table("words", [replace(version, fresh_records=98_235)], NOW, width=width, ids=ids), width
+    )
+    words = ["18", "committed", "810,650", "98,235", "7 min ago"]
+    words += ["674 MB"] if width >= 100 else []
+    words += ["words-schedule-1b0f2c3d"] if width >= 132 or not ids else []
+    words += [version.snapshot_id] if width >= 132 or ids else []
+    assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize("ids", [False, True])
 def test_versions_fit_60_columns_without_who_made_them(ids: bool) -> None:
     older = replace(VERSION, version=123_455, state="committed", readers=False, segments=2, fresh_records=1_234)
     text = shown(render.versions_table("words", [VERSION, older], NOW, width=60, ids=ids), 60)
