@@ -7,6 +7,7 @@ LocalStackError
 ├── UnsupportedMoto         another version of moto than the one the patches were tested with
 ├── StackAlreadyRunning     moto is one per process, so the stack is too
 ├── StackNotStarted         something was asked of a stack that does not run
+├── KeptUnreadable          what the last stack here kept cannot be read
 ├── LoadRefused             a file that is no rows of words; nothing of it was written
 ├── UnknownFunction         an invocation names a function that the application does not have
 ├── InvokesRefused          the stack is stopping, or resetting, and takes no more invocations
@@ -41,6 +42,10 @@ class StackAlreadyRunning(LocalStackError):
 
 class StackNotStarted(LocalStackError):
     """Call start() first."""
+
+
+class KeptUnreadable(LocalStackError):
+    """Move the folder away that the message names, and begin anew."""
 
 
 class LoadRefused(LocalStackError):

@@ -18,6 +18,7 @@ from receipt_dynamo_stream.reconcile import reconcile
 
 from local import names
 from local.batches import put_items
+from local.errors import KeptUnreadable
 from operate.services import new_unique
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ class Kept:
         return self._running.exists()
 
     def begin(self, efs: Path) -> None:
-        """Say that a stack runs. What lies on the file system goes, unless it is what the file belongs to."""
+        """Say that a stack runs. What lies on the file system goes, unless it is what the file belongs to.
+
+        Raises KeptUnreadable, and leaves all as it is.
+        """
+        if self.saved and not zipfile.is_zipfile(self._file):
+            raise KeptUnreadable(f"{self._file} is no whole zip file: move {self._folder} away to begin anew")
         if (self.killed or not self.saved) and efs.exists():
             shutil.rmtree(efs)
             efs.mkdir()

@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from local.aws.resources import create_bucket, create_tables, enable_stream
+from local.errors import KeptUnreadable
 from local.kept import Kept, ended
 from local.names import BUCKET, CONTROL_TABLE, RECEIPTS_TABLE
 from local.stack import LocalStack
@@ -110,6 +111,14 @@ def test_the_file_system_of_a_stack_that_was_killed_is_not_trusted(tmp_path: Pat
     assert (again.saved, again.killed) == (True, True)
     again.begin(tmp_path / "efs")
     assert list((tmp_path / "efs").iterdir()) == []
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name_and_nothing_goes(tmp_path: Path) -> None:
+    (tmp_path / "kept.zip").write_bytes(b"PK")
+    (tmp_path / "efs").mkdir()
+    with pytest.raises(KeptUnreadable, match=r"kept\.zip is no whole zip file: move .* away to begin anew"):
+        Kept(tmp_path).begin(tmp_path / "efs")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["efs", "kept.zip"]
 
 
 def test_a_folder_of_a_stack_that_kept_nothing_begins_empty(tmp_path: Path) -> None:

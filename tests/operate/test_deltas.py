@@ -186,16 +186,22 @@ def test_a_run_is_found_by_the_only_beginning_of_its_id(producer: Producer, delt
         deltas.check_run("7b1f", receipt=ReceiptId(RECEIPT.image_id, 2))
 
 
-def test_a_prefix_is_checked_with_the_dimension_of_the_stacks_collection(producer: Producer, deltas: Deltas) -> None:
+def test_a_prefix_or_file_is_checked_with_the_dimension_of_the_stacks_collection(
+    producer: Producer, deltas: Deltas, tmp_path: Path
+) -> None:
     producer.announce("run-1")
     url = f"s3://{producer.bucket.name}/words/delta/run-1/"
     assert deltas.check_prefix(url, Belongs()).error is None
     producer.stack.publish("words", 3, records=1)  # of eight dimensions
     assert deltas.check_prefix(url, Belongs()).error is None
-    producer.bucket.put("words/delta/other/delta.arrow", encode_arrow([replace(GOOD[0], embedding=np.ones(3, "f4"))]))
+    content = encode_arrow([replace(GOOD[0], embedding=np.ones(3, "f4"))])
+    producer.bucket.put("words/delta/other/delta.arrow", content)
     other = f"s3://{producer.bucket.name}/words/delta/other/"
     assert deltas.check_prefix(other, Belongs()).error == "WrongDimension"
     assert deltas.check_prefix(other, Belongs(dimension=3)).error is None
+    (tmp_path / "delta.arrow").write_bytes(content)
+    assert deltas.check_path(tmp_path, Belongs()).error == "WrongDimension"
+    assert deltas.check_path(tmp_path, Belongs(dimension=3)).error is None
     assert deltas.check_prefix(f"s3://{producer.bucket.name}/nothing/", Belongs()).error == "DeltaMissing"
     assert deltas.check_prefix(f"s3://{producer.bucket.name}/plans/x/", Belongs()).error == "DeltaPrefixForbidden"
 
