@@ -36,9 +36,10 @@ def test_what_was_loaded_is_there_after_a_stop_and_what_came_before_a_kill_is_no
         wait_until(lambda: second.versions() > before or None, 60, "the sample is not published")
 
     (tmp_path / ".compaction" / "stack.json").unlink()
-    with up(tmp_path, "--keep") as third:
+    with up(tmp_path, "--keep", "--sample", "2") as third:
         assert third.versions() == before
         wait_until(lambda: third.stack.collections.status("words").unseen is None or None, 60, "nothing is repaired")
         third.wait_published(3)
         assert run(tmp_path, "query", "words", "milk", "-n", "1")["hits"][0]["document"] == "MILK"
     assert "was killed: what it did is lost" in third.said
+    assert "--sample and --shards are for a stack that begins empty" in third.said
