@@ -22,7 +22,7 @@ from receipt_chroma.storage.files import copy_in, file_names, storage_errors
 from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import collection_folder
 
-_CHECKS: Final = ("sha256", *CONTENT_CHECKS, *SEGMENT_CHECKS, "conservation")
+_CHECKS: Final = tuple(dict.fromkeys(("sha256", *CONTENT_CHECKS, *SEGMENT_CHECKS, "conservation")))
 _MENDED: Final = "the next scheduled execution mends it, and so does `compaction restore`"
 
 
@@ -61,9 +61,7 @@ def verify_snapshot(*, pointer: Pointer, collection: str, bucket: Bucket, efs_ro
             folder = Path(private) / "shard"
             _copy_published(root / str(shard.path), shard, folder)
             check_directory(folder, _expected(manifest, shard), full=True)
-    return Verified(
-        manifest.records, len(written), ("manifest", "sha256", *CONTENT_CHECKS, *SEGMENT_CHECKS, "conservation")
-    )
+    return Verified(manifest.records, len(written), ("manifest", *_CHECKS))
 
 
 def verify_current(read_head: Callable[[], Head | None], efs_root: Path) -> Pointer | None:
