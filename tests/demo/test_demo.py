@@ -68,6 +68,7 @@ def test_every_act_of_the_demo_holds_and_every_record_is_what_it_must_be(ran: di
     assert len(titles) == len(TITLES) == len(ACTS) == 6
 
 
+@pytest.mark.slow
 def test_an_act_that_does_not_hold_ends_the_demo_and_leaves_no_process_behind(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", FAIL, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,5 +1,6 @@
 """Who starts a fold: a publication that passed the bound, and the schedule when one failed; how it gets the lease."""
 
+import pytest
 from receipt_dynamo_stream.keys import ReceiptId
 
 from .world import FoldWorld, should_be
@@ -7,6 +8,7 @@ from .world import FoldWorld, should_be
 A, B, C, D, E = (ReceiptId(letter * 4, 1) for letter in "abcde")
 
 
+@pytest.mark.slow
 def test_a_fold_that_failed_is_tried_again_by_the_schedule_and_by_no_publication(world: FoldWorld) -> None:
     world.published(A)
     world.published(B)
@@ -43,6 +45,7 @@ def test_a_start_that_never_happened_is_made_up_for(world: FoldWorld) -> None:
     assert world.head().fold not in (None, gone)
 
 
+@pytest.mark.slow
 def test_no_fold_is_started_of_a_paused_collection(world: FoldWorld) -> None:
     for receipt in (A, B):
         world.published(receipt)

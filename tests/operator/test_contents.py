@@ -91,6 +91,7 @@ def test_what_each_version_brought_adds_up_to_what_its_row_counts(desk: Desk) ->
     assert {(refusal.run_id, refusal.error) for refusal in refused} == {(run_id, "DeltaCorrupt")}
 
 
+@pytest.mark.slow
 def test_an_expired_version_is_refused_but_says_what_it_brought(desk: Desk) -> None:
     receipt = desk.receipts[0]
     desk.write(receipt)

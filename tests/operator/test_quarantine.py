@@ -20,6 +20,7 @@ def refused(desk: Desk) -> str:
     return run_id
 
 
+@pytest.mark.slow
 def test_a_delta_that_was_uploaded_again_is_merged_after_a_retry(desk: Desk) -> None:
     run_id = refused(desk)
     runs = desk.run("quarantine", "list", "--json").json["runs"]

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from .desk import Desk
 
 
@@ -31,6 +33,7 @@ def damage(file: Path) -> None:
     file.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_old_versions_expire_but_pinned_ones_and_what_expired_is_refused(desk: Desk) -> None:
     """The stack keeps two versions and nothing for its age."""
     desk.write(desk.receipts[0])

@@ -23,6 +23,7 @@ def ready(world: World) -> Iterator[World]:
     world.stack.poller.resume()
 
 
+@pytest.mark.slow
 def test_an_unanswered_commit_that_was_mine_goes_on_to_the_swap(ready: World) -> None:
     with at_update(COMMIT, lose_the_answer) as faults:
         arn = ready.start()

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from receipt_dynamo_stream.control.history import ExecutionRow
 from receipt_dynamo_stream.keys import ReceiptId
 
@@ -51,6 +52,7 @@ def test_a_stopped_execution_is_a_row_at_once(world: World) -> None:
         assert [(row.status, row.arn) for row in rows(world) if row.arn == arn] == [("ABORTED", arn)]
 
 
+@pytest.mark.slow
 def test_the_log_of_a_failed_step_is_found_by_the_request_id_in_its_cause(world: World) -> None:
     world.published(A)
     failed = world.run(mode="rollback", snapshot_id="0000000009-0000000009-0")

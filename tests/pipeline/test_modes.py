@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from receipt_chroma.snapshot.pointer import read_current
 from receipt_dynamo_stream.keys import ReceiptId
 
@@ -78,6 +79,7 @@ def test_a_rollback_of_a_collection_without_snapshots_says_so(world: World) -> N
     assert world.run(mode="rollback", snapshot_id="0000000001-0000000001-0").error == "NothingToRollBack"
 
 
+@pytest.mark.slow
 def test_current_says_what_readers_may_fall_back_to_and_never_what_a_rollback_undid(world: World) -> None:
     old, new = two_versions(world)
     current = read_current(world.efs, "words")

@@ -243,6 +243,7 @@ def test_readers_tell_never_published_from_gone_and_one_that_serves_goes_on(worl
             SnapshotReader(world.efs, "words")
 
 
+@pytest.mark.slow
 def test_where_current_is_ahead_of_a_restored_head_its_snapshot_is_published_again_past_it(world: World) -> None:
     """VersionsOnlyGrow: the content goes back, the numbers do not; whoever served the later one goes forward to it."""
     world.published(A)

@@ -96,7 +96,9 @@ def test_nor_does_a_reader_of_several_shards_which_asks_them_in_threads(world: W
     assert list(history.cache.iterdir()) == []
 
 
-@pytest.mark.parametrize("folds", [False, True], ids=["over one base", "with folds between"])
+@pytest.mark.parametrize(
+    "folds", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["over one base", "with folds between"]
+)
 def test_nor_do_a_hundred_refreshes_with_segments_that_come_and_go(tmp_path: Path, folds: bool) -> None:
     layers = Layers(tmp_path, shards=2)
     layers.base({receipt(number): [word(1, 1, number, of=receipt(number))] for number in range(6)})
