@@ -83,7 +83,7 @@ else
 endif
 
 test-browser: $(VENV)/.installed-dev ## the console in a real browser, on the local stack: needs Chromium
-	$(BIN)/python -m pytest tests/browser -m browser
+	$(BIN)/python -m pytest tests/browser -m browser $(TWO_AT_ONCE)
 
 test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo, 100,000 fuzz cases, bare installs
 	$(BIN)/python -m pytest stream_package/tests -m slow --timeout 1800
