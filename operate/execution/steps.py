@@ -7,6 +7,8 @@ from datetime import datetime
 STEP_STATUSES = ("running", "succeeded", "refused", "caught", "failed", "aborted")
 """`refused` got an answer that its Catch takes by name: the machine reckons with it, and nothing is wrong. `caught`
 failed of something else, and its Catch took over. `aborted` was at work when something else ended it."""
+TRANSITION_DOLLARS = 0.025 / 1000
+"""Of one state transition in us-east-1, as in cdk/prices.py: https://aws.amazon.com/step-functions/pricing/."""
 _MOST_TELLING = ("failed", "running", "aborted", "caught", "refused", "succeeded")
 
 
@@ -91,6 +93,22 @@ class Trace:
     def retries(self) -> int:
         """Of all steps together."""
         return sum(step.retries for step in self.steps)
+
+    @property
+    def transitions(self) -> int:
+        """What AWS bills: every state that was entered, and every retry."""
+        return len(self.steps) + self.retries
+
+    @property
+    def transition_dollars(self) -> float:
+        """What these cost on AWS; the functions' seconds come on top."""
+        return self.transitions * TRANSITION_DOLLARS
+
+    @property
+    def function_seconds(self) -> float:
+        """How long functions were at work, all attempts together, waiting for Lambda included."""
+        tries = [one for step in self.steps if ":function:" in (step.resource or "") for one in step.attempts]
+        return sum(((one.ended_at or self.ended_at or self.now) - one.started_at).total_seconds() for one in tries)
 
     @property
     def rounds(self) -> int:

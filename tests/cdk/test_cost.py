@@ -12,6 +12,8 @@ import pytest
 from receipt_chroma import folding
 from receipt_chroma.snapshot import retention
 
+from operate.execution.steps import TRANSITION_DOLLARS
+
 from . import calls
 from .template import Template
 
@@ -38,6 +40,10 @@ def test_a_commit_each_interval_is_the_most_and_a_change_the_least() -> None:
 def test_one_change_touches_one_shard_and_many_touch_all() -> None:
     assert COST["shards_a_commit"](Load(1, 16)) == pytest.approx(1, rel=0.01)
     assert COST["shards_a_commit"](Load(10_000_000, 16)) == pytest.approx(16, rel=0.01)
+
+
+def test_the_console_has_the_price_of_a_transition_from_the_same_list() -> None:
+    assert COST["PRICES"]["transition"][0] == TRANSITION_DOLLARS
 
 
 def test_writing_the_words_once_costs_about_ten_cents_of_throughput() -> None:

@@ -77,6 +77,21 @@ def test_a_lambda_that_died_is_two_attempts_with_the_wait_between_them() -> None
     assert result.retries == 1
 
 
+def test_every_state_entered_and_every_retry_is_a_transition_that_costs() -> None:
+    result = read("retried_and_rerun")
+    entered = sum("stateEnteredEventDetails" in event for event in load("retried_and_rerun").events)
+    assert result.transitions == entered + 1
+    assert result.transition_dollars == pytest.approx(0.000025 * result.transitions)
+
+
+def test_functions_are_at_work_for_their_attempts_and_not_while_a_retry_waits() -> None:
+    result = read("retried_and_rerun")
+    tasks = [step for step in result.steps if ":function:" in (step.resource or "")]
+    waited = sum((end - start).total_seconds() for step in tasks for start, end in step.waits)
+    assert waited > 0
+    assert result.function_seconds <= sum(step.seconds(result.now) for step in tasks) - waited
+
+
 def test_an_execution_that_was_asked_for_another_round_counts_two() -> None:
     result = read("retried_and_rerun")
     assert result.rounds == 2
