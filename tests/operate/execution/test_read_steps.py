@@ -89,7 +89,8 @@ def test_functions_are_at_work_for_their_attempts_and_not_while_a_retry_waits() 
     tasks = [step for step in result.steps if ":function:" in (step.resource or "")]
     waited = sum((end - start).total_seconds() for step in tasks for start, end in step.waits)
     assert waited > 0
-    assert result.function_seconds <= sum(step.seconds(result.now) for step in tasks) - waited
+    at_most = sum(step.seconds(result.now) for step in tasks) - waited
+    assert 0.9 * at_most < result.function_seconds <= at_most
 
 
 def test_an_execution_that_was_asked_for_another_round_counts_two() -> None:
