@@ -6,7 +6,7 @@ A second one, the scrub, proves the current version again.
 import logging
 import threading
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws.executions import Executions
 from local.names import COLLECTIONS
@@ -63,5 +63,5 @@ class Schedule:
         for collection in COLLECTIONS:
             try:
                 self.trigger_now(collection)
-            except ClientError:
+            except (BotoCoreError, ClientError):
                 log.exception("the schedule could not start an execution for %s", collection)

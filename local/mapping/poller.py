@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import InvokesRefused, StillRunning, TooManyRequests
 from local.lambdas.invocation import InvocationResult
@@ -193,7 +193,7 @@ class ShardPoller:
             this_read = self._reads
         try:
             records = self._read()
-        except ClientError:
+        except (BotoCoreError, ClientError):
             log.exception("shard %s could not be read", self._shard_id)
             self._iterator = None
             return False

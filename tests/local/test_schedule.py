@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from local.schedule import Schedule
 
@@ -77,7 +77,14 @@ def test_without_an_interval_it_starts_only_what_it_is_told_to(executions: Execu
     assert executions.started == [("lines", "schedule")]
 
 
-def test_a_start_that_fails_does_not_end_the_schedule(executions: Executions, schedule_of: Any) -> None:
-    executions.errors = [ClientError({"Error": {"Code": "InternalServerError"}}, "StartExecution")]
+@pytest.mark.parametrize(
+    "error",
+    [ClientError({"Error": {"Code": "InternalServerError"}}, "StartExecution"), ReadTimeoutError(endpoint_url="")],
+    ids=["an answer", "none"],
+)
+def test_a_start_that_fails_does_not_end_the_schedule(
+    error: Exception, executions: Executions, schedule_of: Any
+) -> None:
+    executions.errors = [error]
     schedule_of(0.01)
     assert executions.wait_for(2)
