@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.round import blame, settle
 from receipt_dynamo_stream.round.plan import load_plan
-from receipt_dynamo_stream.round.report import load_report, shards_merged
+from receipt_dynamo_stream.round.report import load_report
 
 from .border import SettleChangesInput, SettleChangesOutput
 from .clients import bucket, control_table
@@ -31,7 +31,6 @@ def settle_changes(event: SettleChangesInput, _context: LambdaContext) -> Settle
             plan_key=event["plan_key"],
             error=event["failed"],
             now=now,
-            merged=shards_merged(bucket(), plan, event["plan_key"]),
             deployment=settings().deployment,
         )
         done = settle.Settled(0, len(plan.receipts), 0, quarantined)

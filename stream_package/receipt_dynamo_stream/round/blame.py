@@ -12,7 +12,7 @@
 
 import builtins
 import logging
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
@@ -105,14 +105,12 @@ def blame(
     plan_key: str,
     error: str,
     now: str,
-    merged: Container[int] = (),
     deployment: str = "",
 ) -> int:
     """Write down what the failed merge of a plan says of its receipts; returns how many runs it quarantined.
 
-    merged: the shards whose merge came to its end; of their receipts a failure elsewhere says nothing. May run twice,
-    and late: every write carries the order of its round. Raises TransientServiceError, and other errors of AWS as they
-    are.
+    May run twice, and late: every write carries the order of its round. Raises TransientServiceError, and other errors
+    of AWS as they are.
     """
     if is_nobodys(error):
         log.info("the merge failed with %s, which no receipt is to blame for", error)
@@ -131,7 +129,7 @@ def blame(
             for one in plan.receipts:
                 pending.tried_without(one.facts.receipt, order=order)
             return 0
-        suspects = [one.facts.receipt for one in plan.receipts if one.shard not in merged]
+        suspects = [one.facts.receipt for one in plan.receipts]
         half = (len(suspects) + 1) // 2
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="blame") as pool:
             list(pool.map(lambda one: pending.suspect(one, together=half, base=base, order=order), suspects))

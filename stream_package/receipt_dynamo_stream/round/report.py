@@ -7,7 +7,6 @@ from typing import Any
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import ReportMissing, StoredObjectDamaged
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.stored import decode_stored, encode_stored
 from receipt_dynamo_stream.runs import MESSAGE_LENGTH
 
@@ -226,15 +225,6 @@ class ShardReport:
 def load_report(bucket: Bucket, key: str) -> ShardReport:
     """Read a report. Raises ReportMissing, SchemaUnsupported, StoredObjectDamaged, TransientServiceError."""
     return ShardReport.decode(bucket.read(key, ReportMissing))
-
-
-def shards_merged(bucket: Bucket, plan: Plan, plan_key: str) -> frozenset[int]:
-    """The shards of a plan that failed whose merge came to its end: each left a report. None where all did, since what
-    failed came after that. Raises TransientServiceError, and what load_report raises."""
-    prefix = f"reports/{plan.collection}/{plan.execution}/{plan.round}/"
-    reports = (load_report(bucket, listed.key) for listed in bucket.list(prefix))
-    merged = frozenset(report.shard for report in reports if report.plan_key == plan_key)
-    return merged if merged < set(plan.touched_shards()) else frozenset()
 
 
 def save_report(bucket: Bucket, report: ShardReport) -> str:

@@ -3,7 +3,7 @@ receipts that kill their merge. No services: the pending receipts are the tests'
 the real ones."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from math import ceil, log2
@@ -43,7 +43,6 @@ class World:
 
     max_receipts: int = 250
     shards: int = 1
-    in_validation: bool = False
     guilty_run: str = "run"
     guilty: set[ReceiptId] = field(default_factory=set)
     runs: dict[ReceiptId, str] = field(default_factory=dict)
@@ -105,12 +104,12 @@ class World:
             if not choice.chosen:
                 return True
             plan = self._plan(choice, number)
-            error, merged = self._merge(plan)
+            error = self._merge(plan)
             self.rounds.append((plan.trial, len(plan.receipts), error is None))
             if error is not None:
                 if error != "download":
                     key = plan.plan_key("x")
-                    blame(control, receipts_table="r", plan=plan, plan_key=key, error=error, merged=merged, now=NOW)
+                    blame(control, receipts_table="r", plan=plan, plan_key=key, error=error, now=NOW)
                 return False
             reports = [self._report(plan, shard) for shard in plan.touched_shards()]
             settle_changes(control, receipts_table="r", plan=plan, reports=reports, pointer=None, now=NOW)
@@ -142,15 +141,14 @@ class World:
             runs.append(RunFact(LATER, "run-2", state=self.later[receipt]))
         return ReceiptFacts(receipt, exists=True, runs=tuple(runs))
 
-    def _merge(self, plan: Plan) -> tuple[str | None, Collection[int]]:
-        """The name of the error with the shards that were merged all the same, or None when what is planned is
-        published."""
+    def _merge(self, plan: Plan) -> str | None:
+        """The name of the error, or None when what is planned is published."""
         if self.outage == "download":
-            return "download", ()
+            return "download"
         if self.outage == "named":
-            return "StorageUnavailable", ()
+            return "StorageUnavailable"
         if self.outage == "killed before it began":
-            return KILLED, ()
+            return KILLED
         killers = [
             one
             for one in plan.receipts
@@ -161,22 +159,13 @@ class World:
             asked = at_risk(cast(PendingReceipts, self.pending), plan, plan.plan_key("x"))
             if asked:  # a killed process never leaves its context
                 self.pending.begin(plan.receipts[0].facts.receipt, plan.plan_key("x"))
-            return KILLED, self._merged_shards(plan, {one.shard for one in killers})
+            return KILLED
         planned = {one.facts.receipt for one in plan.receipts}
         brought = {one.facts.receipt for one in plan.receipts if any(run.state == "PENDING" for run in one.facts.runs)}
         self.version += bool((brought - self.published) | (planned & self.edits))
         self.published |= brought
         self.edits -= planned
-        return None, ()
-
-    def _merged_shards(self, plan: Plan, killed: set[int]) -> Collection[int]:
-        """Those that had left a report when the others were given up."""
-        touched = set(plan.touched_shards())
-        if self.outage:
-            return ()
-        if self.in_validation:  # the shard of a killed validation was merged; another one was not yet
-            return touched - {min(touched - killed)} if touched - killed else ()
-        return touched - killed
+        return None
 
     @staticmethod
     def _report(plan: Plan, shard: int) -> ShardReport:
@@ -230,30 +219,6 @@ def test_the_guilty_is_found_by_halving_and_is_the_only_one_quarantined(number: 
     assert world.version <= log(number) + 1
     world.executions_until(lambda: is_done(world, [guilty]), COUNTED_FAILURES + 2)
     assert len(world.rounds) <= 2 * (log(number) + COUNTED_FAILURES) + 2
-
-
-@pytest.mark.parametrize("place", [0.0, 0.3, 0.99])
-def test_receipts_of_shards_that_were_merged_are_not_suspects(place: float) -> None:
-    everybody = receipts(40)
-    guilty = everybody[int(place * 40)]
-    world = World(shards=4, guilty={guilty})
-    world.announce(*everybody)
-    world.execute()
-    beside = [one.receipt for one in world.pending.read() if one.together]
-    assert guilty in beside
-    assert len(beside) < 20
-    world.executions_until(lambda: set(everybody) - {guilty} <= world.published, log(len(beside)) + 2)
-    assert world.version <= log(len(beside)) + 2
-    world.executions_until(lambda: is_done(world, [guilty]), COUNTED_FAILURES + 2)
-
-
-@pytest.mark.parametrize("place", [0.0, 0.3, 0.99])
-def test_one_that_kills_its_validation_while_other_shards_are_merged_still_is_found(place: float) -> None:
-    everybody = receipts(40)
-    guilty = everybody[int(place * 40)]
-    world = World(shards=4, in_validation=True, guilty={guilty})
-    world.announce(*everybody)
-    world.executions_until(lambda: is_done(world, [guilty]), 4 + log(40) + COUNTED_FAILURES)
 
 
 @pytest.mark.parametrize("kind", OUTAGES)
@@ -362,12 +327,12 @@ days = st.builds(Day, st.integers(0, 9), st.integers(0, 9).map(lambda n: n == 0)
 outages = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 40), st.sampled_from(OUTAGES)), max_size=2)
 
 
-@given(st.lists(days, max_size=40), outages, st.integers(1, 20), st.integers(1, 4), st.booleans())
+@given(st.lists(days, max_size=40), outages, st.integers(1, 20), st.integers(1, 4))
 @settings(max_examples=150, deadline=None)
 def test_whatever_fails_when_nobody_innocent_is_quarantined_and_everything_of_them_is_published(
-    course: list[Day], outages: list[tuple[int, int, str]], max_receipts: int, shards: int, in_validation: bool
+    course: list[Day], outages: list[tuple[int, int, str]], max_receipts: int, shards: int
 ) -> None:
-    world, numbers = World(max_receipts=max_receipts, shards=shards, in_validation=in_validation), count()
+    world, numbers = World(max_receipts=max_receipts, shards=shards), count()
     for place, day in enumerate(course):
         world.outage = next((kind for begin, long, kind in outages if begin <= place < begin + long), None)
         new = [ReceiptId(f"image-{next(numbers):04d}", 1) for _ in range(day.arrive)]

@@ -134,23 +134,6 @@ def test_one_that_was_merged_with_the_oldest_of_its_new_runs_stays_pending_and_a
     assert (item(world).change, item(world).together, item(world).attempts) == ("t0", 1, 0)
 
 
-def test_receipts_of_a_shard_that_was_merged_are_no_suspects(tables: Tables) -> None:
-    pending = tables.control_table.pending("words")
-    pending.mark({A: ["x"], B: ["x"]}, now=NOW, new_token=lambda: "t")
-    failed = plan(fence=1)  # A and another one in shard 0, B in shard 1
-    shard = next(one.shard for one in failed.receipts if one.facts.receipt == B)
-    blame(
-        tables.control_table,
-        receipts_table=tables.receipts,
-        plan=failed,
-        plan_key="p",
-        error="Runtime.ExitError",
-        now=NOW,
-        merged={shard},
-    )
-    assert [(one.receipt, one.together) for one in pending.read()] == [(A, 1), (B, 0)]
-
-
 def test_the_receipts_of_a_failed_round_are_suspects_in_halves(tables: Tables) -> None:
     pending = tables.control_table.pending("words")
     pending.mark({A: ["x"], B: ["x"]}, now=NOW, new_token=lambda: "t")

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,7 +5,7 @@ from receipt_dynamo_stream import TransientServiceError
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import PlanMissing, ReportMissing
 from receipt_dynamo_stream.round.plan import load_plan, save_plan
-from receipt_dynamo_stream.round.report import load_report, save_report, shards_merged
+from receipt_dynamo_stream.round.report import load_report, save_report
 
 from ...round.test_plan_and_report import PLAN, REPORT
 
@@ -17,20 +16,6 @@ def test_a_plan_and_a_report_are_read_back_from_their_bucket(aws: dict[str, Any]
     key = save_report(Bucket(aws["s3"], bucket), REPORT)
     assert key == REPORT.report_key
     assert load_report(Bucket(aws["s3"], bucket), key) == REPORT
-
-
-def test_the_shards_of_a_failed_plan_that_were_merged_are_those_that_left_a_report_for_it(
-    aws: dict[str, Any], bucket: str
-) -> None:
-    kept, plan_key = Bucket(aws["s3"], bucket), REPORT.plan_key
-    assert shards_merged(kept, PLAN, plan_key) == frozenset()
-    for other in (replace(REPORT, shard=0, plan_key="another attempt"), replace(REPORT, shard=0, round=1)):
-        save_report(kept, other)
-    assert shards_merged(kept, PLAN, plan_key) == frozenset()
-    save_report(kept, REPORT)
-    assert shards_merged(kept, PLAN, plan_key) == {2}
-    save_report(kept, replace(REPORT, shard=0))
-    assert shards_merged(kept, PLAN, plan_key) == frozenset()  # all were: something after the merges failed
 
 
 def test_an_object_that_is_not_there_is_named(aws: dict[str, Any], bucket: str) -> None:
