@@ -91,23 +91,28 @@ def fold_shard(
 def validate_fold(
     report: FoldReport, *, bucket: Bucket, efs_root: Path, workdir: Path, full_read_records: int = FULL_READ_RECORDS
 ) -> ShardValidation:
-    """Prove what a fold staged, in another process: a whole shard, with the records that its manifest counts.
+    """Prove what a fold or a re-shard staged, in another process: a whole shard, and of a fold that it has the records
+    that the manifest counts. Those of a re-shard are counted together, when it is written.
 
     Raises FoldChangedContent, ShardInvalid with the name of the check that failed, StorageUnavailable,
     TransientServiceError.
     """
     manifest = load_manifest(bucket, report.base)
-    before = manifest.shards[report.shard]
-    if (report.staged.records, report.staged.digest) != (before.records, before.digest):
-        raise FoldChangedContent(f"the report of shard {report.shard} does not have the records of {report.base}")
+    if report.into is None:
+        _check_unchanged(report, manifest.shards[report.shard])
     return validate_base(
-        Expected.of(report.staged, report.collection, report.shard, manifest.shard_count),
+        Expected.of(report.staged, report.collection, report.shard, report.into or manifest.shard_count),
         report.staged,
         bucket=bucket,
         efs_root=efs_root,
         workdir=workdir,
         full_read_records=full_read_records,
     )
+
+
+def _check_unchanged(report: FoldReport, before: ManifestShard) -> None:
+    if (report.staged.records, report.staged.digest) != (before.records, before.digest):
+        raise FoldChangedContent(f"the report of shard {report.shard} does not have the records of {report.base}")
 
 
 def write_fold(

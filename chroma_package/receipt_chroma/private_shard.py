@@ -29,7 +29,8 @@ from receipt_chroma.storage.tree import RECEIPTS_FILE
 REBUILD_ABOVE: Final = 0.2
 """Tombstones per record above which a shard is written anew: they cost memory, bytes and query time."""
 
-_REBUILD_BATCH: Final = 1_000
+BATCH: Final = 1_000
+"""Records that are written at once to a directory that is written anew: more take more memory, and no less time."""
 _VECTOR_FILES: Final = frozenset(INDEX_FILES) - {PICKLE_FILE}
 
 
@@ -97,20 +98,25 @@ class PrivateShard:
             self._base = None  # its views of the index file end here
             with ChromaDir.open_for_writing(folder, self._collection) as directory:
                 _apply(directory, changes)
-        compact_sqlite(folder)
-        (folder / RECEIPTS_FILE).unlink(missing_ok=True)  # of a base of schema version 1
-        row_of, deleted = _rows(folder)
-        write_index(folder, contents, row_of)
-        return WrittenShard(len(planned.records), deleted)
+        return WrittenShard(len(planned.records), finish_directory(folder, contents))
 
     def _rebuild(self, directory: ChromaDir, changes: Difference) -> None:
         renewed = {record.id: record for record in (*changes.replaced, *(new for _, new in changes.updated))}
         left_out = renewed.keys() | set(changes.removed)
         if self._base is not None:
             kept = [record_id for ids in self._ids.values() for record_id in ids if record_id not in left_out]
-            for batch in batches(kept, _REBUILD_BATCH):
+            for batch in batches(kept, BATCH):
                 directory.add(list(self._base.records(batch)))
         directory.add([*renewed.values(), *changes.added])
+
+
+def finish_directory(folder: Path, contents: Iterable[ReceiptContent]) -> int:
+    """Make a closed directory small and index it; returns how many deleted elements its index still holds."""
+    compact_sqlite(folder)
+    (folder / RECEIPTS_FILE).unlink(missing_ok=True)  # of a base of schema version 1
+    row_of, deleted = _rows(folder)
+    write_index(folder, contents, row_of)
+    return deleted
 
 
 def _apply(directory: ChromaDir, changes: Difference) -> None:

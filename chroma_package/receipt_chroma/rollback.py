@@ -34,17 +34,13 @@ def rollback_target(head: Head, versions: Versions, snapshot_id: str) -> Pointer
 def prepare_rollback(
     *, head: Head, target: Pointer, execution: str, trigger: str, at: str, bucket: Bucket, efs_root: Path
 ) -> tuple[Pointer, Manifest]:
-    """Write the manifest of a new version that names the target's shards; returns what may be committed.
+    """Write the manifest of a new version that names the target's shards, however many; returns what may be committed.
 
     `at` is when the lease was acquired: the manifest's bytes depend on HEAD and the target only, so that this may run
-    twice. EFS holds every file of the target when this returns. Raises RollbackRefused, SnapshotDamaged,
-    ManifestConflict, StorageUnavailable, TransientServiceError.
+    twice. EFS holds every file of the target when this returns. Raises SnapshotDamaged, ManifestConflict,
+    StorageUnavailable, TransientServiceError.
     """
     older = load_manifest(bucket, target)
-    if older.shard_count != head.shards:
-        raise RollbackRefused(
-            f"{target.snapshot_id} has {older.shard_count} shards, {head.collection} has {head.shards}"
-        )
     download_snapshot(bucket, efs_root, head.collection, older)
     manifest = replace(
         older,

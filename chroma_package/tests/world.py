@@ -17,12 +17,14 @@ from receipt_chroma import (
 )
 from receipt_chroma.delta.arrow import encode_arrow
 from receipt_chroma.fold import fold_shard, validate_fold, write_fold
-from receipt_chroma.folding import ALWAYS
+from receipt_chroma.folding import ALWAYS, FoldBound
+from receipt_chroma.reshard import reshard
 from receipt_chroma.snapshot.lineage import falls_back_to
 from receipt_chroma.snapshot.published_shard import PublishedShard
 from receipt_chroma.snapshot.stored_pointer import swap_stored_pointer
 from receipt_chroma.stage import Attempt
 from receipt_chroma.verify import Verified, verify_snapshot
+from receipt_chroma.write_reshard import validate_reshard, write_reshard
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
@@ -134,6 +136,44 @@ class World:
             self.commit(written[0])
         return written is not None
 
+    def reshard(self, into: int, *, of: Pointer | None = None, attempt: str = "attempt-1") -> list[FoldReport]:
+        """Every shard of a re-shard, staged and validated; nothing is committed."""
+        base = of or self.pointer
+        assert base is not None
+        self.fence += 1
+        reports = []
+        for shard in range(into):
+            name = f"{base.snapshot_id}-reshard-{self.fence}"
+            place = Attempt(self.collection, f"reshard-{self.fence}", 0, shard, attempt, name)
+            reports.append(reshard(base, into, place, bucket=self.store, efs_root=self.efs, workdir=self.work))
+            validate_fold(reports[-1], bucket=self.store, efs_root=self.efs, workdir=self.work)
+        return reports
+
+    def write_reshard(self, reports: Sequence[FoldReport], bound: FoldBound | None = None) -> Pointer | None:
+        """WriteFold of a re-shard under a new lease; None when it has lost."""
+        self.fence += 1
+        version = self.pointer.version if self.pointer else 0
+        head = Head(self.collection, fence=self.fence, pointer=self.pointer, version=version, shards=self.shards)
+        written = write_reshard(
+            head,
+            reports,
+            bound=bound or FoldBound(),
+            execution="reshard",
+            trigger="operator",
+            at="2026-02-01T00:00:00+00:00",
+            bucket=self.store,
+            efs_root=self.efs,
+        )
+        return written[0] if written else None
+
+    def commit_reshard(self, reports: Sequence[FoldReport]) -> bool:
+        """The rest of a re-shard; False when it has lost."""
+        pointer = self.write_reshard(reports)
+        if pointer is not None:
+            validate_reshard(pointer, bucket=self.store, efs_root=self.efs)
+            self.commit(pointer)
+        return pointer is not None
+
     def verify(self, pointer: Pointer | None = None) -> Verified:
         """VerifySnapshot of a version, the current one unless another is given."""
         of = pointer or self.pointer
@@ -170,6 +210,7 @@ class World:
     def commit(self, pointer: Pointer) -> None:
         """CommitSnapshot and SwapPointer."""
         self.pointer = pointer
+        self.shards = self.manifest.shard_count
         download_snapshot(self.store, self.efs, self.collection, self.manifest)
         before = falls_back_to(self.folder, self.manifest)
         assert swap_pointer(self.efs, self.collection, pointer, before=before)

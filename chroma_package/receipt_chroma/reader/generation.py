@@ -28,7 +28,7 @@ from receipt_chroma.reader.open_files import Locate, OpenFiles
 from receipt_chroma.reader.questions import check_number, one_vector
 from receipt_chroma.records import Record, Vector
 from receipt_chroma.results import QueryHit, Texts
-from receipt_chroma.snapshot.manifest import FOLD, Manifest
+from receipt_chroma.snapshot.manifest import SAME_RECORDS, Manifest
 from receipt_chroma.snapshot.pointer import Current
 
 NOT_OPENED: Final = (
@@ -92,9 +92,9 @@ class Generation:
         self._close_when_unused()
 
     def has_content_of(self, manifest: Manifest) -> bool:
-        """Whether a snapshot only folds this one: its records are these."""
+        """Whether a snapshot only folds this one, or re-shards it: its records are these."""
         own = self.manifest
-        return manifest.kind == FOLD and (manifest.records, manifest.digest) == (own.records, own.digest)
+        return manifest.kind in SAME_RECORDS and (manifest.records, manifest.digest) == (own.records, own.digest)
 
     def stand_for(self, fold: Current) -> None:
         """Answer for a version that has its content."""

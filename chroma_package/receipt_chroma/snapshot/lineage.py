@@ -16,7 +16,7 @@ from receipt_dynamo_stream.errors import KeyMalformed, SchemaUnsupported
 from receipt_dynamo_stream.times import instant
 
 from receipt_chroma.errors import SnapshotDamaged, StorageUnavailable
-from receipt_chroma.snapshot.manifest import FOLD, RESTORE, ROLLBACK, Manifest, check_manifest
+from receipt_chroma.snapshot.manifest import RESTORE, ROLLBACK, SAME_RECORDS, Manifest, check_manifest
 from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.storage.files import storage_errors
 from receipt_chroma.storage.tree import MANIFESTS, SHARDS, manifest_path
@@ -93,11 +93,12 @@ def _falls_back_to(read: ReadManifest, manifest: Manifest) -> Pointer | None:
 
 
 def newest_merge(read: ReadManifest, manifest: Manifest) -> Manifest:
-    """The snapshot that brought the newest change of this one's records: folds, restores and rollbacks bring none.
+    """The snapshot that brought the newest change of this one's records: folds, re-shards, restores and rollbacks bring
+    none.
 
     Where that has expired, the oldest one that still has the same records.
     """
-    while manifest.kind in (FOLD, RESTORE, ROLLBACK):
+    while manifest.kind in (*SAME_RECORDS, RESTORE, ROLLBACK):
         older = _falls_back_to(read, manifest)
         found = _readable(read, Current.of(older)) if older else None
         if found is None:

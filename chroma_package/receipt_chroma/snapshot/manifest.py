@@ -26,8 +26,11 @@ SCHEMA_VERSION: Final = 2
 
 MERGE: Final = "merge"
 FOLD: Final = "fold"
+RESHARD: Final = "reshard"
 ROLLBACK: Final = "rollback"
 RESTORE: Final = "restore"
+SAME_RECORDS: Final = (FOLD, RESHARD)
+"""Kinds of a version whose records are its parent's."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,8 @@ class RowValues(TypedDict):
 class Manifest:
     """One snapshot. dimension is None while no vector was ever seen; digest is the sum of the shards' digests.
 
-    kind: what made it, MERGE, FOLD (the same records as its parent's), ROLLBACK, or RESTORE (its parent's shards, under
-    a version that readers have not seen); None in schema version 1.
+    kind: what made it, MERGE, FOLD (the same records as its parent's), RESHARD (the same, in another number of shards),
+    ROLLBACK, or RESTORE (its parent's shards, under a version that readers have not seen); None in schema version 1.
     """
 
     collection: str

@@ -1,4 +1,4 @@
-"""The report of one folded shard: which version's base and segments, and the base that was staged for them."""
+"""The report of one folded or re-sharded shard: of which version, and the base that was staged for it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,10 +13,10 @@ from receipt_dynamo_stream.round.stored import decode_stored, encode_stored
 
 @dataclass(frozen=True, slots=True)
 class FoldReport:
-    """What FoldShard did to one shard of the version `base`.
+    """What FoldShard staged of the version `base`.
 
-    base_path and segments are the relative paths that were folded, segments oldest first; seconds are durations by
-    step.
+    Of a fold: base_path and segments are the relative paths that were folded, segments oldest first. Of a re-shard,
+    which has none: into is the number of shards of which this is one. seconds are durations by step.
     """
 
     collection: str
@@ -28,6 +28,7 @@ class FoldReport:
     segments: tuple[str, ...]
     staged: StagedShard
     seconds: Mapping[str, float] = field(default_factory=dict)
+    into: int | None = None
 
     @property
     def report_key(self) -> str:
