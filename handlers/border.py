@@ -20,6 +20,7 @@ class ExecutionInput(TypedDict):
     snapshot_id: NotRequired[str]
     apply: NotRequired[bool]
     all: NotRequired[bool]
+    shards: NotRequired[int]
 
 
 class InspectHolderInput(TypedDict):
@@ -127,11 +128,13 @@ class WriteManifestInput(TypedDict):
 
 
 class WriteManifestOutput(PointerFields):
-    """What may be committed, and over which version. fold_due: how many of its shards are past the fold bound."""
+    """What may be committed, and over which version. fold_due: how many of its shards are past the fold bound; shards:
+    how many it has."""
 
     base_version: int
     records: int
     fold_due: int
+    shards: int
 
 
 class PrepareRollbackInput(TypedDict):
@@ -151,6 +154,7 @@ class PrepareRollbackOutput(PointerFields):
 
     records: int
     fold_due: int
+    shards: int
     rollback: str
 
 
@@ -248,26 +252,30 @@ class VerifySnapshotOutput(TypedDict):
 
 
 class PlanFoldInput(TypedDict):
-    """all: every shard that has a segment."""
+    """all: every shard that has a segment. into: of a re-shard, how many shards there will be; 0 of a fold."""
 
     collection: str
     all: bool
+    into: int
     execution_name: str
 
 
 class PlanFoldOutput(TypedDict):
-    """base is the version whose shards are folded; None before the first one, and of a paused collection."""
+    """base is the version whose shards are folded; None before the first one, and of a paused collection. into as it
+    was asked for; then the shards are the new ones."""
 
     paused: bool
     planned_at: str
     base: PointerFields | None
     shards: list[PlannedShard]
+    into: int
 
 
 class FoldShardInput(TypedDict):
     collection: str
     base: PointerFields
     shard: int
+    into: int
     execution_name: str
 
 
@@ -304,11 +312,25 @@ class WriteFoldInput(TypedDict):
 
 
 class WriteFoldOutput(WriteManifestOutput):
-    """fits is false when the fold has lost, to other bases of all its shards or to time; the rest is then of the
-    current version. folded: how many shards have a new base."""
+    """fits is false when it has lost: a fold to other bases of all its shards, a re-shard to too many changes, either
+    to time; the rest is then of the current version. folded: how many shards have a new base."""
 
     fits: bool
     folded: int
+
+
+class ValidateReshardInput(PointerFields):
+    """The version that WriteFold wrote."""
+
+    collection: str
+    execution_name: str
+
+
+class ValidateReshardOutput(TypedDict):
+    """records: those that were laid over the new bases. checks: the names of those that held."""
+
+    records: int
+    checks: list[str]
 
 
 class StartFoldInput(TypedDict):

@@ -1,4 +1,4 @@
-"""PlanFold: which shards of the current version have so much in their segments that they are folded. Takes no lease."""
+"""PlanFold: which shards of the current version are folded, or how many there will be. Takes no lease."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from .step import LambdaContext, step
 
 @step
 def plan_fold(event: PlanFoldInput, _context: LambdaContext) -> PlanFoldOutput:
-    """Shards past the bound; with `all` every shard that has a segment. None of a paused collection, which would
-    publish nothing of it."""
+    """Shards past the bound; with `all` every shard that has a segment; of a re-shard the new ones, none where there
+    are as many already. None of a paused collection, which would publish nothing of it. Raises ReshardRefused."""
+    into = folding.shard_number(event["into"])
     now = datetime.now(UTC).isoformat()  # before anything is staged
     head = control_table().head(event["collection"]).read()
     is_paused = head is not None and head.paused is not None
     if head is None or head.pointer is None or is_paused:
-        return {"paused": is_paused, "planned_at": now, "base": None, "shards": []}
+        return {"paused": is_paused, "planned_at": now, "base": None, "shards": [], "into": into}
     manifest = load_manifest(bucket(), head.pointer)
-    chosen = folding.plan_fold(manifest, folding.FoldBound(**settings().fold_bound), all=event["all"])
+    bound = folding.FoldBound(**settings().fold_bound)
+    chosen = folding.plan_fold(manifest, bound, all=event["all"], into=into)
     return {
         "paused": False,
         "planned_at": now,
         "base": head.pointer.to_json(),
         "shards": [{"shard": shard} for shard in chosen],
+        "into": into,
     }

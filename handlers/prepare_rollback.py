@@ -54,5 +54,6 @@ def prepare_rollback(event: PrepareRollbackInput, _context: LambdaContext) -> Pr
         **pointer.to_json(),
         "records": manifest.records,
         "fold_due": len(shards_to_fold(manifest, FoldBound(**settings().fold_bound))),
+        "shards": manifest.shard_count,
         "rollback": event["snapshot_id"],
     }

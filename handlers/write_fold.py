@@ -1,18 +1,21 @@
-"""WriteFold: under the lease, the manifest of a version with the same records on the folded bases."""
+"""WriteFold: under the lease, the manifest of a version with the same records on the new bases."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from receipt_chroma import fold
 from receipt_chroma.folding import FoldBound, shards_to_fold
 from receipt_chroma.snapshot.manifest import Manifest, load_manifest
 from receipt_chroma.stopwatch import Stopwatch
+from receipt_chroma.write_reshard import write_reshard
+from receipt_dynamo_stream.control.head import Head, Pointer
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
 from receipt_dynamo_stream.round.brought import slowest
-from receipt_dynamo_stream.round.fold_report import load_fold_report
+from receipt_dynamo_stream.round.fold_report import FoldReport, load_fold_report
 from receipt_dynamo_stream.times import normal_time
 
 from .border import WriteFoldInput, WriteFoldOutput
@@ -34,19 +37,12 @@ def write_fold(event: WriteFoldInput, _context: LambdaContext) -> WriteFoldOutpu
     written, watch = None, Stopwatch()
     if not fold.is_late(event["planned_at"], grace, datetime.now(UTC)):
         with watch.measure("manifest"):
-            written = fold.write_fold(
-                replace(head, fence=event["fence"]),
-                reports,
-                execution=event["execution_name"],
-                trigger=event["trigger"],
-                at=event["acquired_at"],
-                bucket=bucket(),
-                efs_root=settings().efs,
-            )
+            written = _write(replace(head, fence=event["fence"]), reports, event)
     if written is None:
         return answer_of(head.version, current, folded=0)
     pointer, manifest = written
-    folded = sum(new != old for new, old in zip(manifest.shards, current.shards, strict=True))
+    old = {shard.path for shard in current.shards}
+    folded = sum(shard.path not in old for shard in manifest.shards)
     row = VersionRow(
         snapshot_id=pointer.snapshot_id,
         parent=head.pointer.snapshot_id,
@@ -64,6 +60,20 @@ def write_fold(event: WriteFoldInput, _context: LambdaContext) -> WriteFoldOutpu
     return answer_of(head.version, manifest, folded=folded)
 
 
+def _write(head: Head, reports: list[FoldReport], event: WriteFoldInput) -> tuple[Pointer, Manifest] | None:
+    """The manifest of a fold, or of a re-shard: the reports say which."""
+    common: dict[str, Any] = {
+        "execution": event["execution_name"],
+        "trigger": event["trigger"],
+        "at": event["acquired_at"],
+        "bucket": bucket(),
+        "efs_root": settings().efs,
+    }
+    if reports[0].into is None:
+        return fold.write_fold(head, reports, **common)
+    return write_reshard(head, reports, bound=FoldBound(**settings().fold_bound), **common)
+
+
 def answer_of(base_version: int, manifest: Manifest, *, folded: int) -> WriteFoldOutput:
     """What the next states read: the version that HEAD named, and what it may name next."""
     return {
@@ -73,4 +83,5 @@ def answer_of(base_version: int, manifest: Manifest, *, folded: int) -> WriteFol
         "records": manifest.records,
         "folded": folded,
         "fold_due": len(shards_to_fold(manifest, FoldBound(**settings().fold_bound))),
+        "shards": manifest.shard_count,
     }

@@ -44,4 +44,5 @@ def write_manifest(event: WriteManifestInput, _context: LambdaContext) -> WriteM
         **pointer.to_json(),
         "records": manifest.records,
         "fold_due": len(shards_to_fold(manifest, FoldBound(**settings().fold_bound))),
+        "shards": manifest.shard_count,
     }

@@ -26,6 +26,7 @@ STEPS = (
     "FoldShard",
     "ValidateFold",
     "WriteFold",
+    "ValidateReshard",
     "StartFold",
 )
 """The functions that the state machine calls; a state, its function and its handler share one name."""

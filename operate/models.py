@@ -22,9 +22,10 @@ STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
 OUTCOMES = (
     *("published", "nothing_pending", "unchanged", "coalesced", "paused", "planned"),
     *("rolled_back", "verified", "restored", "folded", "nothing_to_fold", "fold_lost"),
+    *("resharded", "nothing_to_reshard", "reshard_lost"),
 )
 """What a succeeded execution says of itself: `result.outcome` of its output."""
-_OF_A_VERSION = ("published", "rolled_back", "verified", "restored", "folded")
+_OF_A_VERSION = ("published", "rolled_back", "verified", "restored", "folded", "resharded")
 FENCED = "fenced"
 """A failed execution that noticed in time that a newer one had taken over; it is no alarm."""
 RESULTS = (*STATUSES, *OUTCOMES, FENCED)
@@ -39,9 +40,9 @@ MERGED = ("published", "unchanged", "nothing_pending")
 
 TRIGGERS = ("stream", "schedule", "operator")
 """What starts an execution."""
-MODES = ("compact", "plan", "verify", "rollback", "expire", "fold", "restore")
+MODES = ("compact", "plan", "verify", "rollback", "expire", "fold", "reshard", "restore")
 """What an execution is started for."""
-MODES_WITH_ROUNDS = (None, "compact", "plan", "expire", "fold")
+MODES_WITH_ROUNDS = (None, "compact", "plan", "expire", "fold", "reshard")
 """Modes that plan and merge; an execution that was started without a mode compacts."""
 ASKED_BY_THEMSELVES = ("rollback", "expire")
 """Modes that are hard to take back: each has a question of its own, which says more than that of a re-run."""

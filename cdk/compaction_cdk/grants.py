@@ -110,6 +110,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _write(SNAPSHOTS),
         _LIST,
     ),
+    "ValidateReshard": (_read(SNAPSHOTS), _LIST),
     "StartFold": (
         _control("GetItem", "UpdateItem", keys=("COLLECTION#*",)),
         Grant(on="machine", actions=("states:StartExecution",)),

@@ -75,4 +75,5 @@ def container_steps(stage: Stage) -> tuple[Step, ...]:
             writes_snapshots=False,
         ),
         Step(name="WriteFold", timeout_seconds=900, memory=1769, disk=512),
+        Step(name="ValidateReshard", timeout_seconds=900, memory=1769, disk=512, writes_snapshots=False),
     )

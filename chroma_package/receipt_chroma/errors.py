@@ -26,10 +26,11 @@ The class says what the caller may do, the message what happened and what to do 
     ├── ShardInvalid                 look first: a staged shard failed validation and was not published
     ├── SegmentInvalid               look first: a segment is not what it must be; it was not published, or is damaged
     ├── RegexUnsupported             choose another pattern: fresh records cannot be searched with it as Chroma would
-    ├── FoldChangedContent           look first: a fold would have published other records than lie there
+    ├── FoldChangedContent           look first: a fold or a re-shard would have published other records
     ├── StagingMissing               stop: a shard that was staged is neither staged nor in place any more
     ├── ManifestConflict             stop: another manifest has this snapshot id already
-    ├── RollbackRefused              choose another version: this one is unknown, EXPIRED, or has other shards
+    ├── RollbackRefused              choose another version: this one is unknown or EXPIRED
+    ├── ReshardRefused               choose another number of shards
     ├── ExportRefused                choose another directory: the target of an export holds something
     ├── ChromaUnreadable             chromadb cannot open or read a directory
     ├── Fenced                       stop: a newer fencing token is out, its holder does the work
@@ -166,6 +167,10 @@ class FoldChangedContent(CompactionError):
     """Base and segments do not come to what the manifest says of them: verify the version, or roll back."""
 
 
+class ReshardRefused(CompactionError):
+    """No number of shards that a collection can have: start again with another one."""
+
+
 class StagingMissing(CompactionError):
     """A staged shard is gone and is not in its place either: this attempt cannot be published."""
 
@@ -175,7 +180,7 @@ class ManifestConflict(CompactionError):
 
 
 class RollbackRefused(CompactionError):
-    """The version cannot be rolled back to: it is unknown or EXPIRED, or its shard count is another."""
+    """The version cannot be rolled back to: it is unknown or EXPIRED."""
 
 
 class ExportRefused(CompactionError):

@@ -1,8 +1,9 @@
-"""When a shard is folded: its segments hold much beside its base. Pure rules."""
+"""When a shard is folded: its segments hold much beside its base; and how many shards there may be. Pure rules."""
 
 from dataclasses import dataclass
 from typing import Final
 
+from receipt_chroma.errors import ReshardRefused
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
 
 LEAST_RECORDS: Final = 2_000
@@ -11,6 +12,8 @@ SHARE_OF_BASE: Final = 0.3
 MOST_SEGMENTS: Final = 384
 OVERDUE: Final = 4
 """At so many times the bound folding has failed for long: publications go on, and an alarm rings."""
+MOST_SHARDS: Final = 256
+"""A query asks each of them, and is too slow long before. A re-shard into as many fits into an execution's history."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,18 @@ def shards_to_fold(manifest: Manifest, bound: FoldBound) -> tuple[int, ...]:
     return tuple(shard.shard for shard in manifest.shards if bound.passed(shard))
 
 
-def plan_fold(manifest: Manifest, bound: FoldBound, *, all: bool) -> tuple[int, ...]:
-    """PlanFold: the shards to fold now, those past the bound, or with `all` every one that has a segment."""
+def shard_number(into: float) -> int:
+    """How many shards a re-shard is asked for, 0 for none. Raises ReshardRefused for what is no number of shards."""
+    if into != int(into) or not 0 <= into <= MOST_SHARDS:
+        raise ReshardRefused(f"a collection has a whole number of shards from 1 to {MOST_SHARDS}, not {into}")
+    return int(into)
+
+
+def plan_fold(manifest: Manifest, bound: FoldBound, *, all: bool, into: int = 0) -> tuple[int, ...]:
+    """PlanFold: the shards to fold now, those past the bound, or with `all` every one that has a segment.
+
+    into: of a re-shard the number of shards, which are all written, unless there are so many already.
+    """
+    if into:
+        return tuple(range(into)) if into != manifest.shard_count else ()
     return tuple(shard.shard for shard in manifest.shards if shard.segments) if all else shards_to_fold(manifest, bound)

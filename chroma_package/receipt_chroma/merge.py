@@ -200,7 +200,7 @@ def _base_shard(plan: Plan, shard: int, manifest: Manifest | None) -> ManifestSh
     if manifest.shard_count != plan.shards or [entry.shard for entry in manifest.shards] != list(range(plan.shards)):
         raise SnapshotDamaged(
             f"snapshot {manifest.snapshot_id} has {manifest.shard_count} shards, HEAD says {plan.shards}:"
-            " the shard count of a collection does not change in place"
+            " a commit changes both together, so HEAD was written by something else; see `compaction restore`"
         )
     return manifest.shards[shard]
 

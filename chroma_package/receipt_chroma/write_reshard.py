@@ -8,6 +8,7 @@ segment a shard. So nothing that comes in between makes it lose, but too much of
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
@@ -19,7 +20,7 @@ from receipt_chroma.errors import FoldChangedContent, SegmentInvalid
 from receipt_chroma.folding import OVERDUE, FoldBound
 from receipt_chroma.publish import laid_over, new_base_shard, place_segment, place_shard, put_manifest
 from receipt_chroma.records import Record, nothing_of
-from receipt_chroma.segment.checks import check_segment
+from receipt_chroma.segment.checks import SEGMENT_CHECKS, check_segment
 from receipt_chroma.segment.content import Segment
 from receipt_chroma.segment.file import encode_segment
 from receipt_chroma.segment.places import ShardContent
@@ -28,6 +29,9 @@ from receipt_chroma.snapshot.repaired_shard import RepairedShard
 from receipt_chroma.stage import Attempt, stage_segment
 from receipt_chroma.storage.files import sha256_of, storage_errors
 from receipt_chroma.storage.tree import collection_folder, object_key
+
+CHECKS: Final = ("files", "file_sha256", "objects", *SEGMENT_CHECKS, "conservation")
+"""Names of all checks, as SegmentInvalid carries them."""
 
 Contents = dict[str, ReceiptContent]
 

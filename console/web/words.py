@@ -20,6 +20,9 @@ GLYPHS = {
     "folded": "⊟",
     "nothing_to_fold": "·",
     "fold_lost": "⇥",
+    "resharded": "⊞",
+    "nothing_to_reshard": "·",
+    "reshard_lost": "⇥",
     "succeeded": "✓",
     "unchanged": "=",
     "nothing_pending": "·",
@@ -47,7 +50,7 @@ def kind(result: str) -> str:
         return "watch" if result == "aborted" else "bad"
     if result in (FENCED, "paused", "caught"):
         return "watch"
-    return "idle" if result in (*IDLE, "unchanged", "planned", "fold_lost", "refused") else "good"
+    return "idle" if result in (*IDLE, "unchanged", "planned", "fold_lost", "reshard_lost", "refused") else "good"
 
 
 def receipt(one: ReceiptId) -> str:

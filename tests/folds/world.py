@@ -26,7 +26,7 @@ def should_be(receipts: Iterable[ReceiptId], words: int = 3, seed: int = 1) -> C
 
 
 class FoldWorld(World):
-    """A stack with a small fold bound; one shard a collection."""
+    """A stack with a small fold bound; one shard a collection, until a test re-shards it."""
 
     def manifest(self, collection: str = "words") -> Manifest:
         """The manifest that HEAD names."""
@@ -40,8 +40,10 @@ class FoldWorld(World):
 
     def content(self, collection: str = "words") -> Content:
         """What base and segments of the current version hold, read from the files on EFS."""
-        with PublishedShard.open(self.efs / collection, collection, self.shard(collection)) as published:
-            records = [record for key in published.contents() for record in published.records(key).values()]
+        records = []
+        for shard in self.manifest(collection).shards:
+            with PublishedShard.open(self.efs / collection, collection, shard) as published:
+                records += [record for key in published.contents() for record in published.records(key).values()]
         return {r.id: (r.embedding.tolist(), r.document, r.metadata.get("seed")) for r in records}
 
     def published_beside(self, *receipts: ReceiptId) -> None:
