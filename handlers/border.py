@@ -20,6 +20,8 @@ class ExecutionInput(TypedDict):
     snapshot_id: NotRequired[str]
     apply: NotRequired[bool]
     all: NotRequired[bool]
+    generation: NotRequired[str]
+    when_complete: NotRequired[bool]
     shards: NotRequired[int]
 
 
@@ -331,6 +333,38 @@ class ValidateReshardOutput(TypedDict):
 
     records: int
     checks: list[str]
+
+
+class PrepareSwitchInput(TypedDict):
+    """generation: the one that will serve. when_complete: only if it has every receipt of the one that does."""
+
+    collection: str
+    generation: str
+    when_complete: bool
+    execution_name: str
+
+
+class PrepareSwitchOutput(TypedDict):
+    """outcome: `switched`, or why not. receipts: of the generation that serves; missing: how many of them the other one
+    lacks, or has with another number of records."""
+
+    ready: bool
+    outcome: str
+    generation: str
+    order: int
+    receipts: int
+    missing: int
+
+
+class StartGenerationsInput(TypedDict):
+    collection: str
+    execution_name: str
+
+
+class StartGenerationsOutput(TypedDict):
+    """Names of executions."""
+
+    started: list[str]
 
 
 class StartFoldInput(TypedDict):

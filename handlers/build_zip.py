@@ -23,6 +23,7 @@ ENTRY_POINTS = (
     "settle_changes",
     "record_execution",
     "start_fold",
+    "start_generations",
 )
 DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing-extensions")
 LIMIT_BYTES = 5_000_000

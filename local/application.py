@@ -28,6 +28,8 @@ STEPS = (
     "WriteFold",
     "ValidateReshard",
     "StartFold",
+    "StartGenerations",
+    "PrepareSwitch",
 )
 """The functions that the state machine calls; a state, its function and its handler share one name."""
 

@@ -94,6 +94,7 @@ ZIP_HANDLERS = {
     "settle_changes",
     "record_execution",
     "start_fold",
+    "start_generations",
 }
 
 

@@ -203,6 +203,7 @@ RAISED_ELSEWHERE = {
     "RegexUnsupported",
     "RecordsInvalid",
     "RollbackRefused",
+    "GenerationRefused",
     "ReshardRefused",
     "RunAnnounced",
     "RunInvalid",

@@ -62,6 +62,7 @@ def test_every_task_and_the_machine_have_a_timeout() -> None:
 def test_a_function_state_is_named_like_its_handler_module_and_function() -> None:
     again = {
         "SwapCommitted": "SwapPointer",
+        "SwapServing": "SwapPointer",
         "PreviewPlan": "PlanCompaction",
         "ExpireByHand": "ExpireSnapshots",
         "BlameReceipts": "SettleChanges",
@@ -109,7 +110,8 @@ def test_every_error_that_is_named_is_awss_or_a_class_of_ours_or_a_fail_state() 
 def test_a_catch_stands_only_where_a_refusal_is_an_answer_or_failure_does_not_matter() -> None:
     caught = {name: {e for c in state.get("Catch", []) for e in c["ErrorEquals"]} for name, state in tasks().items()}
     everything = sorted(name for name, errors in caught.items() if "States.ALL" in errors)
-    assert everything == ["BlameReceipts", "CommitRollback", "CommitSnapshot", "ExpireSnapshots", "StartFold"]
+    commits = ["CommitRollback", "CommitSnapshot"]
+    assert everything == ["BlameReceipts", *commits, "ExpireSnapshots", "StartFold", "StartGenerations"]
     assert set().union(*caught.values()) == {"States.ALL", "DynamoDB.ConditionalCheckFailedException"}
 
 

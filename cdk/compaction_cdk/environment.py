@@ -64,6 +64,7 @@ def environments(
     }
     own["RecordExecution"] = {"ALERTS_TOPIC_ARN": alerts_topic_arn}
     own["StartFold"] = {"STATE_MACHINE_ARN": state_machine_arn}
+    own["StartGenerations"] = {"STATE_MACHINE_ARN": state_machine_arn}
     own["WriteFold"] = {"EXPIRE_GRACE_SECONDS": str(stage.expire_grace_seconds)}
     for function in KNOW_THE_BOUND:
         own[function] = own.get(function, {}) | fold_bound(stage)

@@ -116,6 +116,11 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(on="machine", actions=("states:StartExecution",)),
         Grant(on="executions", actions=("states:DescribeExecution",)),
     ),
+    "StartGenerations": (
+        _control("GetItem", keys=("COLLECTION#*",)),
+        Grant(on="machine", actions=("states:StartExecution",)),
+    ),
+    "PrepareSwitch": (_control("GetItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
     "ExpireSnapshots": (
         _control("GetItem", "Query", "UpdateItem", "ConditionCheckItem", "PutItem", "DeleteItem", keys=_VERSIONS),
         _read(SNAPSHOTS),

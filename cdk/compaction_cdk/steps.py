@@ -38,6 +38,7 @@ def zip_steps() -> tuple[Step, ...]:
         Step(name="PlanCompaction", timeout_seconds=120, memory=1024),
         Step(name="SettleChanges", timeout_seconds=120, memory=512),
         Step(name="StartFold", timeout_seconds=30, memory=256),
+        Step(name="StartGenerations", timeout_seconds=30, memory=256),
         Step(name="RecordExecution", timeout_seconds=30, memory=256),
     )
 
@@ -64,6 +65,7 @@ def container_steps(stage: Stage) -> tuple[Step, ...]:
             writes_snapshots=False,
         ),
         Step(name="PrepareRollback", timeout_seconds=900, memory=1769, disk=512),
+        Step(name="PrepareSwitch", timeout_seconds=900, memory=1769, disk=512, writes_snapshots=False),
         Step(name="ExpireSnapshots", timeout_seconds=300, memory=512, disk=512),
         Step(name="PlanFold", timeout_seconds=900, memory=1769, disk=512),
         Step(name="FoldShard", timeout_seconds=900, memory=stage.merge_memory, disk=stage.merge_disk),

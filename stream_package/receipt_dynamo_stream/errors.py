@@ -14,6 +14,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── TransientServiceError    try the same call again later
     ├── ServiceRefused           AWS said no and would again: rights, a key, a missing table or bucket
     ├── RunRefused               a run that is waited for was not merged: correct its delta, announce it again
+    ├── GenerationRefused        look first: a collection's generations are not such that this can be done
     ├── PointerMissing           look first: the control table lost a pointer that once existed
     └── ObjectMissing            look first: an object that a key names is not in the bucket
         ├── PlanMissing
@@ -89,6 +90,10 @@ class ServiceRefused(CompactionError):
 
 class RunRefused(CompactionError):
     """Somebody waits for a run that is FAILED: readers will not see it until it is retried, or announced again."""
+
+
+class GenerationRefused(CompactionError):
+    """A generation cannot be made, made to serve, or left: `compaction renew COLLECTION` shows how they are."""
 
 
 class PointerMissing(CompactionError):

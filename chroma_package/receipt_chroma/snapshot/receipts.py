@@ -15,16 +15,19 @@ def load_receipts(bucket: Bucket, collection: str, shard: ManifestShard) -> list
 
     Raises SnapshotDamaged unless the list is the one that the manifest names, ShardInvalid, TransientServiceError.
     """
-    keys = set(_in_base(bucket, collection, shard)) if shard.path is not None else set()
+    return [ReceiptId.parse(key) for key in sorted(load_counts(bucket, collection, shard))]
+
+
+def load_counts(bucket: Bucket, collection: str, shard: ManifestShard) -> dict[str, int | None]:
+    """How many records a shard has of each of its receipts, by key; None where its base is of schema version 1, whose
+    list has no numbers. Raises as load_receipts does."""
+    counts = _in_base(bucket, collection, shard) if shard.path is not None else {}
     for segment in shard.segments:  # the oldest first: a newer one says last what there is of a receipt
-        for content in segment.receipts:
-            keys.discard(content.key)
-            if content.records:
-                keys.add(content.key)
-    return [ReceiptId.parse(key) for key in sorted(keys)]
+        counts |= {content.key: content.records for content in segment.receipts}
+    return {key: count for key, count in counts.items() if count != 0}
 
 
-def _in_base(bucket: Bucket, collection: str, shard: ManifestShard) -> list[str]:
+def _in_base(bucket: Bucket, collection: str, shard: ManifestShard) -> dict[str, int | None]:
     name = RECEIPTS_FILE if shard.is_plain else INDEX_FILE
     expected = next((entry for entry in shard.files if entry.name == name), None)
     if expected is None:
@@ -40,7 +43,7 @@ def _in_base(bucket: Bucket, collection: str, shard: ManifestShard) -> list[str]
             " the bucket, or roll back"
         )
     if shard.is_plain:
-        return content.decode().splitlines()
+        return dict.fromkeys(content.decode().splitlines())
     from receipt_chroma.shard.index import read_index  # numpy comes with it
 
-    return list(read_index(content))
+    return {key: one.records for key, one in read_index(content).items()}

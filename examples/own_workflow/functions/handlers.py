@@ -39,4 +39,6 @@ def _yours(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 DownloadSnapshot = MergeDeltas = ValidateShard = WriteManifest = SwapPointer = SettleChanges = _yours
 ExpireSnapshots = PrepareRollback = VerifySnapshot = _yours
-PlanFold = FoldShard = ValidateFold = WriteFold = ValidateReshard = StartFold = _yours
+PlanFold = FoldShard = ValidateFold = WriteFold = ValidateReshard = StartFold = StartGenerations = PrepareSwitch = (
+    _yours
+)

@@ -57,6 +57,9 @@ class Head:
 
     unseen: since when, and why, readers do not see what the pointer names; restored: when and what was last brought
     back to EFS; went_back: that HEAD was found behind what readers had seen, and what it forgot was not derived again.
+
+    On HEAD of a later generation: model, whose runs it merges, and dimension, of its vectors, where that was given. On
+    HEAD of a collection: what control.generations says of its generations.
     """
 
     collection: str
@@ -77,6 +80,8 @@ class Head:
     unseen: str | None = None
     restored: str | None = None
     went_back: str | None = None
+    model: str = ""
+    dimension: int | None = None
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -136,6 +141,8 @@ def parse_head(collection: str, item: Item) -> Head:
         unseen=_flag(item, "unseen"),
         restored=text_of(item, "restored"),
         went_back=_flag(item, "went_back"),
+        model=text_of(item, "model") or "",
+        dimension=int_of(item, "dimension") or None,
     )
 
 

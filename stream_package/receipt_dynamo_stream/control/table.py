@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from receipt_dynamo_stream.control.generations import GenerationsOf
 from receipt_dynamo_stream.control.head import CollectionHead
 from receipt_dynamo_stream.control.history import History
 from receipt_dynamo_stream.control.notes import Notes
@@ -32,6 +33,10 @@ class ControlTable:
     def versions(self, collection: str) -> Versions:
         """What was published, or nearly."""
         return Versions(self.client, self.name, collection)
+
+    def generations(self, collection: str) -> GenerationsOf:
+        """Which generations a collection has, and which serves."""
+        return GenerationsOf(self.client, self.name, collection)
 
     def history(self, collection: str) -> History:
         """The executions that began and ended."""
