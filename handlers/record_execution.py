@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream.control.history import IDLE, RUNNING, UNKNOWN_COLLECTION, ExecutionRow
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from .border import RecordExecutionInput, RecordExecutionOutput
 from .clients import control_table, sns, stepfunctions

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.reconcile import reconcile
 
 from local import names
@@ -77,7 +78,7 @@ class Kept:
         if not drained:
             control = ControlTable(dynamodb, names.CONTROL_TABLE)
             reconcile(
-                [control.pending(collection) for collection in names.COLLECTIONS],
+                [control.pending(collection) for collection in COLLECTIONS],
                 receipts_table=names.RECEIPTS_TABLE,
                 now=now.isoformat(),
                 new_token=new_unique,

@@ -4,7 +4,6 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 HOST = "127.0.0.1"
 
-COLLECTIONS = ("lines", "words")
 RECEIPTS_TABLE = "receipts"
 CONTROL_TABLE = "compaction-control"
 BUCKET = "compaction"

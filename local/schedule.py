@@ -7,9 +7,9 @@ import logging
 import threading
 
 from botocore.exceptions import BotoCoreError, ClientError
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from local.aws.executions import Executions
-from local.names import COLLECTIONS
 
 log = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 Nothing is decided here: the same functions as a merge's fetch, decode and check.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from receipt_chroma.errors import DeltaRefused, DeltaTooLarge, WrongCollection
 from receipt_chroma.records import Record
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.names import COLLECTIONS
 
 from operate.errors import UsageError
 
@@ -111,10 +112,10 @@ def _decode(form: str, files: Files, collection: str | None) -> tuple[tuple[Reco
     """The records as they are, and of a Chroma directory the collection whose name it has."""
     if form == "arrow" or collection is not None:
         return tuple(delta_reader.decode(form, collection or COLLECTIONS[0], files)), collection
-    try:
-        return tuple(delta_reader.decode(form, COLLECTIONS[0], files)), COLLECTIONS[0]
-    except WrongCollection:
-        return tuple(delta_reader.decode(form, COLLECTIONS[1], files)), COLLECTIONS[1]
+    for one in COLLECTIONS[:-1]:
+        with suppress(WrongCollection):
+            return tuple(delta_reader.decode(form, one, files)), one
+    return tuple(delta_reader.decode(form, COLLECTIONS[-1], files)), COLLECTIONS[-1]
 
 
 def _files_at(path: Path) -> tuple[str, Files]:

@@ -13,8 +13,8 @@ from receipt_dynamo_stream import names
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.conditions import query_all
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId, parse_item_key
-from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.read_facts import read_facts
 from receipt_dynamo_stream.runs import delta_location
 

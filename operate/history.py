@@ -15,7 +15,7 @@ from typing import Any
 
 from receipt_dynamo_stream.control.history import UNKNOWN_COLLECTION, IdleDay, Page
 from receipt_dynamo_stream.control.versions import VersionRow
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.round.report import MergeCounts
 
 from operate.errors import ExecutionNotFound

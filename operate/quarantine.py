@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.runs import RunStates
 
 from operate.errors import RunAmbiguous, RunNotFound

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from receipt_dynamo_stream import COLLECTIONS
 from statelint.linter import Linter
 
 ROOT = Path(__file__).parents[1]
@@ -211,7 +212,15 @@ def holds(rule: dict[str, Any], data: dict[str, Any]) -> bool:
     return bool(data[name] == rule["StringEquals"])
 
 
-@pytest.mark.parametrize("collection", [None, "words", "sections", 7])
+def test_the_machine_takes_the_collections_that_there_are_and_names_each_in_one_place() -> None:
+    state, refusal = MACHINE["States"]["ValidateInput"], MACHINE["States"]["InvalidInput"]
+    listed = re.findall(r'"StringEquals": "(\w+)"', json.dumps(state))
+    assert [one for one in listed if one in COLLECTIONS] == list(COLLECTIONS)
+    assert all(any(holds(rule, {"collection": one}) for rule in state["Choices"]) for one in COLLECTIONS)
+    assert f'"collection": {" or ".join(json.dumps(one) for one in COLLECTIONS)}.' in refusal["Cause"]
+
+
+@pytest.mark.parametrize("collection", [None, "words", "receipts", 7])
 @pytest.mark.parametrize(
     "mode", [None, "compact", "plan", "expire", "fold", "restore", "rollback", "verify", "unheard-of", 7]
 )

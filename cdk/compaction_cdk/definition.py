@@ -47,6 +47,22 @@ def functions_asked_for(text: str) -> set[str]:
     return {name.removesuffix("Arn") for name in placeholders(text) if name.endswith("Arn")}
 
 
+def collections_taken(text: str) -> tuple[str, ...]:
+    """The collections that the first state lets in, in its order: the machine's own list is the deployment's."""
+
+    def named(rule: Any) -> Iterator[str]:
+        if isinstance(rule, list):
+            for one in rule:
+                yield from named(one)
+        elif isinstance(rule, Mapping):
+            if rule.get("Variable") == "$.collection" and "StringEquals" in rule:
+                yield rule["StringEquals"]
+            yield from named([value for value in rule.values() if isinstance(value, list)])
+
+    machine = json.loads(text)
+    return tuple(dict.fromkeys(named(machine["States"][machine["StartAt"]].get("Choices", ()))))
+
+
 def dynamodb_actions(text: str) -> list[str]:
     """The IAM actions that the native DynamoDB states need, sorted."""
     resources = {state.get("Resource", "") for _name, state in states(json.loads(text))}

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-COLLECTIONS = ("lines", "words")
-
 
 class UnknownStage(ValueError):
     """No stage has this name: pass one of STAGES with `-c stage=NAME`."""

@@ -16,7 +16,7 @@ from constructs import Construct
 
 from .alarms import CompactionAlarms
 from .dashboard import CompactionDashboard
-from .definition import functions_asked_for
+from .definition import collections_taken, functions_asked_for
 from .environment import environments
 from .functions import ContainerFunctions, ZipFunctions
 from .grants import GRANTS, Target, statements
@@ -25,7 +25,7 @@ from .paths import DEFINITION, STREAM_ZIP
 from .queries import LogQueries
 from .readers import SnapshotReaders
 from .schedule import CompactionSchedule
-from .settings import COLLECTIONS, Deployment
+from .settings import Deployment
 from .status_events import StatusEvents
 from .steps import container_steps, zip_steps
 from .storage import Storage
@@ -118,6 +118,7 @@ class CompactionStack(Stack):
             self.functions[function].add_environment("DEPLOYMENT", containers.image_tag)
         self._grant(machine)
         text = definition.read_text()
+        self.collections = collections_taken(text)
         self.workflow = CompactionWorkflow(
             self,
             "Workflow",
@@ -146,7 +147,7 @@ class CompactionStack(Stack):
             self,
             "Schedule",
             state_machine=machine,
-            collections=COLLECTIONS,
+            collections=self.collections,
             every=Duration.minutes(stage.schedule_minutes),
             scrub_every=Duration.days(stage.scrub_days),
         )
@@ -158,7 +159,7 @@ class CompactionStack(Stack):
             self,
             "Alarms",
             service=self.stack_name,
-            collections=COLLECTIONS,
+            collections=self.collections,
             stale_after_minutes=stage.stale_after_minutes,
             light=self.light,
             heavy=self.heavy,
@@ -178,7 +179,7 @@ class CompactionStack(Stack):
             log_groups=[function.log_group for _, function in sorted(self.functions.items())],
         )
         CompactionDashboard(
-            self, "Dashboard", name=self.stack_name, alarms=alarms, collections=COLLECTIONS, merge=merge
+            self, "Dashboard", name=self.stack_name, alarms=alarms, collections=self.collections, merge=merge
         )
         Tags.of(self).add("project", "receipt-compaction")
         Tags.of(self).add("stage", stage.name)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from receipt_dynamo_stream.announce import put_run, run_item
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.runs import CompactionRun, RunOfCollection
 
@@ -23,34 +24,27 @@ def announce_run(
     *,
     run_id: str,
     created_at: str,
-    lines: Given = (),
-    words: Given = (),
     dimension: int | None = None,
+    **given: Given,
 ) -> CompactionRun:
-    """Upload a receipt's records of both collections, and announce them; returns the run.
+    """Upload a receipt's records of every collection, and announce them; returns the run.
 
-    lines and words are rows, columns or tables (see delta/given.py); a collection without records gets an empty delta.
+    lines and words, the names of collections, are rows, columns or tables (see delta/given.py); a collection without
+    records gets an empty delta.
     run_id is new for every run, created_at an ISO-8601 time: of two runs the later one wins, and one that is older than
     the receipt's `timestamp_added` counts for nothing. dimension: the collections' (default: the first vector's).
 
-    Raises RecordsInvalid, RunInvalid and subclasses of DeltaRefused before anything is written; RunAnnounced and
-    TransientServiceError. May be repeated with the same arguments.
+    Raises RecordsInvalid, RunInvalid and subclasses of DeltaRefused and ValueError for another name
+    before anything is written; RunAnnounced and TransientServiceError. May be repeated with the same arguments.
     """
-    prefixes = {collection: f"{collection}/delta/{run_id}/" for collection in ("lines", "words")}
-    run = CompactionRun(
-        receipt,
-        run_id,
-        created_at=created_at,
-        updated_at=created_at,
-        lines=RunOfCollection(prefixes["lines"]),
-        words=RunOfCollection(prefixes["words"]),
-    )
+    parts = {one: RunOfCollection(f"{one}/delta/{run_id}/") for one in (*COLLECTIONS, *given)}
+    run = CompactionRun(receipt, run_id, created_at=created_at, updated_at=created_at, collections=parts)
     run_item(run)  # raises for a run that could never be merged
     deltas = {
-        collection: encode_checked(records_of(given), collection=collection, receipt=receipt, dimension=dimension)
-        for collection, given in (("lines", lines), ("words", words))
+        one: encode_checked(records_of(given.get(one, ())), collection=one, receipt=receipt, dimension=dimension)
+        for one in COLLECTIONS
     }
     for collection, content in deltas.items():
-        bucket.put(f"{prefixes[collection]}{ARROW_FILE}", content)
+        bucket.put(f"{run.of(collection).delta_prefix}{ARROW_FILE}", content)
     put_run(dynamodb, receipts_table, run)
     return run

@@ -15,8 +15,8 @@ from uuid import UUID
 from receipt_dynamo_stream.announce import put_run, run_item
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.grain import COLLECTIONS, grain_of
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
-from receipt_dynamo_stream.names import COLLECTIONS
 from receipt_dynamo_stream.runs import CompactionRun, RunOfCollection
 
 from receipt_chroma.delta.arrow import read_arrow_delta
@@ -53,23 +53,26 @@ def announce_batch(
     bucket: Bucket,
     *,
     created_at: str,
-    lines: Given = (),
-    words: Given = (),
     dimension: int | None = None,
+    **given: Given,
 ) -> list[CompactionRun]:
     """Upload the records of many receipts as one delta for each of them, announce these, and return the runs.
 
-    lines and words are rows, columns or tables (see delta/given.py). A receipt that has records of one collection only
-    gets an empty delta of the other one. created_at is an ISO-8601 time, as of any run. dimension: the collections'
-    (default: the first vector's of each receipt). A run's id follows from its records: a call may be repeated, and
-    announces what is not announced yet; the same records of a receipt are the same run, whenever they come.
+    lines and words, the names of collections, are rows, columns or tables (see delta/given.py). A receipt that has no
+    records of a collection gets an empty delta of it. created_at is an ISO-8601 time, as of any run. dimension: the
+    collections' (default: the first vector's of each receipt). A run's id follows from its records: a call may be
+    repeated, and announces what is not announced yet; the same records of a receipt are the same run, whenever they
+    come.
 
-    Raises RecordsInvalid, RunInvalid and subclasses of DeltaRefused before anything is written; TransientServiceError.
+    Raises RecordsInvalid, RunInvalid, subclasses of DeltaRefused, and ValueError for another name, before anything is
+    written; TransientServiceError.
     """
-    given = {"lines": _by_receipt(records_of(lines)), "words": _by_receipt(records_of(words))}
+    for name in given:
+        grain_of(name)
+    found = {collection: _by_receipt(records_of(given.get(collection, ()))) for collection in COLLECTIONS}
     planned = []
-    for receipt in sorted({*given["lines"], *given["words"]}):
-        records = {collection: given[collection].get(receipt, []) for collection in COLLECTIONS}
+    for receipt in sorted({receipt for some in found.values() for receipt in some}):
+        records = {collection: some.get(receipt, []) for collection, some in found.items()}
         deltas = {
             collection: encode_checked(some, collection=collection, receipt=receipt, dimension=dimension)
             for collection, some in records.items()
@@ -104,4 +107,4 @@ def _run(receipt: ReceiptId, records: dict[str, list[Record]], created_at: str) 
     contents = "".join(content_of(receipt.key, records[collection]).digest for collection in COLLECTIONS)
     run_id = str(UUID(sha256(f"{receipt.key}{contents}".encode()).hexdigest()[:32]))
     parts = {one: RunOfCollection(f"{one}/delta/{run_id}/") for one in COLLECTIONS}
-    return CompactionRun(receipt, run_id, created_at=created_at, updated_at=created_at, **parts)
+    return CompactionRun(receipt, run_id, created_at=created_at, updated_at=created_at, collections=parts)

@@ -3,9 +3,10 @@
 from typing import Any
 
 from receipt_dynamo_stream.facts import ReceiptFacts
-from receipt_dynamo_stream.keys import line_record_id, parse_record_id, word_record_id
+from receipt_dynamo_stream.grain import grain_of
+from receipt_dynamo_stream.keys import parse_record_id, record_id_of
 
-from receipt_chroma.derived import DERIVED_KEYS, DerivedMetadata
+from receipt_chroma.derived import DerivedMetadata
 from receipt_chroma.difference import metadata_change
 from receipt_chroma.merge import merge_deltas
 from receipt_chroma.publish import write_manifest
@@ -19,19 +20,14 @@ __all__ = ["merge_deltas", "update_receipt_metadata", "validate_shard", "wanted_
 def update_receipt_metadata(collection: Any, facts: ReceiptFacts) -> int:
     """Bring the derived metadata of one receipt's records up to date, by the rules of the merge.
 
-    `collection` is an open Chroma collection named `lines` or `words`; vectors, documents and other metadata are not
-    touched, no record is added or removed, records that are right already are not written. Returns how many were
-    written. Raises ValueError for another collection, ChromaUnreadable, DeltaMetadataInvalid for metadata without a
-    normal form. Never call it on a published directory: published files do not change.
+    `collection` is an open Chroma collection named as one of ours, such as `words`; vectors, documents and other
+    metadata are not touched, no record is added or removed, records that are right already are not written. Returns how
+    many were written. Raises ValueError for another collection, ChromaUnreadable, DeltaMetadataInvalid for metadata
+    without a normal form. Never call it on a published directory: published files do not change.
     """
     name = str(collection.name)
-    if name not in DERIVED_KEYS:
-        raise ValueError(f"the collection is named {name!r}, not one of {sorted(DERIVED_KEYS)}")
-    receipt = facts.receipt
-    if name == "lines":
-        ids = [line_record_id(receipt, line) for line in sorted(facts.lines)]
-    else:
-        ids = [word_record_id(receipt, line, word) for line, word in sorted(facts.words)]
+    grain = grain_of(name)
+    ids = [record_id_of(grain, facts.receipt, part) for part in sorted(facts.parts(grain))]
     directory, derived = ChromaDir.around(collection), DerivedMetadata(facts, name)
     changes = {}
     for record in directory.records(ids):

@@ -2,8 +2,8 @@
 
 | Key | On | From |
 |---|---|---|
-| merchant_name, merchant_category, phone_number, place_id, address | both | PLACE, else METADATA (canonical first) |
-| valid_labels_array, invalid_labels_array, label_status | both | the word's labels; on lines all of the row |
+| merchant_name, merchant_category, phone_number, place_id, address | all | PLACE, else METADATA (canonical first) |
+| valid_labels_array, invalid_labels_array, label_status | lines, words | the word's labels; on lines all of the row |
 | label_proposed_by, label_validated_at | words | the latest PENDING, the latest VALID label |
 | row_line_ids | lines | the delta's members that still exist |
 | section_label | lines | plurality of the members' sections |
@@ -14,11 +14,14 @@ that is always there is label_status.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from receipt_dynamo_stream import names
 from receipt_dynamo_stream.facts import LabelFact, ReceiptFacts, SectionFact
+from receipt_dynamo_stream.grain import grain_of
 from receipt_dynamo_stream.keys import RecordId
 from receipt_dynamo_stream.times import instant
 
@@ -27,24 +30,8 @@ from receipt_chroma.records import Metadata
 
 ROW_LINE_IDS: Final = "row_line_ids"
 
-_ON_BOTH = frozenset(
-    {
-        "merchant_name",
-        "merchant_category",
-        "phone_number",
-        "place_id",
-        "address",
-        "valid_labels_array",
-        "invalid_labels_array",
-        "label_status",
-    }
-)
-DERIVED_KEYS: Final[Mapping[str, frozenset[str]]] = {
-    "words": _ON_BOTH | {"label_proposed_by", "label_validated_at"},
-    "lines": _ON_BOTH | {ROW_LINE_IDS, "section_label"},
-}
-"""Per collection, the keys that only the facts decide; what a delta says under them is ignored."""
-
+_OF_PLACE: Final = frozenset({"merchant_name", "merchant_category", "phone_number", "place_id", "address"})
+_OF_LABELS: Final = frozenset({"valid_labels_array", "invalid_labels_array", "label_status"})
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -52,8 +39,9 @@ class DerivedMetadata:
     """The derived metadata of one receipt's records; made once per receipt."""
 
     def __init__(self, facts: ReceiptFacts, collection: str) -> None:
-        self._collection = collection
+        self._grain, self._rule = grain_of(collection), _rule_of(collection)
         self._facts = facts
+        self._parts = facts.parts(self._grain) if facts.exists else frozenset()
         self._place = place_metadata(facts)
         self._word_labels: dict[tuple[int, int], list[LabelFact]] = defaultdict(list)
         self._line_labels: dict[int, list[LabelFact]] = defaultdict(list)
@@ -65,26 +53,20 @@ class DerivedMetadata:
         self._line_sections = line_sections(facts.sections)
 
     def exists(self, record_id: RecordId) -> bool:
-        """True when the receipt and the record's word (its primary line) are in the table."""
-        if not self._facts.exists or record_id.receipt != self._facts.receipt:
-            return False
-        if self._collection == "words":
-            return record_id.word_id is not None and (record_id.line_id, record_id.word_id) in self._facts.words
-        return record_id.word_id is None and record_id.line_id in self._facts.lines
+        """True when the receipt and the record's item (its word, its primary line) are in the table."""
+        ours = record_id.receipt == self._facts.receipt and record_id.grain == self._grain
+        return ours and record_id.part in self._parts
 
     def apply(self, record_id: RecordId, metadata: Metadata) -> Metadata:
         """The metadata with every derived key replaced by what the facts say.
 
         `metadata` is in normal form; of its derived keys only row_line_ids is looked at. Raises DeltaMetadataInvalid.
         """
-        kept = {key: value for key, value in metadata.items() if key not in DERIVED_KEYS[self._collection]}
-        if self._collection == "words":
-            return kept | self._place | self._of_word((record_id.line_id, record_id.word_id or 0))
-        members = row_members(metadata.get(ROW_LINE_IDS), record_id.line_id)
-        return kept | self._place | self._of_row(sorted(members & self._facts.lines))
+        kept = {key: value for key, value in metadata.items() if key not in self._rule.keys}
+        return kept | self._place | self._rule.own(self, record_id, metadata)
 
-    def _of_word(self, word: tuple[int, int]) -> Metadata:
-        labels = self._word_labels.get(word, [])
+    def _of_word(self, record_id: RecordId, _metadata: Metadata) -> Metadata:
+        labels = self._word_labels.get((record_id.line_id or 0, record_id.word_id or 0), [])
         derived = label_metadata(labels, labels)
         pending, valid = _latest(labels, "PENDING"), _latest(labels, "VALID")
         if pending is not None and pending.proposed_by:
@@ -93,7 +75,8 @@ class DerivedMetadata:
             derived["label_validated_at"] = valid.timestamp_added
         return derived
 
-    def _of_row(self, members: list[int]) -> Metadata:
+    def _of_row(self, record_id: RecordId, metadata: Metadata) -> Metadata:
+        members = sorted(row_members(metadata.get(ROW_LINE_IDS), record_id) & self._facts.lines)
         labels = [label for line in members for label in self._line_labels.get(line, [])]
         valid_somewhere = {label.label for label in labels if label.status == "VALID"}
         derived = label_metadata(labels, [label for label in labels if label.label not in valid_somewhere])
@@ -103,6 +86,37 @@ class DerivedMetadata:
         if winner:
             derived["section_label"] = winner
         return derived
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """The keys that only the facts decide, and what they say of one record beside its place; of the record's own
+    metadata it looks at row_line_ids alone."""
+
+    keys: frozenset[str]
+    own: Callable[[DerivedMetadata, RecordId, Metadata], Metadata]
+
+
+_RULES: Final[Mapping[str, _Rule]] = {
+    names.RECEIPT_LINE: _Rule(
+        _OF_PLACE | _OF_LABELS | {ROW_LINE_IDS, "section_label"},
+        DerivedMetadata._of_row,
+    ),
+    names.RECEIPT_WORD: _Rule(
+        _OF_PLACE | _OF_LABELS | {"label_proposed_by", "label_validated_at"},
+        DerivedMetadata._of_word,
+    ),
+}
+"""By the type of the items that a collection's records stand for."""
+
+
+def derived_keys(collection: str) -> frozenset[str]:
+    """The keys that only the facts decide; what a delta says under them is ignored. Raises ValueError."""
+    return _rule_of(collection).keys
+
+
+def _rule_of(collection: str) -> _Rule:
+    return _RULES[grain_of(collection).entity_type]
 
 
 def place_metadata(facts: ReceiptFacts) -> Metadata:
@@ -177,8 +191,8 @@ def _latest(labels: Iterable[LabelFact], status: str) -> LabelFact | None:
     return max(having, key=lambda label: (instant(label.timestamp_added) or _EARLIEST, label.label), default=None)
 
 
-def row_members(text: object, primary_line: int) -> frozenset[int]:
-    """The lines of a visual row as its delta says: a JSON list of line ids, and always the primary line.
+def row_members(text: object, record_id: RecordId) -> frozenset[int]:
+    """The lines of a visual row as its delta says: a JSON list of line ids, and always the primary line, the record's.
 
     A row is keyed by its leftmost line, so it never comes to have no members. Raises DeltaMetadataInvalid when the
     value is anything else.
@@ -191,4 +205,4 @@ def row_members(text: object, primary_line: int) -> frozenset[int]:
         members = None
     if not isinstance(members, list) or any(type(member) is not int for member in members):
         raise DeltaMetadataInvalid(f"{ROW_LINE_IDS} {str(text)[:200]!r} is not a JSON list of line ids such as '[3,4]'")
-    return frozenset({primary_line, *members})
+    return frozenset({record_id.line_id or 0, *members})

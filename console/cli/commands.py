@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 from rich.text import Text
 
 from console.cli import tables

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from receipt_dynamo_stream.control.notes import NotedReceipt
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.texts import one_line
 from rich.text import Text
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from operate.models import RESULTS, UNHEALED
 
@@ -81,7 +81,7 @@ def none(parser: argparse.ArgumentParser) -> None:
 
 
 def status(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
 
 
 def completion(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +89,9 @@ def completion(parser: argparse.ArgumentParser) -> None:
 
 
 def history(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
+    parser.add_argument(
+        "collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help=" or ".join(COLLECTIONS)
+    )
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
     parser.add_argument("--all", action="store_true", help="also those that had nothing pending or coalesced")
     results = (UNHEALED, *RESULTS)
@@ -113,12 +115,12 @@ def rerun(parser: argparse.ArgumentParser) -> None:
 
 
 def reconcile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
     parser.add_argument("--image", metavar="ID", help="only the receipts of this image")
 
 
 def doctor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
     _without_a_stack(parser)
 
 
@@ -126,7 +128,7 @@ def where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "receipt", metavar="IMAGE/RECEIPT", help="the whole id of its image, and its number; or its key"
     )
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
 
 
 def adopt(parser: argparse.ArgumentParser) -> None:
@@ -190,7 +192,7 @@ def delta_show(parser: argparse.ArgumentParser) -> None:
 
 
 def versions(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
     parser.add_argument("--all", action="store_true", help="also what lost attempts left, which was never published")
     parser.add_argument(
@@ -273,7 +275,7 @@ def resume(parser: argparse.ArgumentParser) -> None:
 
 
 def quarantine_list(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: both")
+    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
     parser.add_argument(
         "--notes", action="store_true", help="also runs that were not refused, and what there is to know"
     )
@@ -305,7 +307,7 @@ def quarantine_drop(parser: argparse.ArgumentParser) -> None:
 
 
 def _collection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", choices=COLLECTIONS, metavar="COLLECTION", help="lines or words")
+    parser.add_argument("collection", choices=COLLECTIONS, metavar="COLLECTION", help=" or ".join(COLLECTIONS))
 
 
 def _yes(parser: argparse.ArgumentParser) -> None:

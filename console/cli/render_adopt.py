@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from receipt_dynamo_stream.grain import grain_of
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from operate.adopt.adoption import Adoption
     from operate.adopt.doctor import Diagnosis
 
-_ONE_OF: dict[str, str] = {"words": "word", "lines": "line"}
-
 
 def diagnosis_tables(diagnosis: "Diagnosis", *, width: int) -> Iterator[RenderableType]:
     """How many receipts are in which state, then every reason with what to do and some examples."""
@@ -26,8 +25,9 @@ def diagnosis_tables(diagnosis: "Diagnosis", *, width: int) -> Iterator[Renderab
     columns = ["receipts", *states]
     title = f"{diagnosis.collection}, {version}"
     yield fitting_table(title, columns, [[number(diagnosis.receipts), *map(number, states.values())]], width=width)
+    one = grain_of(diagnosis.collection).one
     for finding in diagnosis.findings:
-        about = f"{count_of(finding.receipts, 'receipt')}, {count_of(finding.parts, _ONE_OF[diagnosis.collection])}"
+        about = f"{count_of(finding.receipts, 'receipt')}, {count_of(finding.parts, one)}"
         yield Text(f"{finding.why}: {about}", style="bold red" if finding.trouble else "bold")
         yield Padding(Text(f"{finding.do}."), (0, 0, 0, 2))
         for example in finding.examples:

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 from rich.text import Text
 
 from console.cli import render_comparison, render_operator

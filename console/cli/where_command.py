@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.cli.commands import print_json, stack_of, waiting
 from console.cli.progress import stdout_console

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, Response, g, make_response, render_template, request
 from receipt_dynamo_stream.errors import CompactionError, TransientServiceError
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 from werkzeug.exceptions import HTTPException
 
 from console.web import words

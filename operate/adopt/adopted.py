@@ -3,8 +3,8 @@
 from hashlib import sha256
 from typing import Final
 
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.names import COLLECTIONS
 
 _BEGINS: Final = "0-adopted-"
 """Sorts before every id of hexadecimal digits: where times are equal, the adopted run is the older one."""

@@ -23,8 +23,9 @@ from receipt_dynamo_stream.announce import put_run
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.facts import ReceiptFacts
+from receipt_dynamo_stream.grain import COLLECTIONS, grain_of
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
-from receipt_dynamo_stream.names import COLLECTIONS, PENDING
+from receipt_dynamo_stream.names import PENDING
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.runs import CompactionRun, RunOfCollection, run_key
 from receipt_dynamo_stream.times import instant
@@ -36,8 +37,8 @@ from operate.errors import UsageError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-NO_ID, OTHER_COLLECTION, NO_RECEIPT = "no id of a record", "of the other collection", "of no receipt"
-NO_WORD, NO_LINE, REFUSED = "record without word", "record without line", "refused"
+NO_ID, OTHER_COLLECTION, NO_RECEIPT = "no id of a record", "of another collection", "of no receipt"
+REFUSED: Final = "refused"
 OTHER_DIMENSION, ADOPTED_OTHERWISE = "of another dimension", "adopted before with other records"
 NOT_OLDEST: Final = "its receipt has a run that is as old as itself"
 """What does not fit, and stays where it is."""
@@ -216,7 +217,7 @@ def _by_receipt(
     records: Iterable[Record], facts: Mapping[ReceiptId, ReceiptFacts], adoption: Adoption
 ) -> dict[ReceiptId, list[Record]]:
     found: dict[ReceiptId, list[Record]] = {}
-    words = adoption.collection == "words"
+    grain = grain_of(adoption.collection)
     for record in records:
         try:
             parsed = parse_record_id(record.id)
@@ -224,14 +225,12 @@ def _by_receipt(
             adoption.leave(NO_ID, record)
             continue
         own = facts.get(parsed.receipt)
-        if (parsed.word_id is not None) != words:
+        if parsed.grain != grain:
             adoption.leave(OTHER_COLLECTION, record)
         elif own is None or not own.exists:
             adoption.leave(NO_RECEIPT, record)
-        elif parsed.word_id is not None and (parsed.line_id, parsed.word_id) not in own.words:
-            adoption.leave(NO_WORD, record)
-        elif parsed.word_id is None and parsed.line_id not in own.lines:
-            adoption.leave(NO_LINE, record)
+        elif parsed.part not in own.parts(grain):
+            adoption.leave(f"record without {grain.one}", record)
         elif len(record.embedding) != adoption.dimension:
             adoption.leave(OTHER_DIMENSION, record)
         else:
@@ -282,7 +281,7 @@ def _add(adoption: Adoption, facts: ReceiptFacts, records: list[Record], now: st
         run_id,
         created_at=created_at,
         updated_at=now,
-        **{one: RunOfCollection(prefix, PENDING) for one, prefix in prefixes.items()},
+        collections={one: RunOfCollection(prefix, PENDING) for one, prefix in prefixes.items()},
     )
     order = (instant(created_at), run_id)
     if any(run_order(other) <= order for other in runs_that_count(facts, collection)):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from receipt_dynamo_stream.bucket import Bucket
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.runs import PIPELINE_PREFIXES
 

@@ -8,7 +8,8 @@ from receipt_chroma.errors import RunTimeInvalid
 from receipt_chroma.wanted import is_eligible, run_order
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
-from receipt_dynamo_stream.keys import parse_record_id
+from receipt_dynamo_stream.grain import grain_of
+from receipt_dynamo_stream.keys import Part, parse_record_id
 
 from operate.adopt.adopted import is_of_another_collection
 
@@ -77,9 +78,9 @@ def runs_that_count(facts: ReceiptFacts, collection: str) -> list[RunFact]:
 def judge(signs: Signs, collection: str) -> Verdict:
     """What is the matter with a receipt of this collection."""
     facts = signs.facts
-    parts = _parts(facts, collection) if facts.exists else set()
+    parts = facts.parts(grain_of(collection)) if facts.exists else set()
     records = signs.records or {}
-    strays = sum(not _is_there(one, facts) for one in records)
+    strays = sum(parse_record_id(one).part not in parts for one in records)
     lacking = parts - _covered(records)
     whys: dict[str, int] = {}
     if signs.pending:
@@ -146,25 +147,9 @@ def _counts(run: RunFact, facts: ReceiptFacts) -> bool:
         return False
 
 
-def _parts(facts: ReceiptFacts, collection: str) -> set[tuple[int, ...]]:
-    """What should have records: words, or lines, each of which is in some row."""
-    return set(facts.words) if collection == "words" else {(line,) for line in facts.lines}
-
-
-def _covered(records: Mapping[str, tuple[int, ...]]) -> set[tuple[int, ...]]:
-    covered: set[tuple[int, ...]] = set()
+def _covered(records: Mapping[str, tuple[int, ...]]) -> set[Part]:
+    """What the records stand for: of a row's all of its lines."""
+    covered: set[Part] = set()
     for record_id, lines in records.items():
-        parsed = parse_record_id(record_id)
-        if parsed.word_id is None:
-            covered |= {(line,) for line in (*lines, parsed.line_id)}
-        else:
-            covered.add((parsed.line_id, parsed.word_id))
+        covered |= {parse_record_id(record_id).part, *((line,) for line in lines)}
     return covered
-
-
-def _is_there(record_id: str, facts: ReceiptFacts) -> bool:
-    """Whether the receipt and the record's word, or its primary line, exist."""
-    parsed = parse_record_id(record_id)
-    if parsed.word_id is None:
-        return facts.exists and parsed.line_id in facts.lines
-    return facts.exists and (parsed.line_id, parsed.word_id) in facts.words

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
+from receipt_chroma.derived import ROW_LINE_IDS, derived_keys
 from receipt_chroma.shard.closed_shard import receipt_key_of
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
 from receipt_chroma.snapshot.manifest import Manifest
@@ -14,7 +15,7 @@ from operate.contents.contents import readable
 from operate.contents.shard_files import ShardFiles
 
 Served = dict[str, dict[str, tuple[int, ...]]]
-"""Receipt key -> record id -> the lines of a row's record; none of a word's."""
+"""Receipt key -> record id -> the lines of a row's record; none of another's."""
 
 _AT_ONCE: Final = 2_000
 
@@ -33,12 +34,12 @@ def served_records(files: ShardFiles, manifest: Manifest) -> Served:
 
 
 def _records(rows: PublishedRows, collection: str) -> Iterator[tuple[str, tuple[int, ...]]]:
-    if collection == "words":
+    if ROW_LINE_IDS not in derived_keys(collection):
         yield from ((record_id, ()) for record_id in rows.ids())
         return
     for some in _some(rows.ids()):
         for record_id, (_, metadata) in rows.texts(some).items():
-            yield record_id, tuple(json.loads(str(metadata.get("row_line_ids", "[]"))))
+            yield record_id, tuple(json.loads(str(metadata.get(ROW_LINE_IDS, "[]"))))
 
 
 def _some(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -19,8 +19,8 @@ _OF_A_RUN: Final = ("delta_prefix", "state", "merged_vectors", "settled_by")
 
 @dataclass
 class TableOf:
-    """The table as one collection sees it. facts: without labels, sections and places. empty: ids of the runs that a
-    round merged, and that brought no record."""
+    """The table as one collection sees it. facts: without labels and places; of sections their types. empty: ids of
+    the runs that a round merged, and that brought no record."""
 
     collection: str
     facts: dict[ReceiptId, ReceiptFacts] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class TableOf:
             timestamp_added=before.timestamp_added or found.timestamp_added,
             lines=before.lines | found.lines,
             words=before.words | found.words,
+            sections=tuple(sorted({*before.sections, *found.sections})),
             runs=tuple(sorted({*before.runs, *found.runs})),
         )
         self.empty |= {run_id for item in items if (run_id := self._empty_run(item))}

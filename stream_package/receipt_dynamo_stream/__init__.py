@@ -36,6 +36,7 @@ from receipt_dynamo_stream.errors import (
     StreamRecordError,
     TransientServiceError,
 )
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import (
     ItemKey,
     ReceiptId,
@@ -46,7 +47,7 @@ from receipt_dynamo_stream.keys import (
     word_record_id,
 )
 from receipt_dynamo_stream.messages import StreamMessage, build_message, message_schema
-from receipt_dynamo_stream.names import COLLECTIONS, ENTITY_TYPES
+from receipt_dynamo_stream.names import ENTITY_TYPES
 from receipt_dynamo_stream.publisher import SqsPublisher
 from receipt_dynamo_stream.retry import is_transient
 from receipt_dynamo_stream.runs import (

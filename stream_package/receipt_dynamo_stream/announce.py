@@ -11,6 +11,7 @@ from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import null_or_string, number, string
 from receipt_dynamo_stream.conditions import refused_item
 from receipt_dynamo_stream.errors import RunAnnounced, RunInvalid
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.runs import CompactionRun, delta_location, parse_compaction_run, run_key
 from receipt_dynamo_stream.times import instant
@@ -37,7 +38,7 @@ def put_run(client: "DynamoDBClient", receipts_table: str, run: CompactionRun) -
             )
         except ClientError as error:
             standing = parse_compaction_run(refused_item(error) or item)
-            if any(standing.of(one).delta_prefix != run.of(one).delta_prefix for one in names.COLLECTIONS):
+            if any(standing.of(one).delta_prefix != run.of(one).delta_prefix for one in COLLECTIONS):
                 raise RunAnnounced(
                     f"run {run.run_id} of {run.receipt.key} is there with other deltas: announce a run of a new id"
                 ) from error
@@ -47,7 +48,7 @@ def run_item(run: CompactionRun) -> dict[str, Any]:
     """The item of a run, as parse_compaction_run reads it back. Raises RunInvalid for what could never be merged."""
     key = run_key(run.receipt, run.run_id)
     per_collection: dict[str, Any] = {}
-    for name in names.COLLECTIONS:
+    for name in COLLECTIONS:
         part = run.of(name)
         per_collection |= {
             f"{name}_delta_prefix": string(part.delta_prefix),
@@ -88,7 +89,7 @@ def _check(run: CompactionRun, item: dict[str, Any]) -> None:
         raise RunInvalid(f"the run would be read back as another: {read_back}")
     if instant(run.created_at) is None:
         raise RunInvalid(f"created_at is {run.created_at!r}: an ISO-8601 time with an offset, such as …T12:00:00+00:00")
-    for name in names.COLLECTIONS:
+    for name in COLLECTIONS:
         prefix = run.of(name).delta_prefix
         if not prefix:
             raise RunInvalid(f"{name}_delta_prefix is missing: a collection without records has an empty delta")

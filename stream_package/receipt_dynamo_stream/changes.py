@@ -6,20 +6,13 @@ from typing import Any, Final
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.facts import METADATA_FIELDS, PLACE_FIELDS
+from receipt_dynamo_stream.grain import COLLECTIONS, grain_of
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.stream_record import StreamRecord
 
-_BOTH = frozenset(names.COLLECTIONS)
-
 COLLECTIONS_OF: Final[Mapping[str, frozenset[str]]] = {
-    names.RECEIPT: _BOTH,
-    names.RECEIPT_LINE: frozenset({"lines"}),
-    names.RECEIPT_WORD: frozenset({"words"}),
-    names.RECEIPT_WORD_LABEL: _BOTH,
-    names.RECEIPT_PLACE: _BOTH,
-    names.RECEIPT_METADATA: _BOTH,
-    names.RECEIPT_SECTION: frozenset({"lines"}),
-    names.COMPACTION_RUN: _BOTH,
+    entity_type: frozenset(one for one in COLLECTIONS if entity_type in grain_of(one).touched_by)
+    for entity_type in names.ENTITY_TYPES
 }
 """The collections whose records depend on an entity."""
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import AttributeProblem, decode
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ItemKey, ReceiptId
 from receipt_dynamo_stream.runs import CompactionRun, run_of_key
 
@@ -201,7 +202,8 @@ def _section(key: ItemKey, image: Image) -> Section:
 
 
 def _run(key: ItemKey, image: Image) -> CompactionRun:
-    for name in ("lines_delta_prefix", "words_delta_prefix", "lines_state", "words_state", "created_at"):
+    of_collections = (f"{one}_{name}" for one in COLLECTIONS for name in ("delta_prefix", "state"))
+    for name in (*of_collections, "created_at"):
         _text(image, name)  # well-formed, or no image at all
     return run_of_key(key, image)
 

@@ -4,11 +4,13 @@ What a receipt's records should be is a pure function of its deltas and these fa
 function needs of one collection and nothing that an event carried.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream import names
+from receipt_dynamo_stream.grain import Grain
+from receipt_dynamo_stream.keys import Part, ReceiptId
 
 PLACE_FIELDS = ("merchant_name", "merchant_category", "formatted_address", "phone_number", "place_id")
 METADATA_BASE_FIELDS = ("merchant_name", "merchant_category", "address", "phone_number", "place_id")
@@ -71,6 +73,16 @@ class ReceiptFacts:
     labels: tuple[LabelFact, ...] = ()
     sections: tuple[SectionFact, ...] = ()
     runs: tuple[RunFact, ...] = ()
+
+    def parts(self, grain: Grain) -> Set[Part]:
+        """Those of its items that a record of this grain may stand for."""
+        if grain.entity_type == names.RECEIPT_WORD:
+            return self.words
+        if grain.entity_type == names.RECEIPT_LINE:
+            return {(line,) for line in self.lines}
+        if grain.entity_type == names.RECEIPT_SECTION:
+            return {(section.section_type,) for section in self.sections}
+        raise ValueError(f"the facts do not have the ids of {grain.entity_type}")
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, the same for equal facts."""

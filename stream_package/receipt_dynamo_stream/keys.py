@@ -11,6 +11,10 @@ from typing import Final
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.grain import GRAINS, Grain
+
+Part = tuple[int | str, ...]
+"""What tells an item from its receipt's others of the same type: (line_id,), (line_id, word_id), (section_type,)."""
 
 IMAGE_ID_BYTES: Final = 900
 """A receipt's key is the sort key of its pending item, which holds 1,024 bytes; partition keys hold 2,048. An item with
@@ -50,13 +54,30 @@ class ReceiptId:
         raise KeyMalformed(f"{key!r} is not a receipt key (IMAGE#image#RECEIPT#00001)")
 
 
-@dataclass(frozen=True, order=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RecordId:
-    """What a record id names: a word, or (word_id None) the visual row whose leftmost line is line_id."""
+    """What a record id names: the item of its receipt that the record stands for (see grain.py).
+
+    A RECEIPT_LINE stands for the visual row whose leftmost line it is.
+    """
 
     receipt: ReceiptId
-    line_id: int
-    word_id: int | None
+    grain: Grain
+    part: Part
+
+    @property
+    def line_id(self) -> int | None:
+        """Of a line or a word; None of any other record."""
+        return self._number(0) if self.grain.entity_type in (names.RECEIPT_LINE, names.RECEIPT_WORD) else None
+
+    @property
+    def word_id(self) -> int | None:
+        """Of a word; None of any other record."""
+        return self._number(1) if self.grain.entity_type == names.RECEIPT_WORD else None
+
+    def _number(self, place: int) -> int | None:
+        found = self.part[place]
+        return found if isinstance(found, int) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +100,17 @@ class ItemKey:
             raise KeyMalformed("the key names no receipt")
         return ReceiptId(self.image_id, self.receipt_id)
 
+    @property
+    def part(self) -> Part:
+        """What tells the item from its receipt's others of the same type."""
+        ids = (self.line_id, self.word_id, self.label, self.section_type, self.run_id)
+        return tuple(one for one in ids if one is not None)
+
+
+def record_id_of(grain: Grain, receipt: ReceiptId, part: Part) -> str:
+    """Record id of that part of a receipt."""
+    return f"{receipt.key}#{grain.sort_key.format(*part)}"
+
 
 def line_record_id(receipt: ReceiptId, line_id: int) -> str:
     """Record id of a visual row in the lines collection; line_id is its leftmost line."""
@@ -91,12 +123,12 @@ def word_record_id(receipt: ReceiptId, line_id: int, word_id: int) -> str:
 
 
 def parse_record_id(record_id: str) -> RecordId:
-    """Read what line_record_id and word_record_id wrote. Raises KeyMalformed (a ValueError)."""
-    segments = record_id.split("#")
-    if len(segments) in (6, 8) and segments[0] == "IMAGE" and segments[1]:
-        item = parse_item_key(f"IMAGE#{segments[1]}", "#".join(segments[2:]))
-        if item.entity_type in (names.RECEIPT_LINE, names.RECEIPT_WORD) and item.line_id is not None:
-            return RecordId(item.receipt, item.line_id, item.word_id)
+    """Read what record_id_of wrote, of any grain. Raises KeyMalformed (a ValueError)."""
+    segments = record_id.split("#", 2)
+    if len(segments) == 3:
+        item = parse_item_key("#".join(segments[:2]), segments[2])
+        if (grain := GRAINS.get(item.entity_type or "")) is not None:
+            return RecordId(item.receipt, grain, item.part)
     raise KeyMalformed(f"{record_id!r} is not a record id (IMAGE#image#RECEIPT#00001#LINE#00001[#WORD#00001])")
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.changes import COLLECTIONS_OF, Change, FieldChange
 from receipt_dynamo_stream.errors import MessageInvalid, SchemaUnsupported
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.runs import CompactionRun
 from receipt_dynamo_stream.stream_record import StreamRecord
 
@@ -29,8 +30,8 @@ class StreamMessage:
     """One change for other services; all values are JSON values, so that a message survives JSON exactly.
 
     entity_data holds the ids of the entity that there are: image_id, receipt_id, line_id, word_id, label,
-    section_type. For a run also run_id, lines_delta_prefix, words_delta_prefix and delta_s3_prefix: the prefix of the
-    message's one collection, null while it names both (see for_collection).
+    section_type. For a run also run_id, lines_delta_prefix, words_delta_prefix (one for each collection) and
+    delta_s3_prefix: the prefix of the message's one collection, null while it names several (see for_collection).
     """
 
     entity_type: str
@@ -47,7 +48,7 @@ class StreamMessage:
 
     @property
     def message_id(self) -> str:
-        """The stream record's id; of a message for one collection out of two, that id and the collection."""
+        """The stream record's id; of a message for one collection out of several, that id and the collection."""
         if set(self.collections) == COLLECTIONS_OF[self.entity_type]:
             return self.stream_record_id
         return f"{self.stream_record_id}:{','.join(self.collections)}"
@@ -111,8 +112,7 @@ def build_message(record: StreamRecord, change: Change) -> StreamMessage:
     data: dict[str, Any] = {name: value for name, value in ids.items() if value is not None}
     run = record.new or record.old
     if isinstance(run, CompactionRun):
-        data["lines_delta_prefix"] = run.lines.delta_prefix or None
-        data["words_delta_prefix"] = run.words.delta_prefix or None
+        data |= {f"{name}_delta_prefix": run.of(name).delta_prefix or None for name in COLLECTIONS}
         data["delta_s3_prefix"] = None
     return StreamMessage(
         entity_type=record.entity_type,
@@ -159,7 +159,7 @@ def _read(value: Mapping[str, Any]) -> StreamMessage:
     if (
         not isinstance(collections, list | tuple)
         or not collections
-        or any(one not in names.COLLECTIONS or collections.count(one) > 1 for one in collections)
+        or any(one not in COLLECTIONS or collections.count(one) > 1 for one in collections)
     ):
         raise MessageInvalid("collections names none, one twice, or an unknown one")
     entity_data, changes = value.get("entity_data"), value.get("changes")

@@ -1,8 +1,6 @@
-"""The fixed names of the system: collections, entity types, event names, run states."""
+"""The fixed names of the system: entity types, event names, run states."""
 
 from typing import Final
-
-COLLECTIONS: Final = ("lines", "words")
 
 RECEIPT: Final = "RECEIPT"
 RECEIPT_LINE: Final = "RECEIPT_LINE"

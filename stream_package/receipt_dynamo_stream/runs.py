@@ -10,13 +10,14 @@ it. A newer refusal turns a completed run into FAILED; an older one, whenever it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import update_if
 from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.grain import COLLECTIONS, grain_of
 from receipt_dynamo_stream.keys import ItemKey, ReceiptId, parse_item_key
 
 if TYPE_CHECKING:
@@ -50,22 +51,38 @@ class RunOfCollection:
 
 @dataclass(frozen=True, slots=True)
 class CompactionRun:
-    """A producer's announcement that deltas of one receipt are uploaded."""
+    """A producer's announcement that deltas of one receipt are uploaded.
+
+    collections: what it says of each; one that is not given has an empty part.
+    """
 
     receipt: ReceiptId
     run_id: str
     created_at: str | None = None
     updated_at: str | None = None
-    lines: RunOfCollection = RunOfCollection()
-    words: RunOfCollection = RunOfCollection()
+    collections: Mapping[str, RunOfCollection] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for the name of no collection."""
+        for name in self.collections:
+            grain_of(name)
+        whole = {name: self.collections.get(name, RunOfCollection()) for name in COLLECTIONS}
+        object.__setattr__(self, "collections", {**whole, **self.collections})
 
     def of(self, collection: str) -> RunOfCollection:
         """The part of one collection. Raises ValueError for another name."""
-        if collection == "lines":
-            return self.lines
-        if collection == "words":
-            return self.words
-        raise ValueError(f"there is no collection {collection!r}")
+        grain_of(collection)
+        return self.collections[collection]
+
+    @property
+    def lines(self) -> RunOfCollection:
+        """The part of `lines`."""
+        return self.of("lines")
+
+    @property
+    def words(self) -> RunOfCollection:
+        """The part of `words`."""
+        return self.of("words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +126,13 @@ def run_of_key(key: ItemKey, item: Item) -> CompactionRun:
         run_id=key.run_id or "",
         created_at=text_of(item, "created_at"),
         updated_at=text_of(item, "updated_at"),
-        lines=_run_of(item, "lines"),
-        words=_run_of(item, "words"),
+        collections={name: _run_of(item, name) for name in COLLECTIONS},
     )
 
 
 def is_embeddings_completed(run: CompactionRun) -> bool:
     """True when the run's vectors are in the snapshots of every collection."""
-    return run.lines.state == run.words.state == names.COMPLETED
+    return all(part.state == names.COMPLETED for part in run.collections.values())
 
 
 def settle_order(fence: int, round: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from receipt_dynamo_stream import (
+    COLLECTIONS,
     CompactionRun,
     ReceiptId,
     RunInvalid,
@@ -28,8 +29,10 @@ RUN_OF_WORDS = CompactionRun(
     RUN,
     created_at=NOW,
     updated_at=NOW,
-    lines=RunOfCollection(f"lines/delta/{RUN}/"),
-    words=RunOfCollection("s3://uploads/anywhere/delta.arrow"),
+    collections={
+        "lines": RunOfCollection(f"lines/delta/{RUN}/"),
+        "words": RunOfCollection("s3://uploads/anywhere/delta.arrow"),
+    },
 )
 _PRINTED = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20)
 _PREFIXES = _PRINTED.map(lambda name: f"words/delta/{name}/")
@@ -41,7 +44,8 @@ _PARTS = st.builds(
     *[st.none() | _PRINTED] * 4,
 )
 _RECEIPTS = st.builds(ReceiptId, _PRINTED.filter(lambda name: "#" not in name), st.integers(0, 10**18 - 1))
-RUNS = st.builds(CompactionRun, _RECEIPTS, _PRINTED, st.just(NOW), st.none() | st.just(NOW), _PARTS, _PARTS)
+_WHOLE = st.fixed_dictionaries(dict.fromkeys(COLLECTIONS, _PARTS))
+RUNS = st.builds(CompactionRun, _RECEIPTS, _PRINTED, st.just(NOW), st.none() | st.just(NOW), _WHOLE)
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -89,14 +93,18 @@ def test_what_is_refused_later_is_not_of_the_schema(changes: dict[str, Any]) -> 
         VALIDATOR.validate(run_item(RUN_OF_WORDS) | changes)
 
 
+def with_lines(part: RunOfCollection) -> CompactionRun:
+    return replace(RUN_OF_WORDS, collections={**RUN_OF_WORDS.collections, "lines": part})
+
+
 REFUSED: dict[str, tuple[CompactionRun, str]] = {
     "an image with a hash": (replace(RUN_OF_WORDS, receipt=ReceiptId("a#b", 1)), "makes no key"),
     "no run id": (replace(RUN_OF_WORDS, run_id=""), "makes no key"),
     "a negative receipt": (replace(RUN_OF_WORDS, receipt=ReceiptId(IMAGE, -1)), "makes no key"),
     "no time": (replace(RUN_OF_WORDS, created_at=None), "created_at is None"),
     "another time": (replace(RUN_OF_WORDS, created_at="28.07.2026"), "ISO-8601"),
-    "no delta of lines": (replace(RUN_OF_WORDS, lines=RunOfCollection()), "lines_delta_prefix is missing"),
-    "the pipeline's place": (replace(RUN_OF_WORDS, lines=RunOfCollection("/plans/x/")), "the pipeline writes"),
+    "no delta of lines": (with_lines(RunOfCollection()), "lines_delta_prefix is missing"),
+    "the pipeline's place": (with_lines(RunOfCollection("/plans/x/")), "the pipeline writes"),
 }
 
 

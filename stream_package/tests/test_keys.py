@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.grain import grain_of
 from receipt_dynamo_stream.keys import (
     ItemKey,
     ReceiptId,
@@ -11,6 +12,7 @@ from receipt_dynamo_stream.keys import (
     line_record_id,
     parse_item_key,
     parse_record_id,
+    record_id_of,
     word_record_id,
 )
 from receipt_dynamo_stream.sharding import shard_of
@@ -147,7 +149,19 @@ def test_a_receipt_key_is_read_back(image: str, receipt_id: int) -> None:
 def test_a_record_id_is_read_back(image: str, receipt_id: int, line_id: int, word_id: int | None) -> None:
     receipt = ReceiptId(image, receipt_id)
     made = line_record_id(receipt, line_id) if word_id is None else word_record_id(receipt, line_id, word_id)
-    assert parse_record_id(made) == RecordId(receipt, line_id, word_id)
+    found = parse_record_id(made)
+    assert (found.receipt, found.line_id, found.word_id) == (receipt, line_id, word_id)
+
+
+@given(images, ids, ids, ids)
+def test_a_record_id_is_the_keys_of_the_item_that_the_record_stands_for(
+    image: str, receipt_id: int, line: int, word: int
+) -> None:
+    receipt = ReceiptId(image, receipt_id)
+    for grain, part in ((grain_of("lines"), (line,)), (grain_of("words"), (line, word))):
+        made = record_id_of(grain, receipt, part)
+        assert parse_record_id(made) == RecordId(receipt, grain, part)
+        assert parse_item_key(receipt.pk, made.removeprefix(f"{receipt.pk}#")).entity_type == grain.entity_type
 
 
 def test_record_ids_have_the_documented_spelling() -> None:

@@ -60,8 +60,10 @@ ENTITIES: list[tuple[str, dict[str, Any], Any]] = [
             RECEIPT,
             RUN,
             created_at=NOW,
-            lines=RunOfCollection(f"lines/delta/{RUN}/", "COMPLETED", 33),
-            words=RunOfCollection(f"words/delta/{RUN}/", "PENDING", 0),
+            collections={
+                "lines": RunOfCollection(f"lines/delta/{RUN}/", "COMPLETED", 33),
+                "words": RunOfCollection(f"words/delta/{RUN}/", "PENDING", 0),
+            },
         ),
     ),
 ]

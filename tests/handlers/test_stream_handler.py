@@ -10,8 +10,8 @@ from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import CollectionHead
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.errors import ServiceRefused
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.names import COLLECTIONS
 
 from handlers.clients import impatient_stepfunctions
 from handlers.stream_handler import stream_handler

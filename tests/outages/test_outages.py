@@ -5,10 +5,10 @@ from contextlib import ExitStack, suppress
 import pytest
 from botocore.exceptions import ClientError
 from receipt_chroma.reader import SnapshotReader
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
 
 from local.errors import StillRunning
-from local.names import COLLECTIONS
 from tests.pipeline.world import World, word_ids
 
 from .outage import OUTAGES

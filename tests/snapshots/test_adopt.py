@@ -17,7 +17,6 @@ from operate.adopt.adoption import (
     ADOPTED_OTHERWISE,
     NO_ID,
     NO_RECEIPT,
-    NO_WORD,
     NOT_OLDEST,
     OTHER_COLLECTION,
     OTHER_DIMENSION,
@@ -143,7 +142,7 @@ def test_what_does_not_fit_is_named_and_the_rest_is_adopted(old: Rounds, tmp_pat
         NO_ID: "a thing",
         OTHER_COLLECTION: f"{RECEIPTS[0].key}#LINE#00001",
         NO_RECEIPT: word_record_id(gone, 1, 1),
-        NO_WORD: word_record_id(RECEIPTS[0], 7, 7),
+        "record without word": word_record_id(RECEIPTS[0], 7, 7),
     }
     others = [Record(one, vector(1), "x", {"x": 1.0}) for one in strange.values()]
     zero = Record(word_record_id(RECEIPTS[1], 1, 1), vector(1) * 0, "x", {"x": 1.0})

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed
-from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
+from receipt_dynamo_stream.grain import grain_of
+from receipt_dynamo_stream.keys import ReceiptId, RecordId, parse_record_id
 
 from receipt_chroma.delta.bounds import (
     MAX_DIMENSION,
@@ -17,7 +18,7 @@ from receipt_chroma.delta.bounds import (
     MAX_TEXTS_BYTES,
     MAX_VECTOR_BYTES,
 )
-from receipt_chroma.derived import DERIVED_KEYS, ROW_LINE_IDS, row_members
+from receipt_chroma.derived import ROW_LINE_IDS, derived_keys, row_members
 from receipt_chroma.errors import DeltaTooLarge, DuplicateRecord, ForeignRecord, InvalidVector, WrongDimension
 from receipt_chroma.records import Metadata, Record, Vector, check_text, normal_metadata
 
@@ -32,14 +33,14 @@ def checked_records(
     """
     checked: dict[str, Record] = {}
     for record in records:
-        primary_line = _check_id(record.id, collection, receipt)
+        record_id = _check_id(record.id, collection, receipt)
         if record.id in checked:
             raise DuplicateRecord(f"{record.id} is in the delta twice")
         dimension = len(record.embedding) if dimension is None else dimension
         check_vector(record.id, record.embedding, dimension)
         if record.document is not None:
             check_text(f"the document of {record.id}", record.document)
-        metadata = _own_metadata(record.metadata, collection, primary_line)
+        metadata = _own_metadata(record.metadata, collection, record_id)
         checked[record.id] = Record(record.id, np.array(record.embedding, dtype=np.float32), record.document, metadata)
     return list(checked.values())
 
@@ -88,21 +89,22 @@ def check_vector(record_id: str, vector: Vector, dimension: int) -> None:
         raise InvalidVector(f"{record_id} has a zero vector")
 
 
-def _check_id(record_id: str, collection: str, receipt: ReceiptId) -> int:
+def _check_id(record_id: str, collection: str, receipt: ReceiptId) -> RecordId:
     try:
         parsed = parse_record_id(record_id)
     except KeyMalformed as error:
         raise ForeignRecord(str(error)) from error
     if parsed.receipt != receipt:
         raise ForeignRecord(f"{record_id} is a record of another receipt than {receipt.key}")
-    if (parsed.word_id is None) != (collection == "lines"):
+    if parsed.grain != grain_of(collection):
         raise ForeignRecord(f"{record_id} is no record of the {collection} collection")
-    return parsed.line_id
+    return parsed
 
 
-def _own_metadata(metadata: Mapping[str, object], collection: str, primary_line: int) -> Metadata:
-    own = normal_metadata(metadata, ignored=DERIVED_KEYS[collection])
-    if collection == "lines" and (rows := metadata.get(ROW_LINE_IDS)):
-        row_members(rows, primary_line)
+def _own_metadata(metadata: Mapping[str, object], collection: str, record_id: RecordId) -> Metadata:
+    derived = derived_keys(collection)
+    own = normal_metadata(metadata, ignored=derived)
+    if ROW_LINE_IDS in derived and (rows := metadata.get(ROW_LINE_IDS)):
+        row_members(rows, record_id)
         own[ROW_LINE_IDS] = str(rows)
     return own

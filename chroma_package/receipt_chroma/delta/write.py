@@ -5,6 +5,7 @@ from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.grain import COLLECTIONS, collection_of
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 
 from receipt_chroma.delta.arrow import encode_arrow
@@ -17,7 +18,7 @@ from receipt_chroma.records import Record
 Belonging = tuple[str, ReceiptId]
 """A collection, and the receipt that a delta of it is for."""
 
-NOTHING: Final[Belonging] = ("words", ReceiptId("-", 0))
+NOTHING: Final[Belonging] = (COLLECTIONS[-1], ReceiptId("-", 0))
 
 
 def write_arrow_delta(given: Given) -> bytes:
@@ -53,4 +54,4 @@ def belonging(records: Sequence[Record]) -> Belonging:
         first = parse_record_id(records[0].id)
     except KeyMalformed as error:
         raise ForeignRecord(str(error)) from error
-    return "lines" if first.word_id is None else "words", first.receipt
+    return collection_of(first.grain), first.receipt

@@ -22,6 +22,7 @@ from typing import Final
 
 import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.grain import grain_of
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 from receipt_dynamo_stream.round.report import ReceiptContent
 from receipt_dynamo_stream.sharding import shard_of
@@ -79,7 +80,7 @@ def _check_ids(key: str, records: Sequence[Record], collection: str) -> None:
             parsed = parse_record_id(record.id)
         except KeyMalformed as error:
             raise SegmentInvalid("foreign", str(error)) from error
-        if parsed.receipt.key != key or (parsed.word_id is None) != (collection == "lines"):
+        if parsed.receipt.key != key or parsed.grain != grain_of(collection):
             raise SegmentInvalid("foreign", f"{record.id} is no record of {key} in {collection}")
         if record.id == previous:
             raise SegmentInvalid("repeated", f"two records with the id {record.id}")

@@ -26,6 +26,7 @@ from typing import Final, Self
 
 import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.grain import grain_of
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 from receipt_dynamo_stream.round.report import StagedShard
 from receipt_dynamo_stream.sharding import shard_of
@@ -154,6 +155,7 @@ def _check_ids(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
     if len(facts.ids) != expected.records:
         raise ShardInvalid("records", f"{len(facts.ids)} records, the report says {expected.records}")
     homes: dict[ReceiptId, int] = {}
+    grain = grain_of(expected.collection)
     for record_id in facts.ids:
         try:
             parsed = parse_record_id(record_id)
@@ -162,7 +164,7 @@ def _check_ids(folder: Path, facts: SqliteFacts, expected: Expected) -> None:
         receipt = parsed.receipt
         if receipt not in homes:
             homes[receipt] = shard_of(receipt.image_id, receipt.receipt_id, expected.shards)
-        if homes[receipt] != expected.shard or (parsed.word_id is None) != (expected.collection == "lines"):
+        if homes[receipt] != expected.shard or parsed.grain != grain:
             raise ShardInvalid(
                 "foreign", f"{record_id} belongs to shard {homes[receipt]} of its collection, not {expected.shard}"
             )

@@ -45,4 +45,4 @@ class ClosedShard:
 
 def receipt_key_of(record_id: str) -> str:
     """The receipt key that a record id begins with."""
-    return record_id.partition("#LINE#")[0]
+    return "#".join(record_id.split("#", 4)[:4])

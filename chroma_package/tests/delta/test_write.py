@@ -9,7 +9,7 @@ import pytest
 from receipt_chroma import write_arrow_delta
 from receipt_chroma.delta import bounds
 from receipt_chroma.delta.arrow import encode_arrow, read_arrow_delta
-from receipt_chroma.derived import DERIVED_KEYS
+from receipt_chroma.derived import derived_keys
 from receipt_chroma.errors import DeltaRefused
 from receipt_chroma.records import Record
 
@@ -81,4 +81,4 @@ def test_the_document_for_producers_has_the_bounds_that_are_held() -> None:
 @pytest.mark.parametrize("collection", ["lines", "words"])
 def test_the_document_for_producers_names_every_key_that_the_table_decides(collection: str) -> None:
     document = (Path(__file__).parents[3] / "docs" / "producers.md").read_text(encoding="utf-8")
-    assert [key for key in DERIVED_KEYS[collection] if f"`{key}`" not in document] == []
+    assert [key for key in derived_keys(collection) if f"`{key}`" not in document] == []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flask import abort
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from operate.asked_first import AskedFirst
 

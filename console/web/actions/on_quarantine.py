@@ -1,7 +1,7 @@
 """What is done to a run that was refused."""
 
 from flask import url_for
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.web.actions.action import Done, Given, Question, collection_of, needed
 from console.web.actions.on_executions import page_of

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from flask import Blueprint, abort, g, render_template, request, url_for
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.web.site import seen, site
 from console.web.worker_logs import lines_about

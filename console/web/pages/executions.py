@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from flask import Blueprint, abort, render_template, request, url_for
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.web.site import seen, site
 from operate.history import Wanted

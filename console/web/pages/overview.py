@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flask import Blueprint, g, render_template
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.web.charts import Bar, Freshness, freshness
 from console.web.growth import Growth, growth

@@ -1,8 +1,8 @@
 """One receipt: when each of its changes came, which version has it, what waits, and which readers can see it."""
 
 from flask import Blueprint, g, render_template, request
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.names import COLLECTIONS
 
 from console.web.site import seen, site
 from operate.receipts import parse_receipt

@@ -1,7 +1,7 @@
 """A question to any retained version: which records are nearest, and where they come from."""
 
 from flask import Blueprint, abort, render_template, request
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.web.site import site
 from operate.contents.query import read_where

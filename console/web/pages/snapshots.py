@@ -2,7 +2,7 @@
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from receipt_dynamo_stream.control.versions import VersionRow
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 from werkzeug.wrappers import Response
 
 from console.web.site import seen, site

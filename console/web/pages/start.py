@@ -1,7 +1,7 @@
 """Starting an execution by hand: every mode of the form begins with what changes no record."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 from werkzeug.wrappers import Response
 
 from console.web.site import refuse_when_reading_only, site

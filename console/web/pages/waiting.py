@@ -1,7 +1,7 @@
 """What waits: receipts with changes that no snapshot has, runs that were refused, and noted ones."""
 
 from flask import Blueprint, g, render_template
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.web.site import seen, site
 from operate.models import parse_time

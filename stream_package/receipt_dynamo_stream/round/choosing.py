@@ -12,6 +12,7 @@ from typing import Final
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.control.pending import PendingReceipt
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
+from receipt_dynamo_stream.grain import grain_of
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import ALONE, NO_TRIAL, ONE_RUN, SUSPECTS, WITHOUT, PlannedReceipt
 
@@ -71,8 +72,8 @@ def tried_facts(facts: Mapping[ReceiptId, ReceiptFacts], trial: str) -> tuple[Ma
 
 
 def estimated_records(facts: ReceiptFacts, collection: str) -> int:
-    """An upper guess of the records that merging the receipt reads: its words or lines, once per run that counts."""
-    records = len(facts.words) if collection == "words" else len(facts.lines)
+    """An upper guess of the records that merging the receipt reads: what may have one, once per run that counts."""
+    records = len(facts.parts(grain_of(collection)))
     runs = sum(run.state != names.FAILED for run in facts.runs)
     return records * max(1, runs)
 

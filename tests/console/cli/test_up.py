@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from receipt_dynamo_stream.names import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.cli.main import main
 from console.embedding import SAMPLES, embedder_of
