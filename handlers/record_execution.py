@@ -6,6 +6,7 @@ Best effort: the protocol never reads these rows.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream.control.history import IDLE, RUNNING, UNKNOWN_COLLECTION, ExecutionRow
-from receipt_dynamo_stream.grain import COLLECTIONS
+from receipt_dynamo_stream.grain import is_collection
 
 from .border import RecordExecutionInput, RecordExecutionOutput
 from .clients import control_table, sns, stepfunctions
@@ -27,6 +28,9 @@ FAILURES = ("FAILED", "TIMED_OUT")
 CAUSE_CHARACTERS = 2_000  # a row stays far below DynamoDB's 400 KB
 TOLD_AGAIN = timedelta(hours=1)
 """After which the same error of the same collection is told again: an outage is one mail an hour."""
+
+_BEGINS = re.compile(r"([a-z]+(?:-[1-9][0-9]*)?)-[a-z]+-")
+"""The collection or generation, and the trigger, of an execution's name."""
 
 
 @step
@@ -107,8 +111,9 @@ def row_of(detail: Mapping[str, Any]) -> ExecutionRow:
 
 def collection_of(name: str, asked: Mapping[str, Any]) -> str:
     """What the input names, else what the execution's name begins with; `unknown` for an input that names none."""
-    said = asked.get("collection") or name.partition("-")[0]
-    return said if said in COLLECTIONS else UNKNOWN_COLLECTION
+    begins = _BEGINS.match(name)
+    said = asked.get("collection") or (begins[1] if begins else "")
+    return said if isinstance(said, str) and is_collection(said) else UNKNOWN_COLLECTION
 
 
 def _json(text: str | None) -> dict[str, Any]:

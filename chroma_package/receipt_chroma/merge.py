@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.generations import collection_of
 from receipt_dynamo_stream.round.blame import AtRisk, risk
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import (
@@ -125,11 +126,12 @@ def merge_deltas(
         RepairedShard(base, plan.collection, bucket=bucket, efs_root=efs_root) as published,
     ):
         folder = Path(private)
-        source = DeltaSource(bucket, plan.collection, delta_buckets)
+        source = DeltaSource(bucket, collection_of(plan.collection), delta_buckets)
         if at_risk:
             _prove_files(published, attempt, efs_root)
         with watch.measure("read"), risk(at_risk):
-            dimension = (manifest.dimension if manifest else None) or first_dimension(source, plan)
+            known = (manifest.dimension if manifest else None) or plan.dimension
+            dimension = known or first_dimension(source, plan)
             for receipt in _wanted_receipts(pool, source, plan, attempt.shard, dimension):
                 merged.take(receipt, published)
         if merged.changed and bound.is_for_base(merged.records, base.base_records):

@@ -58,6 +58,7 @@ def run_item(run: CompactionRun) -> dict[str, Any]:
             f"{name}_finished_at": null_or_string(part.finished_at),
             f"{name}_error": null_or_string(part.error),
             **({} if part.note is None else {f"{name}_note": string(part.note)}),
+            **({f"{name}_model": string(part.model)} if part.model else {}),
         }
     item = {
         **key,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from receipt_dynamo_stream import names
+from receipt_dynamo_stream.generations import collection_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,22 @@ GRAINS: Final[Mapping[str, Grain]] = {grain.entity_type: grain for grain in _GRA
 """By the type of the items that records stand for; each is the grain of one collection."""
 
 
-def grain_of(collection: str) -> Grain:
-    """What a collection's records stand for. Raises ValueError for a name that is none."""
+def is_collection(name: str) -> bool:
+    """Whether this is the name of a collection, or of a generation of one."""
+    try:
+        return bool(grain_of(name))
+    except ValueError:
+        return False
+
+
+def grain_of(name: str) -> Grain:
+    """What the records of a collection, or of a generation of one, stand for. Raises ValueError for another name."""
+    collection = collection_of(name)
     if collection not in _GRAINS:
-        raise ValueError(f"there is no collection {collection!r}: there are {' and '.join(COLLECTIONS)}")
+        raise ValueError(f"there is no collection {name!r}: there are {' and '.join(COLLECTIONS)}")
     return _GRAINS[collection]
 
 
-def collection_of(grain: Grain) -> str:
+def collection_with(grain: Grain) -> str:
     """The collection whose records are of this grain."""
     return next(collection for collection, one in _GRAINS.items() if one == grain)

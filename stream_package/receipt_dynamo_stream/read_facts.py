@@ -19,6 +19,7 @@ from receipt_dynamo_stream.facts import (
     RunFact,
     SectionFact,
 )
+from receipt_dynamo_stream.generations import collection_of
 from receipt_dynamo_stream.keys import ItemKey, ReceiptId, parse_item_key
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.times import normal_time
@@ -39,8 +40,13 @@ _COMMON_ATTRIBUTES = (
 )
 
 
-def read_facts(client: "DynamoDBClient", receipts_table: str, receipt: ReceiptId, collection: str) -> ReceiptFacts:
-    """The facts of one receipt, existing or not. Raises TransientServiceError, and other errors of AWS as they are."""
+def read_facts(
+    client: "DynamoDBClient", receipts_table: str, receipt: ReceiptId, collection: str, *, model: str = ""
+) -> ReceiptFacts:
+    """The facts of one receipt, existing or not, with its runs of one embedding model.
+
+    Raises TransientServiceError, and other errors of AWS as they are.
+    """
     attributes = {f"#{place}": name for place, name in enumerate(_attributes_of(collection))}
     projection: dict[str, Any] = {"ProjectionExpression": ", ".join(attributes), "ExpressionAttributeNames": attributes}
     with transient_errors():
@@ -58,23 +64,35 @@ def read_facts(client: "DynamoDBClient", receipts_table: str, receipt: ReceiptId
             ExpressionAttributeValues={":pk": string(receipt.pk), ":prefix": string(receipt.sk + "#")},
             **projection,
         )
-    return facts_of(receipt, head.get("Item"), items, collection)
+    return facts_of(receipt, head.get("Item"), items, collection, model=model)
 
 
 def read_many_facts(
-    client: "DynamoDBClient", receipts_table: str, receipts: Iterable[ReceiptId], collection: str, *, workers: int = 16
+    client: "DynamoDBClient",
+    receipts_table: str,
+    receipts: Iterable[ReceiptId],
+    collection: str,
+    *,
+    model: str = "",
+    workers: int = 16,
 ) -> dict[ReceiptId, ReceiptFacts]:
     """The facts of many receipts, read in parallel; the first error of any read is raised."""
+
+    def read(receipt: ReceiptId) -> ReceiptFacts:
+        return read_facts(client, receipts_table, receipt, collection, model=model)
+
     wanted = sorted(set(receipts))
     if len(wanted) <= 1:
-        return {receipt: read_facts(client, receipts_table, receipt, collection) for receipt in wanted}
+        return {receipt: read(receipt) for receipt in wanted}
     with ThreadPoolExecutor(min(workers, len(wanted)), thread_name_prefix="facts") as pool:
-        found = pool.map(lambda receipt: read_facts(client, receipts_table, receipt, collection), wanted)
+        found = pool.map(read, wanted)
         return dict(zip(wanted, found, strict=True))
 
 
-def facts_of(receipt: ReceiptId, receipt_item: Item | None, items: Iterable[Item], collection: str) -> ReceiptFacts:
-    """Facts from the RECEIPT item (None: deleted) and the receipt's other items.
+def facts_of(
+    receipt: ReceiptId, receipt_item: Item | None, items: Iterable[Item], collection: str, *, model: str = ""
+) -> ReceiptFacts:
+    """Facts from the RECEIPT item (None: deleted) and the receipt's other items; of its runs those of one model.
 
     A field of the wrong type counts as absent and an unknown item is ignored: one odd item must not stop a collection.
     """
@@ -84,6 +102,7 @@ def facts_of(receipt: ReceiptId, receipt_item: Item | None, items: Iterable[Item
     sections: list[SectionFact] = []
     runs: list[RunFact] = []
     place = metadata = None
+    own = collection_of(collection)
     for item in items:
         key = parse_item_key(text_of(item, "PK") or "", text_of(item, "SK") or "")
         if key.entity_type is None or key.receipt != receipt:
@@ -100,8 +119,8 @@ def facts_of(receipt: ReceiptId, receipt_item: Item | None, items: Iterable[Item
             metadata = _texts(item, METADATA_FIELDS)
         elif key.entity_type == names.RECEIPT_SECTION:
             sections.append(_section(key, item))
-        elif key.entity_type == names.COMPACTION_RUN:
-            runs.append(_run(key, item, collection))
+        elif key.entity_type == names.COMPACTION_RUN and (text_of(item, f"{own}_model") or "") == model:
+            runs.append(_run(key, item, own))
     added = text_of(receipt_item, "timestamp_added") if receipt_item else None
     return ReceiptFacts(
         receipt=receipt,
@@ -118,7 +137,8 @@ def facts_of(receipt: ReceiptId, receipt_item: Item | None, items: Iterable[Item
 
 
 def _attributes_of(collection: str) -> tuple[str, ...]:
-    of_a_run = (f"{collection}_{name}" for name in ("delta_prefix", "state", "merged_vectors", "note"))
+    own = collection_of(collection)
+    of_a_run = (f"{own}_{name}" for name in ("delta_prefix", "state", "merged_vectors", "note", "model"))
     return (*_COMMON_ATTRIBUTES, *of_a_run)
 
 

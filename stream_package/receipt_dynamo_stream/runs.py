@@ -17,6 +17,7 @@ from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import update_if
 from receipt_dynamo_stream.errors import KeyMalformed
+from receipt_dynamo_stream.generations import collection_of
 from receipt_dynamo_stream.grain import COLLECTIONS, grain_of
 from receipt_dynamo_stream.keys import ItemKey, ReceiptId, parse_item_key
 
@@ -36,7 +37,9 @@ MESSAGE_LENGTH = 1_000
 class RunOfCollection:
     """What a run says of one collection; an absent prefix is "".
 
-    version: from which version on readers see it, once it is COMPLETED; None for runs of earlier releases.
+    version: from which version on readers see it, once it is COMPLETED; None for runs of earlier releases. model: the
+    embedding model of its vectors, "" for that of the collection's first generation. generation: which one it was
+    merged into, where that is not the first.
     """
 
     delta_prefix: str = ""
@@ -47,6 +50,8 @@ class RunOfCollection:
     error: str | None = None
     note: str | None = None
     version: int | None = None
+    model: str = ""
+    generation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,9 @@ class CompactionRun:
         object.__setattr__(self, "collections", {**whole, **self.collections})
 
     def of(self, collection: str) -> RunOfCollection:
-        """The part of one collection. Raises ValueError for another name."""
+        """The part of one collection, or of the collection of a generation. Raises ValueError for another name."""
         grain_of(collection)
-        return self.collections[collection]
+        return self.collections[collection_of(collection)]
 
     @property
     def lines(self) -> RunOfCollection:
@@ -142,7 +147,8 @@ def settle_order(fence: int, round: int) -> str:
 
 @dataclass(frozen=True)
 class RunStates:
-    """The states that runs have in one collection, written in the receipts table.
+    """The states that runs have in one collection or generation, written in the receipts table. A run is of one
+    embedding model, so of one generation: the attributes are the collection's.
 
     Every write of that table comes back through the stream, so nothing is written that is there already; and nothing is
     written to a run that is gone, or a deleted one comes back as a ghost.
@@ -167,13 +173,16 @@ class RunStates:
         version: that has it, and that readers see by now.
         Writes nothing when it is COMPLETED with this count already, or a higher order wrote its state (see fail).
         """
-        c = self.collection
+        c = collection_of(self.collection)
+        is_later = self.collection != c
         return self._write(
             run_key(receipt, run_id),
             state=names.COMPLETED,
             order=order,
-            sets=f", {c}_merged_vectors = :merged, {c}_version = :version, {c}_error = :null",
+            sets=f", {c}_merged_vectors = :merged, {c}_version = :version, {c}_error = :null"
+            + (f", {c}_generation = :generation" if is_later else ""),
             values={
+                **({":generation": string(self.collection)} if is_later else {}),
                 ":merged": number(merged_vectors),
                 ":version": _NULL if version is None else number(version),
                 ":null": _NULL,
@@ -199,7 +208,7 @@ class RunStates:
         wrote, so that a late duplicate does not undo a retry. Without an order, or when the run is only suspected, a
         COMPLETED run stays COMPLETED.
         """
-        c = self.collection
+        c = collection_of(self.collection)
         condition = f"NOT ({c}_state = :state AND {c}_error = :error)"
         values = {":error": string(error[:MESSAGE_LENGTH])}
         if order is None or suspected:
@@ -221,7 +230,7 @@ class RunStates:
 
         Writes nothing when that is its note already, or a newer round has the say. No note is a change for the stream.
         """
-        c = self.collection
+        c = collection_of(self.collection)
         if note:
             update, values = f"SET {c}_note = :note,", {":note": string(note[:MESSAGE_LENGTH])}
             differs = f"NOT ({c}_note = :note)"
@@ -245,7 +254,7 @@ class RunStates:
 
         The order of its last state stays, so that a late duplicate of the round that refused it does not fail it again.
         """
-        c = self.collection
+        c = collection_of(self.collection)
         applied, item = update_if(
             self.client,
             table=self.receipts_table,
@@ -272,7 +281,7 @@ class RunStates:
         condition: str,
         now: str,
     ) -> str | None:
-        c = self.collection
+        c = collection_of(self.collection)
         condition = f"attribute_exists(PK) AND ({condition})"
         if order is not None:
             sets += f", {c}_settled_by = :order"
@@ -311,4 +320,6 @@ def _run_of(item: Item, collection: str) -> RunOfCollection:
         finished_at=text_of(item, f"{c}_finished_at"),
         error=text_of(item, f"{c}_error"),
         note=text_of(item, f"{c}_note"),
+        model=text_of(item, f"{c}_model") or "",
+        generation=text_of(item, f"{c}_generation"),
     )

@@ -17,7 +17,7 @@ from receipt_dynamo_stream.errors import PublishFailed, StreamRecordError
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.measuring import Measure
 from receipt_dynamo_stream.messages import build_message
-from receipt_dynamo_stream.retry import is_transient
+from receipt_dynamo_stream.retry import is_transient, transient_errors
 from receipt_dynamo_stream.stream_record import StreamRecord, parse_stream_record
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Raw = Mapping[str, Any]
+Active = Mapping[str, tuple[str, ...]]
+"""By collection, the generations that are kept up."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,12 @@ class StreamBatch:
         changes = (change for _, change in self.changes.values() if change.receipt not in but)
         return sorted({collection for change in changes for collection in change.collections})
 
-    def reasons(self) -> dict[str, dict[ReceiptId, set[str]]]:
-        """Why each receipt is marked, by collection."""
+    def reasons(self, active: Active) -> dict[str, dict[ReceiptId, set[str]]]:
+        """Why each receipt is marked, by generation: in each that is kept up of the collections that it touches."""
         found: dict[str, dict[ReceiptId, set[str]]] = defaultdict(lambda: defaultdict(set))
         for _, change in self.changes.values():
-            for collection in change.collections:
-                found[collection][change.receipt].add(change.reason)
+            for generation in (one for collection in change.collections for one in active[collection]):
+                found[generation][change.receipt].add(change.reason)
         return found
 
 
@@ -69,14 +71,27 @@ def read_batch(raws: Sequence[Raw]) -> StreamBatch:
     return StreamBatch(raws, changes, broken)
 
 
+def active_generations(collections: Iterable[str], control: ControlTable) -> Active:
+    """The generations that are kept up of each collection, by a consistent read. Raises TransientServiceError: without
+    knowing them nothing can be marked."""
+    with transient_errors():
+        return {collection: control.generations(collection).read().active for collection in collections}
+
+
 def mark_pending(
-    batch: StreamBatch, control: ControlTable, *, now: datetime, new_token: Callable[[], str], measure: Measure
+    batch: StreamBatch,
+    active: Active,
+    control: ControlTable,
+    *,
+    now: datetime,
+    new_token: Callable[[], str],
+    measure: Measure,
 ) -> dict[ReceiptId, Exception]:
-    """Mark every touched receipt once per collection; the receipts whose mark failed for a passing reason.
+    """Mark every touched receipt once per generation; the receipts whose mark failed for a passing reason.
 
     A mark that fails for another reason is a fault of the deployment and is raised.
     """
-    reasons = batch.reasons()
+    reasons = batch.reasons(active)
     measure("PendingMarks", sum(map(len, reasons.values())))
     failed: dict[ReceiptId, Exception] = {}
     for collection, marks in sorted(reasons.items()):
@@ -96,7 +111,7 @@ def start_executions(
     new_token: Callable[[], str],
     measure: Measure,
 ) -> None:
-    """One execution per touched collection, under a fresh name; none where the holder is asked for another round.
+    """One execution per touched generation, under a fresh name; none where the holder is asked for another round.
 
     A start that fails, or a HEAD that cannot be read, costs promptness only, since the marks stand and the schedule
     goes on: it is logged and counted. `sfn` should give up soon: the stream waits for it.

@@ -6,7 +6,7 @@ import pytest
 from receipt_dynamo_stream import COLLECTIONS, ENTITY_TYPES, CompactionRun, RunOfCollection, message_schema, names
 from receipt_dynamo_stream.announce import compaction_run_schema
 from receipt_dynamo_stream.facts import ReceiptFacts
-from receipt_dynamo_stream.grain import collection_of, grain_of
+from receipt_dynamo_stream.grain import collection_with, grain_of
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id, record_id_of
 
 RECEIPT = ReceiptId("a", 1)
@@ -24,7 +24,7 @@ def test_a_collection_is_touched_by_its_receipt_its_runs_and_what_its_records_st
 def test_the_id_of_a_record_leads_to_its_collection(collection: str) -> None:
     grain = grain_of(collection)
     for part in FACTS.parts(grain):
-        assert collection_of(parse_record_id(record_id_of(grain, RECEIPT, part)).grain) == collection
+        assert collection_with(parse_record_id(record_id_of(grain, RECEIPT, part)).grain) == collection
 
 
 def test_what_may_have_a_record_is_what_the_table_has() -> None:

@@ -7,9 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream import StreamMessage
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.control.generations import GenerationsOf
 from receipt_dynamo_stream.control.head import CollectionHead
 from receipt_dynamo_stream.control.pending import PendingReceipts
-from receipt_dynamo_stream.errors import ServiceRefused
+from receipt_dynamo_stream.errors import ServiceRefused, TransientServiceError
 from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
 
@@ -253,3 +254,33 @@ def test_a_step_functions_that_hangs_is_given_up_long_before_the_function_is_end
     config = impatient_stepfunctions().meta.config
     a_start = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
     assert len(COLLECTIONS) * a_start < 40  # of the 60 seconds that it has
+
+
+def keep_up(aws: Aws, active: str) -> None:
+    head = {"PK": {"S": "COLLECTION#words"}, "SK": {"S": "HEAD"}, "active": {"S": active}}
+    aws.dynamodb.put_item(TableName="control", Item=head)
+
+
+def test_a_change_is_marked_in_every_generation_that_is_kept_up_and_wakes_each(aws: Aws) -> None:
+    """NoChangeLost: an edit during a campaign reaches both."""
+    keep_up(aws, "words words-2")
+    assert failed(stream_handler({"Records": [word(A, 1)]}, CONTEXT)) == []
+    assert (pending(aws, "words"), pending(aws, "words-2")) == ([A], [A])
+    listed = aws.sfn.list_executions(stateMachineArn=aws.state_machine_arn)["executions"]
+    assert sorted(one["name"].rpartition("-")[0] for one in listed) == ["words-2-stream", "words-stream"]
+
+
+def test_a_change_is_not_marked_in_a_generation_that_was_left(aws: Aws) -> None:
+    keep_up(aws, "words-2")
+    stream_handler({"Records": [word(A, 1)]}, CONTEXT)
+    assert (pending(aws, "words"), pending(aws, "words-2")) == ([], [A])
+
+
+def test_a_batch_whose_generations_cannot_be_read_is_delivered_again(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled(*_: Any, **__: Any) -> Any:
+        raise THROTTLED
+
+    monkeypatch.setattr(GenerationsOf, "read", throttled)
+    with pytest.raises(TransientServiceError):
+        stream_handler({"Records": [word(A, 1)]}, CONTEXT)
+    assert pending(aws, "words") == []

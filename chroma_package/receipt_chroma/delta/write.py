@@ -5,7 +5,7 @@ from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import KeyMalformed
-from receipt_dynamo_stream.grain import COLLECTIONS, collection_of
+from receipt_dynamo_stream.grain import COLLECTIONS, collection_with
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 
 from receipt_chroma.delta.arrow import encode_arrow
@@ -54,4 +54,4 @@ def belonging(records: Sequence[Record]) -> Belonging:
         first = parse_record_id(records[0].id)
     except KeyMalformed as error:
         raise ForeignRecord(str(error)) from error
-    return collection_of(first.grain), first.receipt
+    return collection_with(first.grain), first.receipt

@@ -31,6 +31,7 @@ class Plan:
 
     execution is the execution's name; base the pointer it builds on (None: nothing was ever published); snapshot_id
     the id of the version that it may publish; shards the collection's shard count; trial what it says of suspects.
+    model is that of the collection's runs and vectors, dimension what was given for these before there were any.
     """
 
     collection: str
@@ -45,6 +46,8 @@ class Plan:
     planned_at: str
     receipts: tuple[PlannedReceipt, ...]
     trial: str = NO_TRIAL
+    model: str = ""
+    dimension: int | None = None
 
     def plan_key(self, attempt: str) -> str:
         """Key of the plan object; attempt is the Lambda request id, so that a late try overwrites nothing."""
@@ -69,6 +72,8 @@ class Plan:
                 "shards": self.shards,
                 "planned_at": self.planned_at,
                 "trial": self.trial,
+                "model": self.model,
+                "dimension": self.dimension,
                 "receipts": [
                     {
                         "shard": one.shard,

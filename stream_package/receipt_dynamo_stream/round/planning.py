@@ -15,6 +15,8 @@ from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, require_pointer_or_empty, snapshot_id_of
 from receipt_dynamo_stream.control.pending import PendingReceipt, PendingReceipts
 from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.errors import GenerationRefused
+from receipt_dynamo_stream.generations import collection_of, number_of
 from receipt_dynamo_stream.measuring import Measure
 from receipt_dynamo_stream.read_facts import read_many_facts
 from receipt_dynamo_stream.round.choosing import Choice, bound_facts, choose_receipts, tried_facts
@@ -79,8 +81,8 @@ def plan_compaction(
 ) -> PlannedRound:
     """Plan the longest waiting receipts, within the bounds, and save the plan.
 
-    Raises PointerMissing when versions exist and HEAD names none of them, TransientServiceError, others of AWS as they
-    are.
+    Raises PointerMissing when versions exist and HEAD names none of them, GenerationRefused for a generation that
+    nobody made, TransientServiceError, others of AWS as they are.
     """
     head = _read_base(control, asked.collection, bounds.default_shards)
     pending = control.pending(asked.collection)
@@ -94,7 +96,7 @@ def plan_compaction(
         return nothing
     if not asked.preview and (seconds := seconds_to_wait(head, bounds.commit_interval, now)):
         return replace(nothing, wait_seconds=seconds)
-    planned, left, trial = _plan_receipts(pending, receipts_table, choice, head.shards, bounds)
+    planned, left, trial = _plan_receipts(pending, receipts_table, choice, head, bounds)
     plan = Plan(
         collection=asked.collection,
         execution=asked.execution,
@@ -108,6 +110,8 @@ def plan_compaction(
         planned_at=now.isoformat(),
         receipts=planned,
         trial=trial,
+        model=head.model,
+        dimension=head.dimension,
     )
     plan_key = plan.plan_key(asked.attempt)
     save_plan(bucket, plan_key, plan)
@@ -133,22 +137,24 @@ def _try_suspected_runs_again(control: ControlTable, receipts_table: str, asked:
 
 def _read_base(control: ControlTable, collection: str, default_shards: int) -> Head:
     head = control.head(collection).read()
+    if number_of(collection) > 1 and not (head and head.model):
+        raise GenerationRefused(f"{collection} was never made: `compaction renew {collection_of(collection)}` does")
     if head is None or head.pointer is None:
         require_pointer_or_empty(head, [row.state for row in control.versions(collection).list()])
     return head or Head(collection, shards=default_shards)
 
 
 def _plan_receipts(
-    pending: PendingReceipts, receipts_table: str, choice: Choice, shards: int, bounds: RoundBounds
+    pending: PendingReceipts, receipts_table: str, choice: Choice, head: Head, bounds: RoundBounds
 ) -> tuple[tuple[PlannedReceipt, ...], bool, str]:
     """The chosen receipts with their facts, whether some were left for the next round because of their size, and what
     is tried."""
     tokens = {one.receipt: one for one in choice.chosen}
-    found = read_many_facts(pending.client, receipts_table, list(tokens), pending.collection)
+    found = read_many_facts(pending.client, receipts_table, list(tokens), pending.collection, model=head.model)
     facts, trial = tried_facts(found, choice.trial)
     receipts = [
         PlannedReceipt(
-            shard=shard_of(receipt.image_id, receipt.receipt_id, shards),
+            shard=shard_of(receipt.image_id, receipt.receipt_id, head.shards),
             change=one.change,
             attempts=one.attempts,
             first_changed_at=one.first_changed_at,
