@@ -78,7 +78,7 @@ class Kept:
         if not drained:
             control = ControlTable(dynamodb, names.CONTROL_TABLE)
             reconcile(
-                [control.pending(collection) for collection in COLLECTIONS],
+                [control.pending(one) for name in COLLECTIONS for one in control.generations(name).read().active],
                 receipts_table=names.RECEIPTS_TABLE,
                 now=now.isoformat(),
                 new_token=new_unique,

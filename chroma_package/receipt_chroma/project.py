@@ -22,9 +22,11 @@ from receipt_dynamo_stream.control.head import parse_snapshot_id as parsed
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
+from receipt_dynamo_stream.generations import number_of
 from receipt_dynamo_stream.times import normal_time, utc_text
 
 from receipt_chroma.errors import Fenced, NoSnapshotYet, SnapshotDamaged, SnapshotUnavailable
+from receipt_chroma.project_serving import project_serving
 from receipt_chroma.publish import put_manifest
 from receipt_chroma.snapshot import pointer as efs_pointer
 from receipt_chroma.snapshot.download import DownloadResult, download_snapshot
@@ -105,6 +107,7 @@ class _Projection:
         if head.pointer is None:
             self._require_never_published(head)
             return Projected(item)
+        self._project_serving()
         seen = _both(
             look(self.efs_root, self.collection, head.pointer),
             look_at_bucket(self.bucket, self.collection, head.pointer),
@@ -122,6 +125,18 @@ class _Projection:
         if later is not None:
             head = self._publish_again(part, head, seen, f"{utc_text(self.now)} {found}")
         return self._bring(part, head, found)
+
+    def _project_serving(self) -> None:
+        if number_of(self.collection) == 1:
+            project_serving(
+                self.control,
+                self.bucket,
+                self.efs_root,
+                self.collection,
+                execution=self.execution,
+                fence=self.fence,
+                by_hand=self.by_hand,
+            )
 
     def unprojected(self) -> Projected:
         return Projected(self._mine(self.control.head(self.collection))[0])

@@ -76,16 +76,21 @@ class World:
         body: bytes | None = None,
         created_at: str = "2026-01-01T00:00:01+00:00",
         dimension: int | None = None,
+        words_model: str | None = None,
     ) -> str:
-        """Upload a run's deltas (`body`: these bytes instead of a good words delta) and put its item; the run's id."""
+        """Upload a run's deltas (`body`: these bytes instead of a good words delta) and put its item; the run's id.
+
+        words_model: of the words' vectors, whose dimension is the one that is given; those of lines stay as they are.
+        """
         run_id = str(uuid4())
         scale = (dimension or DIMENSION) // DIMENSION
         for collection, ids in (
             ("lines", [line_record_id(receipt, 1)]),
             ("words", [word_record_id(receipt, 1, w) for w in range(1, words + 1)]),
         ):
+            times = 1 if words_model and collection == "lines" else scale
             records = [
-                DeltaRecord(i, np.tile(vector(seed + n), scale), f"text {n}", {"seed": seed}) for n, i in enumerate(ids)
+                DeltaRecord(i, np.tile(vector(seed + n), times), f"text {n}", {"seed": seed}) for n, i in enumerate(ids)
             ]
             location = delta_location(f"{collection}/delta/{run_id}/", self.names.bucket)
             if collection == "words" and body is not None:
@@ -103,6 +108,7 @@ class World:
             "lines_state": "PENDING",
             "words_state": "PENDING",
             "created_at": created_at,
+            **({"words_model": words_model} if words_model else {}),
         }
         numbers = {"receipt_id": receipt.receipt_id, "lines_merged_vectors": 0, "words_merged_vectors": 0}
         self.put_items({**{k: {"S": v} for k, v in text.items()}, **{k: {"N": str(v)} for k, v in numbers.items()}})

@@ -117,10 +117,8 @@ def swap_pointer(efs_root: Path, collection: str, pointer: Pointer, *, before: P
     """
     folder, new = collection_folder(efs_root, collection), Current.of(pointer, before)
     with storage_errors():
-        for name in (CURRENT, CURRENT_LOCK):
-            clear_way(folder / name, below=folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / CURRENT_LOCK):
+        clear_way(folder / CURRENT, below=folder)
+        with current_lock(folder):
             try:
                 old = read_current(efs_root, collection)
             except NoSnapshotYet:
@@ -136,7 +134,10 @@ def swap_pointer(efs_root: Path, collection: str, pointer: Pointer, *, before: P
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as file:
+def current_lock(folder: Path) -> Iterator[None]:
+    """The lock on what readers follow in a collection's folder, which is made where it is not there."""
+    clear_way(folder / CURRENT_LOCK, below=folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / CURRENT_LOCK).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed; Linux makes it a byte-range lock on NFS
         yield

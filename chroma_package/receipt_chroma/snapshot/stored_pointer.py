@@ -5,6 +5,7 @@ with, so of two writers that cross one looks again.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
@@ -34,16 +35,28 @@ def swap_stored_pointer(bucket: Bucket, collection: str, pointer: Pointer, *, be
     May run twice, late, and at once with others. Raises TransientServiceError.
     """
     key, new = object_key(collection, CURRENT), Current.of(pointer, before)
+    return write_forward(
+        bucket,
+        key,
+        new.encode(),
+        lambda content: new.is_passed_by(None if content is None else Current.decode(content, key)),
+    )
+
+
+def write_forward(bucket: Bucket, key: str, content: bytes, is_passed_by: Callable[[bytes | None], bool]) -> bool:
+    """Write an object unless what is there is further; False when it is. What cannot be read is written again.
+
+    is_passed_by: whether the content that is there (None: there is none) is further; raises SnapshotUnavailable when it
+    cannot be read. Raises TransientServiceError.
+    """
     for _ in range(_CROSSINGS):
         found = bucket.find_tagged(key)
-        content, tag = found or (None, None)
+        there, tag = found or (None, None)
         try:
-            there = None if content is None else Current.decode(content, key)
+            if is_passed_by(there):
+                return False
         except SnapshotUnavailable:
-            logger.warning("CURRENT in the bucket cannot be read and is written again", extra={"key": key})
-            there = None
-        if new.is_passed_by(there):
-            return False
-        if bucket.put_over(key, new.encode(), tag):
+            logger.warning("an object that readers follow cannot be read and is written again", extra={"key": key})
+        if bucket.put_over(key, content, tag):
             return True
     raise TransientServiceError(f"s3://{bucket.name}/{key} was written by others {_CROSSINGS} times in between")

@@ -1,6 +1,7 @@
 """Where everything lies. EFS `{root}/{collection}/…` and S3 `snapshots/{collection}/…` hold the same immutable tree.
 
     CURRENT                                        the pointer, projected onto each side
+    SERVING                                        which generation readers follow; without it the collection itself
     CURRENT.lock                                   EFS only
     ../{collection}.published                      EFS only, beside the folder: CURRENT was written once
     manifests/{snapshot_id}.json                   immutable
@@ -15,6 +16,7 @@ from pathlib import Path
 
 CURRENT = "CURRENT"
 CURRENT_LOCK = "CURRENT.lock"
+SERVING = "SERVING"
 MANIFESTS = "manifests"
 SHARDS = "shards"
 SEGMENTS = "segments"
