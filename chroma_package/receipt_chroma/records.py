@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 import numpy as np
@@ -66,13 +67,15 @@ def normal_metadata(metadata: Mapping[str, object] | None, *, ignored: Collectio
 
 def check_text(what: str, text: str) -> str:
     """The text itself. Raises DeltaMetadataInvalid when it cannot be written as UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise DeltaMetadataInvalid(f"{what} is not valid Unicode text: {error}") from error
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise DeltaMetadataInvalid(f"{what} is not valid Unicode text: {error}") from error
     return text
 
 
+@lru_cache(maxsize=1_024)  # the records of a collection share their keys; what raises is not kept
 def _check_key(key: object) -> None:
     if not isinstance(key, str) or not key:
         raise DeltaMetadataInvalid(f"metadata key {key!r} is not a non-empty string")
@@ -82,16 +85,16 @@ def _check_key(key: object) -> None:
 
 
 def _normal_scalar(key: str, value: object) -> Scalar:
+    if isinstance(value, float):
+        return _normal_float(key, value)
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return check_text(f"metadata {key!r}", value)
+        return value if value.isascii() else check_text(f"metadata {key!r}", value)
     if isinstance(value, int):
         if not -(1 << 63) <= value < 1 << 63:
             raise DeltaMetadataInvalid(f"metadata {key!r}: {value} does not fit 64 bits")
         return value
-    if isinstance(value, float):
-        return _normal_float(key, value)
     raise DeltaMetadataInvalid(f"metadata {key!r} is a {type(value).__name__}, which Chroma does not keep")
 
 

@@ -9,14 +9,15 @@ from typing import Final
 
 MAX_DELTA_BYTES: Final = 64 << 20
 """Bytes of a delta, as it is fetched and as a tar.gz unpacks to."""
-MAX_RECORDS: Final = 10_000
+MAX_RECORDS: Final = 5_000
 """Records of a delta."""
 MAX_DIMENSION: Final = 8_192
 """Floats of a vector."""
-MAX_VECTOR_BYTES: Final = 64 << 20
-"""Bytes of all vectors of a delta, as float32: 10,000 of 1,536 floats."""
-MAX_TEXTS_BYTES: Final = 16 << 20
-"""Bytes of all ids, documents and metadata of a delta, in UTF-8."""
+MAX_VECTOR_BYTES: Final = 32 << 20
+"""Bytes of all vectors of a delta, as float32: 5,000 of 1,536 floats."""
+MAX_TEXTS_BYTES: Final = 3 << 20
+"""Bytes of all ids, documents and metadata of a delta, in UTF-8. They bound how many values there are, too: looking at
+those takes the time."""
 MAX_TEXT_BYTES: Final = 64 << 10
 """Bytes of one document, or of one record's metadata as JSON."""
 MAX_KEYS: Final = 100
@@ -36,10 +37,10 @@ MAX_HEADERS: Final = 4
 """Extended headers before one member."""
 MAX_SQLITE_VALUE: Final = 1 << 20
 """Bytes of one value in a Chroma directory's database."""
-MAX_ROWS: Final = 300_000
+MAX_ROWS: Final = 150_000
 """Rows of one table of a Chroma directory's database."""
-MAX_PICKLE_BYTES: Final = 8 << 20
-"""Bytes of a Chroma index's pickle: 10,000 ids come to three."""
+MAX_PICKLE_BYTES: Final = 4 << 20
+"""Bytes of a Chroma index's pickle: 5,000 ids come to one and a half."""
 MAX_CAPACITY: Final = 1 << 20
 """Elements that a Chroma index says to have room for."""
 
@@ -78,12 +79,11 @@ OF_OWN: Final = Bounds(
 )
 """Of what an operator says to read on a machine of theirs: a whole collection, or a batch of many receipts."""
 
-READ_MEMORY: Final = 288 << 20
+READ_MEMORY: Final = 256 << 20
 """Bytes that the process which decodes a delta may take, beyond what it has before it begins. With the files before and
-the answer after, in the process that forked it, that is 512 MB more than an idle reader."""
-READ_CPU_SECONDS: Final = 5
-"""Processor time that decoding a delta may take. One near its bounds, 9,900 records of 1,536 floats in 53 MB of Arrow,
-took 1.6 s from bytes to records, in both processes together; one of 87 records 0.02 s."""
+the answer after, in the process that forked it, that is 370 MB more than an idle reader."""
+READ_CPU_SECONDS: Final = 2
+"""Processor time that decoding a delta may take; one of 87 records takes 0.02 s, docs/security.md has the largest."""
 READ_WALL_SECONDS: Final = 60
 """After this the process that decodes is ended, whatever it waits for."""
 MAX_REPLY_BYTES: Final = MAX_VECTOR_BYTES + 6 * MAX_TEXTS_BYTES

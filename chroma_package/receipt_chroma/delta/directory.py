@@ -81,7 +81,7 @@ def read_tables(
     index = read_index(files, f"{root}{vectors_of}", dimension, bounds)
     content = _Content(_metadata(tables, rows_of, bounds.records), dict(index.vectors))
     vectors_to = read_to.get(vectors_of, index.read_to or 0)
-    for entry in _queue(tables, collection_id, after=min(vectors_to, read_to.get(rows_of, 0))):
+    for entry in _queue(tables, collection_id, bounds, after=min(vectors_to, read_to.get(rows_of, 0))):
         if entry.place > read_to.get(rows_of, 0):
             _apply_to_metadata(content.metadata, entry)
         if entry.place > vectors_to:
@@ -184,6 +184,8 @@ def _metadata(tables: Tables, segment: str, most: int) -> dict[str, dict[str, An
 
 
 def _value(key: str, text: object, integer: object, number: object, truth: object) -> Any:
+    if type(text) is str and integer is number is truth is None:
+        return text  # as nearly all are
     given = [value for value in (text, integer, number, truth) if value is not None]
     if len(given) > 1:
         raise DeltaCorrupt(f"the delta's metadata {key[:200]!r} has several values")
@@ -198,9 +200,9 @@ def _value(key: str, text: object, integer: object, number: object, truth: objec
     return None if not given else bool(truth) if truth is not None else given[0]
 
 
-def _queue(tables: Tables, collection_id: str, *, after: int) -> Iterable[_Entry]:
+def _queue(tables: Tables, collection_id: str, bounds: Bounds, *, after: int) -> Iterable[_Entry]:
     """The collection's entries behind a place, oldest first; a queue that is never emptied holds every vector."""
-    entries = []
+    entries, size = [], 0
     columns = ("seq_id", "operation", "topic", "id", "vector", "encoding", "metadata")
     for place, operation, topic, record_id, vector, encoding, metadata in tables.rows("embeddings_queue", *columns):
         if not isinstance(topic, str) or topic.rpartition("/")[2] != collection_id:
@@ -209,6 +211,9 @@ def _queue(tables: Tables, collection_id: str, *, after: int) -> Iterable[_Entry
             raise DeltaCorrupt(f"the delta's queue has an entry of the operation {str(operation)[:40]}")
         if (at := _place(place)) <= after:
             continue
+        size += len(metadata) if isinstance(metadata, str) else 0
+        if size > bounds.text_bytes:
+            raise DeltaTooLarge(f"the delta's queue has more than {bounds.text_bytes} bytes of metadata")
         values = _json(metadata)
         if not isinstance(values, dict):
             raise DeltaCorrupt(f"the delta's queue has metadata of {record_id[:200]!r} that is no JSON object")

@@ -17,6 +17,7 @@ from receipt_chroma.errors import DeltaCorrupt, DeltaTooLarge
 _MAGIC: Final = b"SQLite format 3\0"
 _VERSIONS: Final = slice(18, 20)
 _OWN_VIRTUAL_TABLES: Final = "embedding_fulltext"
+_SIZED: Final = frozenset((str, bytes))
 
 Row = tuple[Any, ...]
 
@@ -76,7 +77,9 @@ class Tables:
         size, bounds = 0, self._bounds
         asking = f"SELECT {asked} FROM {table} NOT INDEXED"  # noqa: S608 -- names are our own
         for count, row in enumerate(self._connection.execute(asking), start=1):
-            size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
+            for value in row:
+                if type(value) in _SIZED:
+                    size += len(value)
             if count > bounds.rows or size > bounds.table_bytes:
                 raise DeltaTooLarge(
                     f"the delta's table {table} has more than {bounds.rows} rows or {bounds.table_bytes} bytes"

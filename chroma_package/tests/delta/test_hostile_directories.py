@@ -241,3 +241,15 @@ def test_more_records_than_the_bound_are_too_many(tmp_path: Any) -> None:
 def test_one_word_alone_is_read(tmp_path: Any) -> None:
     only = [word(1, 1)]
     assert shown(read("directory", files_of(chroma_directory(tmp_path / "one", only)))) == shown(only)
+
+
+def test_one_record_that_the_queue_changes_again_and_again_is_bounded() -> None:
+    files = with_sql(
+        good_directory(),
+        "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n LIMIT 200)"
+        " INSERT INTO embeddings_queue (seq_id, operation, topic, id, metadata)"
+        " SELECT i, 1, 'persistent://default/default/' || c.id, 'x', '{\"x\": \"' || hex(zeroblob(20000)) || '\"}'"
+        " FROM n, collections c",
+    )
+    with pytest.raises(DeltaTooLarge, match="the delta's queue"):
+        read("directory", files)
