@@ -4,21 +4,22 @@ A receipt is compared by its content digest, so what did not change is not read;
 receipt from the closed files on EFS. One segment with all changed receipts is written, and chromadb is not imported. A
 round that changes more records than the bound writes a new base instead, as a fold does.
 
-Memory: the changed records of the shard's planned receipts (the plan bounds them), and the deltas of RECEIPTS_AT_ONCE
-receipts; not the shard, and not more for more deltas of the same records.
+Memory: the changed records of the shard's planned receipts (the plan bounds them), FETCHED_AHEAD bytes for each of
+RECEIPTS_AT_ONCE receipts, and the deltas of two receipts; not the shard.
 """
 
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.generations import collection_of
 from receipt_dynamo_stream.round.blame import AtRisk, risk
 from receipt_dynamo_stream.round.plan import Plan
@@ -32,6 +33,7 @@ from receipt_dynamo_stream.round.report import (
     StagedSegment,
 )
 
+from receipt_chroma.delta.read import Fetched
 from receipt_chroma.difference import difference
 from receipt_chroma.errors import SnapshotDamaged
 from receipt_chroma.folding import ALWAYS, FoldBound
@@ -50,7 +52,13 @@ from receipt_chroma.storage.room import room
 from receipt_chroma.storage.tree import collection_folder
 
 RECEIPTS_AT_ONCE: Final = 16
-"""Receipts whose deltas are read at the same time: S3 latency, not bandwidth, is what takes the time."""
+"""Receipts whose deltas are fetched at the same time: S3 latency, not bandwidth, is what takes the time."""
+FETCHED_AHEAD: Final = 4 << 20
+"""Bytes of a receipt's deltas that are fetched ahead, some times those of a real one. What is larger is fetched when it
+is decoded: sixteen of the largest at once would take a gigabyte and more."""
+
+_Given = TypeVar("_Given")
+_Done = TypeVar("_Done")
 
 
 @dataclass
@@ -122,7 +130,8 @@ def merge_deltas(
     with (
         room(workdir),
         tempfile.TemporaryDirectory(dir=workdir, prefix=f"merge-{attempt.shard:04d}-") as private,
-        ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as pool,
+        ThreadPoolExecutor(max_workers=RECEIPTS_AT_ONCE, thread_name_prefix="deltas") as fetching,
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="records") as decoding,
         RepairedShard(base, plan.collection, bucket=bucket, efs_root=efs_root) as published,
     ):
         folder = Path(private)
@@ -132,7 +141,7 @@ def merge_deltas(
         with watch.measure("read"), risk(at_risk):
             known = (manifest.dimension if manifest else None) or plan.dimension
             dimension = known or first_dimension(source, plan)
-            for receipt in _wanted_receipts(pool, source, plan, attempt.shard, dimension):
+            for receipt in _wanted_receipts(fetching, decoding, source, plan, attempt.shard, dimension):
                 merged.take(receipt, published)
         if merged.changed and bound.is_for_base(merged.records, base.base_records):
             contents = published.contents() | merged.contents
@@ -208,20 +217,28 @@ def _base_shard(plan: Plan, shard: int, manifest: Manifest | None) -> ManifestSh
 
 
 def _wanted_receipts(
-    pool: Executor, source: DeltaSource, plan: Plan, shard: int, dimension: int | None
+    fetching: Executor, decoding: Executor, source: DeltaSource, plan: Plan, shard: int, dimension: int | None
 ) -> Iterator[WantedReceipt]:
-    """The shard's receipts in the plan's order, RECEIPTS_AT_ONCE of them read ahead, from now on."""
-    facts = iter([planned.facts for planned in plan.receipts if planned.shard == shard])
+    """The shard's receipts in the plan's order: RECEIPTS_AT_ONCE of them fetched ahead, one decoded, from now on."""
 
-    def begin(some: int) -> list[Future[WantedReceipt]]:
-        return [pool.submit(want_receipt, source, one, dimension) for one in islice(facts, some)]
+    def fetch(facts: ReceiptFacts) -> tuple[ReceiptFacts, dict[str, Fetched]]:
+        return facts, source.fetch_ahead(facts, FETCHED_AHEAD)
 
-    ahead = deque(begin(RECEIPTS_AT_ONCE))
+    def want(fetched: tuple[ReceiptFacts, dict[str, Fetched]]) -> WantedReceipt:
+        return want_receipt(source, fetched[0], dimension, fetched[1])
 
-    def results() -> Iterator[WantedReceipt]:
-        while ahead:
-            wanted = ahead.popleft().result()
-            ahead.extend(begin(1))
-            yield wanted
+    receipts = iter([planned.facts for planned in plan.receipts if planned.shard == shard])
+    return _ahead(decoding, want, _ahead(fetching, fetch, receipts, RECEIPTS_AT_ONCE), 1)
+
+
+def _ahead(pool: Executor, work: Callable[[_Given], _Done], given: Iterator[_Given], most: int) -> Iterator[_Done]:
+    """What the work makes of each that is given, in order; so many are begun ahead, from now on."""
+    begun = deque(pool.submit(work, one) for one in islice(given, most))
+
+    def results() -> Iterator[_Done]:
+        while begun:
+            done = begun.popleft().result()
+            begun.extend(pool.submit(work, one) for one in islice(given, 1))
+            yield done
 
     return results()

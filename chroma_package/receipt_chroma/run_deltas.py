@@ -6,7 +6,9 @@ run gets a note that says why its delta is not read any more. It is refused only
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from receipt_dynamo_stream import names
@@ -17,7 +19,9 @@ from receipt_dynamo_stream.round.report import Note, Refusal
 from receipt_dynamo_stream.runs import DeltaLocation, delta_location
 from receipt_dynamo_stream.texts import one_line
 
-from receipt_chroma.delta.read import read_delta
+from receipt_chroma.delta.bounds import MAX_DELTA_BYTES
+from receipt_chroma.delta.objects import LargerThanAsked
+from receipt_chroma.delta.read import Fetched, decode_delta, fetch_delta
 from receipt_chroma.errors import (
     DeltaMissing,
     DeltaPrefixForbidden,
@@ -43,17 +47,28 @@ class DeltaSource:
     collection: str
     delta_buckets: tuple[str, ...] = ()
 
-    def read(self, facts: ReceiptFacts, run: RunFact, dimension: int | None) -> list[Record]:
-        """The checked records of one run. Raises subclasses of DeltaRefused."""
+    def read(
+        self, facts: ReceiptFacts, run: RunFact, dimension: int | None, fetched: Fetched | None = None
+    ) -> list[Record]:
+        """The checked records of one run, whose files may be fetched already. Raises subclasses of DeltaRefused."""
+        form, files = fetched or self._fetch(run, MAX_DELTA_BYTES)
+        return decode_delta(form, files, collection=self.collection, receipt=facts.receipt, dimension=dimension)
+
+    def fetch_ahead(self, facts: ReceiptFacts, most: int) -> dict[str, Fetched]:
+        """The files of the receipt's runs, by their ids, up to so many bytes. What is larger, or refused, is left to
+        `read`. Raises what may work later."""
+        found: dict[str, Fetched] = {}
+        for run in facts.runs if facts.exists else ():
+            with suppress(DeltaRefused, LargerThanAsked):
+                if is_read(run, facts):
+                    found[run.run_id] = self._fetch(run, most)
+                    most -= sum(map(len, found[run.run_id][1].values()))
+        return found
+
+    def _fetch(self, run: RunFact, most: int) -> Fetched:
         location = delta_location(run.delta_prefix, self.bucket.name)
         self._check(location)
-        return read_delta(
-            replace(self.bucket, name=location.bucket),
-            location.prefix,
-            collection=self.collection,
-            receipt=facts.receipt,
-            dimension=dimension,
-        )
+        return fetch_delta(replace(self.bucket, name=location.bucket), location.prefix, most)
 
     def _check(self, location: DeltaLocation) -> None:
         """Raise DeltaPrefixForbidden where no delta may lie: an empty name is DeltaPrefixMissing's."""
@@ -101,8 +116,20 @@ class WantedReceipt:
         return refusals, notes
 
 
-def want_receipt(source: DeltaSource, facts: ReceiptFacts, dimension: int | None) -> WantedReceipt:
+def is_read(run: RunFact, facts: ReceiptFacts) -> bool:
+    """Whether a run counts; without a place in the order nothing is read. Raises RunTimeInvalid."""
+    return is_eligible(run, facts) and bool(run_order(run))
+
+
+def want_receipt(
+    source: DeltaSource,
+    facts: ReceiptFacts,
+    dimension: int | None,
+    fetched: Mapping[str, Fetched] = MappingProxyType({}),
+) -> WantedReceipt:
     """Read the deltas of a receipt's runs and overlay them; a refused run is left out and named.
+
+    fetched: what DeltaSource.fetch_ahead has of them already.
 
     The number of a run's vectors counts the wanted records whose vector is that run's: a record that a newer run brings
     again counts for the newer one. No delta of a receipt that is gone is read.
@@ -113,8 +140,8 @@ def want_receipt(source: DeltaSource, facts: ReceiptFacts, dimension: int | None
     unread: list[tuple[RunFact, DeltaRefused]] = []
     for run in facts.runs if facts.exists else ():
         try:
-            if is_eligible(run, facts) and run_order(run):  # without a place in the order nothing is read
-                deltas.append(RunDelta(run, source.read(facts, run, dimension)))
+            if is_read(run, facts):
+                deltas.append(RunDelta(run, source.read(facts, run, dimension, fetched.get(run.run_id))))
             elif run.state != names.FAILED:
                 notes.append(_older(facts, run))
         except DeltaRefused as error:
@@ -172,7 +199,7 @@ def _first_candidates(plan: Plan) -> Iterable[tuple[ReceiptFacts, RunFact]]:
     for planned in plan.receipts:
         for run in planned.facts.runs if planned.facts.exists else ():
             try:
-                if is_eligible(run, planned.facts) and run_order(run):
+                if is_read(run, planned.facts):
                     yield planned.facts, run
             except RunTimeInvalid:
                 continue  # the receipt's own merge refuses the run by name

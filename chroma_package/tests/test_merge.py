@@ -206,7 +206,7 @@ def test_the_records_of_a_completed_run_outlive_what_is_not_read_any_more_and_th
     def refused(*_: object, **__: object) -> None:
         raise refusal("not any more")
 
-    monkeypatch.setattr(run_deltas, "read_delta", refused)
+    monkeypatch.setattr(run_deltas, "fetch_delta", refused)
     done = replace(of, runs=(replace(of.runs[0], state="COMPLETED"),), place={"merchant_name": "Shop"})
     (report,) = world.publish(done)
     assert report.refusals == ()

@@ -14,10 +14,10 @@ Blob = bytes | bytearray | memoryview
 LENGTHS: Final = struct.Struct("<QQ")
 
 
-def frame(head: dict[str, Any], blob: Blob) -> list[Blob]:
-    """A frame, in parts."""
+def frame(head: dict[str, Any], *blobs: Blob) -> list[Blob]:
+    """A frame, in parts; the bytes may be in several."""
     text = json.dumps(head).encode()
-    return [LENGTHS.pack(len(text), len(blob)), text, blob]
+    return [LENGTHS.pack(len(text), sum(map(len, blobs))), text, *blobs]
 
 
 def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:

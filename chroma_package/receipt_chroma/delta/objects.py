@@ -31,11 +31,15 @@ _NOT_GIVEN = {
 """What S3 says of an object that lies there and is not given, whoever asks."""
 
 
-def read_object(bucket: Bucket, key: str) -> bytes | None:
+class LargerThanAsked(Exception):
+    """A delta has more bytes than were asked for: nothing is wrong with it."""
+
+
+def read_object(bucket: Bucket, key: str, most: int = MAX_DELTA_BYTES) -> bytes | None:
     """The bytes of an object, or None when it is not there (a name that cannot exist included).
 
-    Raises DeltaTooLarge beyond MAX_DELTA_BYTES, DeltaNotGiven, TransientServiceError, and others as they are: missing
-    rights, a key of KMS that is disabled and the like are no property of this one object.
+    Raises LargerThanAsked beyond `most`, DeltaTooLarge beyond MAX_DELTA_BYTES, DeltaNotGiven, TransientServiceError,
+    and others as they are: missing rights, a key of KMS that is disabled and the like are no property of this object.
     """
     from botocore.exceptions import ClientError, ParamValidationError
 
@@ -56,14 +60,17 @@ def read_object(bucket: Bucket, key: str) -> bytes | None:
                 raise DeltaTooLarge(
                     f"s3://{bucket.name}/{key} has {answer['ContentLength']} bytes, more than {MAX_DELTA_BYTES}"
                 )
+            if answer["ContentLength"] > most:
+                raise LargerThanAsked
             content: bytes = body.read()
     return content
 
 
-def fetch_loose_directory(bucket: Bucket, prefix: str) -> Files:
+def fetch_loose_directory(bucket: Bucket, prefix: str, most: int = MAX_DELTA_BYTES) -> Files:
     """The files of a Chroma directory that lies as loose objects under a prefix.
 
-    Raises DeltaMissing when there is none, DeltaTooLarge, UnsafeTarMember for a name that would leave the folder.
+    Raises DeltaMissing when there is none, LargerThanAsked beyond `most`, DeltaTooLarge, UnsafeTarMember for a name
+    that would leave the folder.
     """
     names = loose_names(bucket, prefix)
     if not any(name.rpartition("/")[2] == SQLITE_FILE for name in names):
@@ -73,12 +80,15 @@ def fetch_loose_directory(bucket: Bucket, prefix: str) -> Files:
         plain = safe_name(name)
         if plain in files:
             raise UnsafeTarMember(f"{plain[:200]!r} is there twice")
-        content = read_object(bucket, prefix + name)
+        content = read_object(bucket, prefix + name, most)
         if content is None:
             raise DeltaMissing(f"s3://{bucket.name}/{prefix}{name} went away while the delta was read")
         files[plain] = content
-        if sum(map(len, files.values())) > MAX_DELTA_BYTES:
+        size = sum(map(len, files.values()))
+        if size > MAX_DELTA_BYTES:
             raise DeltaTooLarge(f"s3://{bucket.name}/{prefix} has more than {MAX_DELTA_BYTES} bytes")
+        if size > most:
+            raise LargerThanAsked
     check_names(files)
     return files
 

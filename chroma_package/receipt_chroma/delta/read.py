@@ -15,6 +15,7 @@ from receipt_dynamo_stream.errors import CompactionError
 from receipt_dynamo_stream.keys import ReceiptId
 
 from receipt_chroma.delta.archive import Files
+from receipt_chroma.delta.bounds import MAX_DELTA_BYTES
 from receipt_chroma.delta.checks import check_bounds, checked_records
 from receipt_chroma.delta.objects import fetch_loose_directory, read_object
 from receipt_chroma.delta.reader import delta_reader
@@ -28,6 +29,10 @@ TAR_FILE: Final = "delta.tar.gz"
 
 DeltaRecord = Record
 """A record as a delta has it."""
+
+
+Fetched = tuple[str, Files]
+"""A delta's format, and its files."""
 
 
 def read_delta(
@@ -66,8 +71,11 @@ def _faults_of_content() -> Iterator[None]:
         raise DeltaReaderFailed(f"{type(error).__name__}: {error}") from error
 
 
-def fetch_delta(bucket: Bucket, prefix: str) -> tuple[str, Files]:
-    """A delta's format ("arrow", "tar" or "directory") and its files. Raises as read_delta, for what is not decoded."""
+def fetch_delta(bucket: Bucket, prefix: str, most: int = MAX_DELTA_BYTES) -> Fetched:
+    """A delta's format ("arrow", "tar" or "directory") and its files.
+
+    Raises as read_delta, for what is not decoded, and LargerThanAsked for one of more bytes than `most`.
+    """
     prefix = prefix.rstrip("/")
     if not prefix or not bucket.name:
         raise DeltaPrefixMissing("the run names no delta prefix for this collection")
@@ -75,9 +83,9 @@ def fetch_delta(bucket: Bucket, prefix: str) -> tuple[str, Files]:
     for form, name in (("arrow", ARROW_FILE), ("tar", TAR_FILE)):
         if names_object and not prefix.endswith(name.removeprefix("delta")):
             continue
-        content = read_object(bucket, prefix if names_object else f"{prefix}/{name}")
+        content = read_object(bucket, prefix if names_object else f"{prefix}/{name}", most)
         if content is not None:
             return form, {name: content}
     if names_object:
         raise DeltaMissing(f"s3://{bucket.name}/{prefix} is not there")
-    return "directory", fetch_loose_directory(bucket, f"{prefix}/")
+    return "directory", fetch_loose_directory(bucket, f"{prefix}/", most)

@@ -41,7 +41,7 @@ class DeltaReader:
         Raises subclasses of DeltaRefused, DeltaReaderUnavailable.
         """
         names = [[name, len(content)] for name, content in files.items()]
-        parts = frame({"form": form, "collection": collection, "names": names}, b"".join(files.values()))
+        parts = frame({"form": form, "collection": collection, "names": names}, *files.values())
         with self._lock:
             for _ in range(_ATTEMPTS):
                 reply = self._ask(parts)
