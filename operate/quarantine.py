@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from receipt_dynamo_stream.grain import COLLECTIONS
+from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.runs import RunStates
 
 from operate.errors import RunAmbiguous, RunNotFound
@@ -38,18 +39,24 @@ class WaitingRuns:
         control = self._services.control
         return [(collection, one) for collection in collections for one in control.notes(collection).list()]
 
-    def find(self, given: str, collections: Sequence[str] = COLLECTIONS) -> list[Waiting]:
-        """Where the run of this id, or of the only id that begins so, is in quarantine.
+    def find(
+        self, given: str, collections: Sequence[str] = COLLECTIONS, receipt: ReceiptId | None = None
+    ) -> list[Waiting]:
+        """Where the run of this id, or of the only id that begins so, is in quarantine; of this receipt, where several
+        have a run of that id.
 
         Raises RunNotFound or RunAmbiguous.
         """
-        waiting = self.runs(collections)
+        waiting = [one for one in self.runs(collections) if receipt in (None, one[1].receipt)]
         found = [one for one in waiting if one[1].run_id == given]
         found = found or [one for one in waiting if given and one[1].run_id.startswith(given)]
         if not found:
             raise RunNotFound(f"no run {given} in quarantine: `compaction quarantine list` shows them")
         if len({run.run_id for _, run in found}) > 1:
             raise RunAmbiguous(f"several runs in quarantine begin with {given}: give more of the id")
+        if len(receipts := sorted({run.receipt for _, run in found})) > 1:
+            named = ", ".join(f"{one.image_id}/{one.receipt_id}" for one in receipts)
+            raise RunAmbiguous(f"several receipts have a run {given} in quarantine: give --receipt, one of {named}")
         return found
 
     def retry(self, waiting: Waiting) -> str:
@@ -62,6 +69,7 @@ class WaitingRuns:
         for collection, run in waiting:
             services.control.quarantine(collection).retry(
                 run.run_id,
+                run.receipt,
                 receipts_table=services.connection.receipts_table,
                 now=services.now().isoformat(),
                 new_token=services.new_unique,
@@ -84,5 +92,5 @@ class WaitingRuns:
             run.receipt, run.run_id, error=f"Dropped: {why}; it was refused as {run.error}: {run.message}", now=now
         )
         # Last, so that a crash in between leaves the run where it is found and dropped again.
-        self._services.control.quarantine(collection).remove(run.run_id, now=now)
+        self._services.control.quarantine(collection).remove(run.run_id, run.receipt, now=now)
         return state

@@ -69,7 +69,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         _write(PLANS),
     ),
     "SettleChanges": (
-        _control("BatchGetItem", "Query", "UpdateItem", "DeleteItem"),
+        _control("GetItem", "BatchGetItem", "Query", "UpdateItem", "DeleteItem"),
         _receipts("UpdateItem"),
         _read(PLANS, REPORTS),
         _LIST,

@@ -17,6 +17,7 @@ from console.cli.progress import stdout_console
 from operate import asked_first
 from operate.errors import RunAmbiguous
 from operate.quarantine import Waiting
+from operate.receipts import parse_receipt
 from operate.stack import Stack
 from operate.wording import count_of
 
@@ -137,12 +138,17 @@ def quarantine_drop(arguments: Namespace) -> int:
 
 def _meant(arguments: Namespace) -> tuple[Stack, list[Waiting]]:
     """The stack, and the runs that the arguments name. Raises RunNotFound or RunAmbiguous."""
-    if bool(arguments.run) == arguments.all or (arguments.reason and not arguments.all):
+    if (
+        bool(arguments.run) == arguments.all
+        or (arguments.reason and not arguments.all)
+        or (arguments.receipt and arguments.all)
+    ):
         raise RunAmbiguous(f"give one RUN, or --all, or --all --reason NAME: `{arguments.called} --help`")
     stack = stack_of(arguments)
     if arguments.all:
         return stack, stack.quarantine.runs(_collections(arguments), arguments.reason)
-    return stack, stack.quarantine.find(arguments.run, _collections(arguments))
+    receipt = parse_receipt(arguments.receipt) if arguments.receipt else None
+    return stack, stack.quarantine.find(arguments.run, _collections(arguments), receipt)
 
 
 def _none_waits(arguments: Namespace) -> str:

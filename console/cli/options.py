@@ -296,6 +296,9 @@ def _waiting_run(parser: argparse.ArgumentParser, *, nargs: str | None = None) -
         "run", nargs=nargs, metavar="RUN", help="id, or beginning of an id, from `compaction quarantine list`"
     )
     parser.add_argument(
+        "--receipt", metavar="IMAGE/RECEIPT", help="its receipt, where runs of several receipts have that id"
+    )
+    parser.add_argument(
         "--collection", choices=COLLECTIONS, metavar="COLLECTION", help="only there (default: wherever it is)"
     )
 

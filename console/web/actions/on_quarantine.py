@@ -9,12 +9,14 @@ from console.web.site import site
 from operate import asked_first
 from operate.models import name_of
 from operate.quarantine import Waiting
+from operate.receipts import parse_receipt
 from operate.wording import count_of, short_name
 
 
 def waiting_run(given: Given) -> Waiting:
-    """Raises RunNotFound: somebody retried or dropped it meanwhile."""
-    (found,) = site().stack.quarantine.find(needed(given, "run"), [collection_of(given)])
+    """Raises RunNotFound: somebody retried or dropped it meanwhile; RunAmbiguous where the address names no receipt."""
+    receipt = parse_receipt(given["receipt"]) if given.get("receipt") else None
+    (found,) = site().stack.quarantine.find(needed(given, "run"), [collection_of(given)], receipt)
     return found
 
 

@@ -2,11 +2,16 @@
 
 A run that left, because a person retried or dropped it, keeps its item: the item carries the order of the round that
 refused the run (see runs), so that a late duplicate of that round does not bring back what a person decided.
+
+A run's name is its receipt and its id: two receipts may have runs of one id. Its sort key is never parsed. Items of
+earlier releases have the id alone there; one that is there stays its run's.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
 
 from receipt_dynamo_stream.attributes import Item, string, text_of
 from receipt_dynamo_stream.conditions import query_all, update_if
@@ -22,6 +27,8 @@ suspicion, so such a run is tried once more by itself: see Quarantine.due."""
 TRIED_AGAIN_AFTER = timedelta(days=1)
 
 RETRY_REASON = "RETRY COMPACTION_RUN"
+
+_SORT_KEY_BYTES: Final = 1_024  # DynamoDB's bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,13 @@ class Quarantine(Part):
         applied, _ = update_if(
             self.client,
             table=self.table,
-            key=self._key(run_id),
+            key=self._key(run_id, receipt),
             condition="attribute_not_exists(settle_order) OR settle_order < :order",
-            UpdateExpression="SET receipt = :receipt, #error = :error, message = :message, quarantined_at = :now,"
-            " settle_order = :order, deployment = :deployment, since = :since REMOVE left_at",
+            UpdateExpression="SET run_id = :run, receipt = :receipt, #error = :error, message = :message,"
+            " quarantined_at = :now, settle_order = :order, deployment = :deployment, since = :since REMOVE left_at",
             ExpressionAttributeNames={"#error": "error"},
             ExpressionAttributeValues={
+                ":run": string(run_id),
                 ":receipt": string(receipt.key),
                 ":error": string(error),
                 ":message": string(message[:MESSAGE_LENGTH]),
@@ -82,7 +90,7 @@ class Quarantine(Part):
 
     def list(self) -> list[QuarantinedRun]:
         """Every quarantined run by a consistent read, the oldest first."""
-        return sorted(map(_parse, self._items()), key=lambda run: (run.quarantined_at, run.run_id))
+        return sorted(map(_parse, self._items()), key=lambda run: (run.quarantined_at, run.run_id, run.receipt))
 
     def due(self, *, now: datetime, deployment: str) -> Sequence[QuarantinedRun]:
         """The runs to try once more by themselves: only suspected, never tried again so, and quarantined a day ago or
@@ -98,43 +106,46 @@ class Quarantine(Part):
             )
         ]
 
-    def try_again(self, run_id: str, *, receipts_table: str, now: str, new_token: Callable[[], str]) -> bool:
+    def try_again(
+        self, run_id: str, receipt: ReceiptId, *, receipts_table: str, now: str, new_token: Callable[[], str]
+    ) -> bool:
         """`retry`, which happens by itself only once: should it come back it stays for a person."""
         update_if(
             self.client,
             table=self.table,
-            key=self._key(run_id),
+            key=self._key(run_id, receipt),
             condition="attribute_exists(PK)",
             UpdateExpression="SET tried_again_at = :now",
             ExpressionAttributeValues={":now": string(now)},
         )
-        return self.retry(run_id, receipts_table=receipts_table, now=now, new_token=new_token)
+        return self.retry(run_id, receipt, receipts_table=receipts_table, now=now, new_token=new_token)
 
-    def get(self, run_id: str) -> QuarantinedRun | None:
-        """One quarantined run by a consistent read; None when it is not in quarantine."""
-        answer = self.client.get_item(TableName=self.table, Key=self._key(run_id), ConsistentRead=True)
-        item = answer.get("Item")
+    def get(self, run_id: str, receipt: ReceiptId) -> QuarantinedRun | None:
+        """One quarantined run by consistent reads; None when it is not in quarantine."""
+        item = self._item(self._key(run_id, receipt))
         return _parse(item) if item and "left_at" not in item else None
 
-    def remove(self, run_id: str, *, now: str) -> None:
+    def remove(self, run_id: str, receipt: ReceiptId, *, now: str) -> None:
         """Take a run out; nothing happens when it is not in quarantine."""
         update_if(
             self.client,
             table=self.table,
-            key=self._key(run_id),
+            key=self._key(run_id, receipt),
             condition="attribute_exists(PK) AND attribute_not_exists(left_at)",
             UpdateExpression="SET left_at = :now",
             ExpressionAttributeValues={":now": string(now)},
         )
 
-    def retry(self, run_id: str, *, receipts_table: str, now: str, new_token: Callable[[], str]) -> bool:
+    def retry(
+        self, run_id: str, receipt: ReceiptId, *, receipts_table: str, now: str, new_token: Callable[[], str]
+    ) -> bool:
         """Give a run another chance: its state back to PENDING, its receipt marked pending, then out of quarantine.
 
         One that was only suspected is merged alone, after all others, so that none of them pays should it fail again.
         In that order, so that a crash in between is mended by doing it again. False when the run is not in
         quarantine. Raises what the mark raised, with the run still in quarantine.
         """
-        run = self.get(run_id)
+        run = self.get(run_id, receipt)
         if run is None:
             return False
         RunStates(self.client, receipts_table, self.collection).reset(run.receipt, run_id, now=now)
@@ -143,7 +154,7 @@ class Quarantine(Part):
             raise error
         if run.error == MERGE_KEEPS_FAILING:
             pending.suspect(run.receipt, together=1)
-        self.remove(run_id, now=now)
+        self.remove(run_id, receipt, now=now)
         return True
 
     def _items(self) -> Sequence[Item]:
@@ -159,13 +170,26 @@ class Quarantine(Part):
     def _pk(self) -> str:
         return f"QUARANTINE#{self.collection}"
 
-    def _key(self, run_id: str) -> Item:
-        return {"PK": string(self._pk), "SK": string(run_id)}
+    def _item(self, key: Item) -> Item | None:
+        return self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
+
+    def _key(self, run_id: str, receipt: ReceiptId) -> Item:
+        earlier = {"PK": string(self._pk), "SK": string(run_id)}
+        item = self._item(earlier)
+        if item and text_of(item, "receipt") == receipt.key and text_of(item, "run_id") in (None, run_id):
+            return earlier
+        return {"PK": string(self._pk), "SK": string(_sort_key(run_id, receipt))}
+
+
+def _sort_key(run_id: str, receipt: ReceiptId) -> str:
+    """One for each pair: a receipt's key has three `#` and always the same form, so it is known where the id ends."""
+    whole = f"{run_id}#{receipt.key}"
+    return whole if len(whole.encode()) <= _SORT_KEY_BYTES else sha256(whole.encode()).hexdigest()
 
 
 def _parse(item: Item) -> QuarantinedRun:
     return QuarantinedRun(
-        run_id=text_of(item, "SK") or "",
+        run_id=text_of(item, "run_id") or text_of(item, "SK") or "",
         receipt=ReceiptId.parse(text_of(item, "receipt") or ""),
         error=text_of(item, "error") or "",
         message=text_of(item, "message") or "",

@@ -131,7 +131,11 @@ def _try_suspected_runs_again(control: ControlTable, receipts_table: str, asked:
     for run in quarantine.due(now=now, deployment=asked.deployment):
         log.info("run %s of %s is tried once more", run.run_id, run.receipt.key)
         quarantine.try_again(
-            run.run_id, receipts_table=receipts_table, now=now.isoformat(), new_token=lambda: uuid4().hex
+            run.run_id,
+            run.receipt,
+            receipts_table=receipts_table,
+            now=now.isoformat(),
+            new_token=lambda: uuid4().hex,
         )
 
 

@@ -158,3 +158,21 @@ def test_all_runs_of_one_reason_are_dropped_at_once_with_the_same_words(run, sta
     assert "a bad upload" in str(stack.run(RUN, "words")[1])
     assert run("quarantine", "drop", "--yes").code == 2
     assert run("quarantine", "drop", RUN, "--all", "--yes").code == 2
+
+
+def test_a_run_id_of_two_receipts_is_refused_by_their_names_until_one_is_given(run, stack: ToyStack) -> None:
+    for image in ("aaaa", "bbbb"):
+        stack.receipt(image, 1)
+        stack.quarantine("words", RUN, image)
+    assert len(run("quarantine", "list", "words", "--json").json["runs"]) == 2
+    for action in (("retry",), ("drop", "--yes")):
+        said = run("quarantine", action[0], RUN, *action[1:])
+        assert said.code == 2
+        assert "aaaa/1, bbbb/1" in " ".join(said.err.split())
+    assert run("quarantine", "retry", RUN, "--receipt", "cccc/1").code == 2
+    assert run("quarantine", "retry", "--all", "--receipt", "aaaa/1").code == 2
+    assert run("quarantine", "drop", RUN, "--receipt", "bbbb/1", "--yes").code == 0
+    (left,) = run("quarantine", "list", "--json").json["runs"]
+    assert left["receipt"] == "IMAGE#aaaa#RECEIPT#00001"
+    assert run("quarantine", "retry", RUN[:8], "--receipt", left["receipt"]).code == 0
+    assert stack.pending("words") == ["aaaa"]

@@ -253,3 +253,19 @@ def test_reading_only_offers_no_action(visit: Visit, stack: ToyStack) -> None:
         assert "/do/" not in text
         assert 'method="post"' not in text
     assert "read only" in reader.open("/")
+
+
+def test_of_two_receipts_whose_runs_have_one_id_each_is_retried_or_dropped_on_its_own(
+    visitor: Visitor, stack: ToyStack
+) -> None:
+    for image in ("aaaa", "bbbb"):
+        stack.receipt(image, 1)
+        stack.quarantine("words", RUN, image)
+    page = visitor.open("/pending")
+    for image in ("aaaa", "bbbb"):
+        assert f"run={RUN}&amp;receipt=IMAGE%23{image}%23RECEIPT%2300001" in page
+    assert "aaaa/1, bbbb/1" in visitor.open(f"/do/retry?collection=words&run={RUN}", 409)
+    visitor.confirm(f"/do/drop?collection=words&run={RUN}&receipt=IMAGE%23bbbb%23RECEIPT%2300001", reason="bad")
+    assert [one.receipt.image_id for one in stack.quarantine_of("words").list()] == ["aaaa"]
+    visitor.confirm(f"/do/retry?collection=words&run={RUN}&receipt=aaaa/1")
+    assert stack.pending("words") == ["aaaa"]

@@ -173,7 +173,7 @@ def test_a_late_duplicate_does_not_undo_what_a_newer_round_settled(world: Tables
 def test_a_late_duplicate_does_not_quarantine_again_what_a_person_retries(world: Tables) -> None:
     settle(world)
     quarantine = world.control_table.quarantine("words")
-    quarantine.retry("bad", receipts_table=world.receipts, now=LATER, new_token=lambda: "retry")
+    quarantine.retry("bad", A, receipts_table=world.receipts, now=LATER, new_token=lambda: "retry")
     settle(world)
     assert state(world, A, "bad") == "PENDING"
     assert quarantine.list() == []
@@ -183,7 +183,7 @@ def test_a_late_duplicate_does_not_quarantine_again_what_a_person_retries(world:
 def drop(world: Tables, run_id: str) -> None:
     """What `compaction quarantine drop` does."""
     RunStates(world.client, world.receipts, "words").fail(A, run_id, error="Dropped: enough", now=LATER)
-    world.control_table.quarantine("words").remove(run_id, now=LATER)
+    world.control_table.quarantine("words").remove(run_id, A, now=LATER)
 
 
 def test_a_late_duplicate_does_not_quarantine_again_what_a_person_dropped(world: Tables) -> None:
@@ -205,7 +205,7 @@ def test_not_even_one_that_had_read_the_run_s_state_before(world: Tables, leave:
         if leave == "drop":
             drop(world, "bad")
         else:
-            quarantine.retry("bad", receipts_table=world.receipts, now=LATER, new_token=lambda: "retry")
+            quarantine.retry("bad", A, receipts_table=world.receipts, now=LATER, new_token=lambda: "retry")
 
     class ActsBeforeThePut:
         """The real client; the person acts just before the late duplicate writes to the quarantine."""
