@@ -87,7 +87,8 @@ def quarantine_list(arguments: Namespace) -> int:
             stdout.print(render_operator.notes_table(collection, receipts, stack.now(), width=stdout.width))
     if arguments.notes:
         stdout.print(
-            "A note goes by itself once its cause does; `compaction reconcile --image ID` looks again."
+            "A change of its receipt in the table takes a note away once its cause is gone. Of a delta that was mended"
+            " or uploaded again the table says nothing: `compaction reconcile --image ID` looks again."
             if noted
             else "No run has a note."
         )

@@ -42,6 +42,7 @@ def test_notes_are_listed_when_they_are_asked_for_beside_the_runs_that_were_refu
     assert "7b1f7c1e aaaa 1" in text
     assert "RecordsLeftOut: 3 of its records are not in the snapshot" in text
     assert "12 more runs have a note" in text
+    assert "uploaded again the table says nothing: `compaction reconcile --image ID` looks again" in text
     assert "DeltaCorrupt: the footer is cut off" in text
     receipt = {"collection": "words", "receipt": "IMAGE#aaaa#RECEIPT#00001"}
     note = {"run_id": RUN, "note": "RecordsLeftOut", "message": "3 of its records are not in the snapshot"}
