@@ -9,10 +9,14 @@ from .border import ValidateReshardInput, ValidateReshardOutput
 from .clients import bucket
 from .settings import settings
 from .step import LambdaContext, step
+from .work import work_folder
 
 
 @step
 def validate_reshard(event: ValidateReshardInput, _context: LambdaContext) -> ValidateReshardOutput:
     """Raises SegmentInvalid naming the check that failed, or FoldChangedContent."""
-    records = write_reshard.validate_reshard(Pointer.from_json(event), bucket=bucket(), efs_root=settings().efs)
+    with work_folder("validate") as workdir:
+        records = write_reshard.validate_reshard(
+            Pointer.from_json(event), bucket=bucket(), efs_root=settings().efs, workdir=workdir
+        )
     return {"records": records, "checks": list(write_reshard.CHECKS)}

@@ -5,6 +5,7 @@ differs, whatever made it so (publications, folds, a rollback, another re-shard)
 segment a shard. So nothing that comes in between makes it lose, but too much of it, or time.
 """
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -90,25 +91,28 @@ def write_reshard(
     return manifest.pointer, manifest
 
 
-def validate_reshard(pointer: Pointer, *, bucket: Bucket, efs_root: Path) -> int:
+def validate_reshard(pointer: Pointer, *, bucket: Bucket, efs_root: Path, workdir: Path) -> int:
     """Prove a version that write_reshard wrote, in another process; returns how many records are in its segments.
 
     Its bases are proved one by one, as those of a fold are. Proved here, from the files: each segment, what shard it
-    comes to with its base, and that all shards together have the records of the version before. Raises SegmentInvalid
-    with the name of the check that failed, FoldChangedContent, SnapshotDamaged, StorageUnavailable,
-    TransientServiceError.
+    comes to with its base, and that all shards together have the records of the version before. Reads EFS and S3,
+    writes only below `workdir`. Raises SegmentInvalid with the name of the check that failed, FoldChangedContent,
+    SnapshotDamaged, StorageUnavailable, TransientServiceError.
     """
     manifest = load_manifest(bucket, pointer)
     if manifest.parent is None:
         raise FoldChangedContent(f"{manifest.snapshot_id} has no parent whose records it could have")
     _check_same_records(manifest, load_manifest(bucket, manifest.parent))
-    return sum(_validated(manifest, shard, bucket, efs_root) for shard in manifest.shards)
+    workdir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=workdir, prefix="published-") as private:
+        laid = [shard for shard in manifest.shards if shard.segments]
+        return sum(_validated(manifest, shard, bucket, efs_root, Path(private)) for shard in laid)
 
 
-def _validated(manifest: Manifest, shard: ManifestShard, bucket: Bucket, efs_root: Path) -> int:
+def _validated(manifest: Manifest, shard: ManifestShard, bucket: Bucket, efs_root: Path, private: Path) -> int:
     found, records = ShardContent(shard.base_records, shard.base_digest), 0
     base = replace(shard, segments=(), records=shard.base_records, digest=shard.base_digest)
-    with RepairedShard(base, manifest.collection, bucket=bucket, efs_root=efs_root) as published:
+    with RepairedShard(base, manifest.collection, bucket=bucket, efs_root=efs_root, private=private) as published:
         for segment in shard.segments:
             content = _read(collection_folder(efs_root, manifest.collection) / segment.path)
             if sha256_of(content) != segment.sha256:

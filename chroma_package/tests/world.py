@@ -170,7 +170,7 @@ class World:
         """The rest of a re-shard; False when it has lost."""
         pointer = self.write_reshard(reports)
         if pointer is not None:
-            validate_reshard(pointer, bucket=self.store, efs_root=self.efs)
+            validate_reshard(pointer, bucket=self.store, efs_root=self.efs, workdir=self.work)
             self.commit(pointer)
         return pointer is not None
 

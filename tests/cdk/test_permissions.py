@@ -149,4 +149,5 @@ def test_who_only_proves_mounts_the_snapshots_to_read(dev: Template) -> None:
         for name, function in dev.functions().items()
         if "FileSystemConfigs" in function and "elasticfilesystem:ClientWrite" not in dev.actions_of(dev.role_of(name))
     }
-    assert readers == {"ValidateShard", "ValidateFold", "VerifySnapshot"}
+    proofs = {"ValidateShard", "ValidateFold", "ValidateReshard", "VerifySnapshot"}
+    assert readers == proofs | {"PrepareSwitch"}

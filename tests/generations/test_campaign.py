@@ -29,6 +29,7 @@ def test_runs_of_the_new_model_go_into_the_new_generation_and_into_no_other(worl
     assert serving(world) == (Serving("words", 0), Serving("words", 0))
 
 
+@pytest.mark.slow
 def test_what_was_announced_before_the_campaign_is_merged_by_it(world: GenerationWorld) -> None:
     world.published(A)
     world.renewed(A)
@@ -53,6 +54,7 @@ def test_an_edit_during_the_campaign_reaches_both(world: GenerationWorld) -> Non
         assert world.manifest(generation).shards[0].segments[-1].receipts[0].key == B.key
 
 
+@pytest.mark.slow
 def test_a_vector_of_another_dimension_than_was_said_is_quarantined_and_stops_nobody(world: GenerationWorld) -> None:
     world.published(A, B)
     world.begin()
@@ -113,7 +115,7 @@ def test_what_cannot_serve_is_refused_by_name(world: GenerationWorld) -> None:
     assert world.run("pages-2").error == "InvalidInput"
 
 
-@pytest.mark.parametrize("function", ["PrepareSwitch", "SwapPointer"])
+@pytest.mark.parametrize("function", [pytest.param("PrepareSwitch", marks=pytest.mark.slow), "SwapPointer"])
 def test_an_execution_that_is_stopped_in_a_switch_is_made_good_by_the_next(
     world: GenerationWorld, function: str
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_head_that_was_restored_to_before_the_switch_is_followed_again(world: 
     assert serving(world)[0] == Serving("words-2", 3)
 
 
+@pytest.mark.slow
 def test_what_is_left_is_not_kept_up_any_more_and_the_schedule_leaves_it(world: GenerationWorld) -> None:
     world.published(A)
     world.begin()
@@ -184,6 +187,7 @@ def test_what_is_left_is_not_kept_up_any_more_and_the_schedule_leaves_it(world: 
     assert world.run(mode="switch", generation="words").error == "GenerationRefused"
 
 
+@pytest.mark.slow
 def test_folds_reshards_and_rollbacks_are_each_generations_own(world: GenerationWorld) -> None:
     world.published(A)
     world.begin()
