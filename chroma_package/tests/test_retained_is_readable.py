@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
-from receipt_chroma.reader.generation import open_generation
 from receipt_chroma.reader.open_files import OpenFiles
+from receipt_chroma.reader.open_snapshot import open_snapshot
 from receipt_chroma.snapshot.manifest import load_manifest
 from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.verify import verify_snapshot
@@ -91,7 +91,7 @@ def assert_readable(world: World, pointer: Pointer, folder: Path) -> None:
     )
     assert verified.records == 1
     files = OpenFiles(folder)
-    opened = open_generation(
+    opened = open_snapshot(
         Current.of(pointer), load_manifest(world.s3, world.bucket, pointer), files, world.folder.joinpath
     )
     (record,) = opened.records(opened.select())

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from receipt_chroma.errors import ShardInvalid
-from receipt_chroma.reader.generation import NOT_OPENED
+from receipt_chroma.reader.open_snapshot import NOT_OPENED
 from receipt_chroma.records import Metadata
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
 from receipt_chroma.snapshot.manifest import Manifest
@@ -146,8 +146,8 @@ class Contents:
         question = Question(text, vector, n, where)
         manifest = self.manifest(collection, version)
         embedding = question.embedding(manifest, self.embedder)
-        with readable(manifest), self._open.borrow(manifest) as generation:
-            return put_question(generation, embedding, question, self.embedder)
+        with readable(manifest), self._open.borrow(manifest) as snapshot:
+            return put_question(snapshot, embedding, question, self.embedder)
 
     def close(self) -> None:
         """Close what is open when what is asked has been answered. May be called twice."""

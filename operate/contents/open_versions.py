@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from receipt_chroma.reader.generation import Generation, open_generation
 from receipt_chroma.reader.open_files import OpenFiles
+from receipt_chroma.reader.open_snapshot import OpenSnapshot, open_snapshot
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.pointer import Current
 
@@ -29,20 +29,20 @@ class OpenVersions:
         self._files = files
         self._limit = limit
         self._lock = threading.Lock()
-        self._versions: OrderedDict[str, Generation] = OrderedDict()
+        self._versions: OrderedDict[str, OpenSnapshot] = OrderedDict()
         self._closed = False
 
     @contextmanager
-    def borrow(self, manifest: Manifest) -> Iterator[Generation]:
+    def borrow(self, manifest: Manifest) -> Iterator[OpenSnapshot]:
         """The open version of a manifest, for as long as it is asked. Raises VersionUnreadable and NOT_OPENED."""
         key = manifest.pointer.manifest_sha256
-        generation = self._entered(key) or self._entered(key, self._opened(manifest))
-        if generation is None:
+        snapshot = self._entered(key) or self._entered(key, self._opened(manifest))
+        if snapshot is None:
             raise RuntimeError("these versions are closed")
         try:
-            yield generation
+            yield snapshot
         finally:
-            generation.leave()
+            snapshot.leave()
 
     def close(self) -> None:
         """Close everything when what is asked has been answered. May be called twice."""
@@ -50,13 +50,13 @@ class OpenVersions:
             self._closed = True
             versions = list(self._versions.values())
             self._versions.clear()
-        for generation in versions:
-            generation.retire()
-        for generation in versions:
-            generation.closed.wait()
+        for snapshot in versions:
+            snapshot.retire()
+        for snapshot in versions:
+            snapshot.closed.wait()
         self.shards.close()
 
-    def _entered(self, key: str, fresh: Generation | None = None) -> Generation | None:
+    def _entered(self, key: str, fresh: OpenSnapshot | None = None) -> OpenSnapshot | None:
         """The kept version, counted as used; `fresh` is kept if there is none, and closed if there is one."""
         with self._lock:
             found = self._versions.get(key)
@@ -68,12 +68,12 @@ class OpenVersions:
             retired = [] if fresh in (None, found) else [fresh]
             while len(self._versions) > self._limit:
                 retired.append(self._versions.popitem(last=False)[1])
-        for generation in retired:
-            if generation is not None:
-                generation.retire()
+        for snapshot in retired:
+            if snapshot is not None:
+                snapshot.retire()
         return found
 
-    def _opened(self, manifest: Manifest) -> Generation:
+    def _opened(self, manifest: Manifest) -> OpenSnapshot:
         with ExitStack() as held:
             homes = held.enter_context(self._files.homes(manifest.collection, manifest.shards))
             places = {
@@ -82,6 +82,6 @@ class OpenVersions:
                 for path in (shard.path, *(segment.path for segment in shard.segments))
                 if path is not None
             }
-            return open_generation(
+            return open_snapshot(
                 Current.of(manifest.pointer), manifest, self.shards, places.__getitem__, held=held.pop_all()
             )

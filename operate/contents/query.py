@@ -13,7 +13,7 @@ from operate.contents.embedder import LOOKED_AT, Embedder
 from operate.errors import SnapshotNotFound, UsageError
 
 if TYPE_CHECKING:
-    from receipt_chroma.reader.generation import Generation
+    from receipt_chroma.reader.open_snapshot import OpenSnapshot
     from receipt_chroma.results import QueryHit
     from receipt_chroma.snapshot.manifest import Manifest
 
@@ -90,7 +90,7 @@ class Question:
 
 
 def put_question(
-    generation: "Generation", embedding: list[float], question: Question, embedder: Embedder | None
+    snapshot: "OpenSnapshot", embedding: list[float], question: Question, embedder: Embedder | None
 ) -> Answer:
     """The records of an open version nearest to a vector. Raises UsageError for a filter that Chroma refuses,
     EmbedderUnfit for a text's answers that its embedder did not make."""
@@ -98,15 +98,15 @@ def put_question(
     from receipt_chroma.reader.filters import Filters
 
     try:
-        found = generation.nearest(embedding, question.n, Filters.of(question.where, None))
+        found = snapshot.nearest(embedding, question.n, Filters.of(question.where, None))
     except QuestionInvalid as error:
         raise UsageError(" ".join(str(error).split())) from error
-    manifest = generation.manifest
+    manifest = snapshot.manifest
     hits = tuple(_hit(rank, hit, manifest.shard_count) for rank, hit in enumerate(found, 1))
     answer = Answer(manifest.collection, manifest.version, manifest.snapshot_id, hits)
     if question.text is None or embedder is None:
         return answer
-    nearness = embedder.nearness(generation.records([hit.id for hit in hits[:LOOKED_AT]]))
+    nearness = embedder.nearness(snapshot.records([hit.id for hit in hits[:LOOKED_AT]]))
     return replace(answer, embedder=embedder.name, nearness=nearness)
 
 

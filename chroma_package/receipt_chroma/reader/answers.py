@@ -7,21 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receipt_chroma.reader.filters import Filters
-from receipt_chroma.reader.generation import Generation
 from receipt_chroma.reader.nearest import Ranked, texts_of_ranked
+from receipt_chroma.reader.open_snapshot import OpenSnapshot
 from receipt_chroma.records import Metadata, Vector
 from receipt_chroma.results import GetResult, QueryResult, Texts
 
 _TEXTS = ("documents", "metadatas")
 
 
-def get_result(generation: Generation, ids: Sequence[str], include: Sequence[str]) -> GetResult:
+def get_result(snapshot: OpenSnapshot, ids: Sequence[str], include: Sequence[str]) -> GetResult:
     """The records of these ids, which are all there, in this order."""
-    texts = generation.texts(ids) if not set(_TEXTS).isdisjoint(include) else {}
-    vectors = generation.vectors(ids) if "embeddings" in include else {}
+    texts = snapshot.texts(ids) if not set(_TEXTS).isdisjoint(include) else {}
+    vectors = snapshot.vectors(ids) if "embeddings" in include else {}
     return {
         "ids": list(ids),
-        "embeddings": _matrix(vectors, ids, generation.dimension) if "embeddings" in include else None,
+        "embeddings": _matrix(vectors, ids, snapshot.dimension) if "embeddings" in include else None,
         "documents": _documents(texts, ids) if "documents" in include else None,
         "uris": None,
         "included": list(include),
@@ -31,18 +31,18 @@ def get_result(generation: Generation, ids: Sequence[str], include: Sequence[str
 
 
 def query_result(
-    generation: Generation, vectors: NDArray[np.float32], n: int, filters: Filters, include: Sequence[str]
+    snapshot: OpenSnapshot, vectors: NDArray[np.float32], n: int, filters: Filters, include: Sequence[str]
 ) -> QueryResult:
     """The n records nearest to each vector, nearest first, equal distances by id."""
-    ranked: list[list[Ranked]] = [generation.rank(vector, n, filters) for vector in vectors]
+    ranked: list[list[Ranked]] = [snapshot.rank(vector, n, filters) for vector in vectors]
     ids = [[record_id for _, record_id, _ in ranking] for ranking in ranked]
     texts: dict[str, Texts] = {}
     if not set(_TEXTS).isdisjoint(include):
         texts = texts_of_ranked(hit for ranking in ranked for hit in ranking)
     own: dict[str, Vector] = {}
     if "embeddings" in include:
-        own = generation.vectors(list(dict.fromkeys(one for some in ids for one in some)))
-    dimension = generation.dimension
+        own = snapshot.vectors(list(dict.fromkeys(one for some in ids for one in some)))
+    dimension = snapshot.dimension
     return {
         "ids": ids,
         "embeddings": [_matrix(own, some, dimension) for some in ids] if "embeddings" in include else None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from receipt_chroma.reader.answers import get_result, query_result
 from receipt_chroma.reader.filters import Filters
-from receipt_chroma.reader.generation import Generation
+from receipt_chroma.reader.open_snapshot import OpenSnapshot
 from receipt_chroma.reader.questions import (
     GET_COLUMNS,
     QUERY_COLUMNS,
@@ -24,14 +24,14 @@ class ReadableCollection(ABC):
     """Every call answers from one snapshot. Filters are Chroma's; wrong use is QuestionInvalid, and nothing is read."""
 
     @abstractmethod
-    def _borrow(self) -> AbstractContextManager[Generation]:
+    def _borrow(self) -> AbstractContextManager[OpenSnapshot]:
         """The snapshot that is read, for the time of one answer."""
 
     @property
     def dimension(self) -> int | None:
         """How many numbers a vector has; None while no vector was ever published."""
-        with self._borrow() as generation:
-            return generation.dimension
+        with self._borrow() as snapshot:
+            return snapshot.dimension
 
     def get(
         self,
@@ -49,9 +49,9 @@ class ReadableCollection(ABC):
         asked of fresh records.
         """
         columns = check_include(include, GET_COLUMNS)
-        with self._borrow() as generation:
-            chosen = _select(generation, ids, where, where_document, limit, offset)
-            return get_result(generation, chosen, columns)
+        with self._borrow() as snapshot:
+            chosen = _select(snapshot, ids, where, where_document, limit, offset)
+            return get_result(snapshot, chosen, columns)
 
     def peek(self, limit: int = 10) -> GetResult:
         """As chromadb's Collection.peek: the first records by id, with their vectors."""
@@ -74,15 +74,15 @@ class ReadableCollection(ABC):
         columns = check_include(include, QUERY_COLUMNS)
         n = check_number("n_results", n_results, least=1)
         filters = Filters.of(where, where_document, check_ids(ids))
-        with self._borrow() as generation:
-            vectors = one_or_many_vectors(query_embeddings, generation.dimension)
-            return query_result(generation, vectors, n, filters, columns)
+        with self._borrow() as snapshot:
+            vectors = one_or_many_vectors(query_embeddings, snapshot.dimension)
+            return query_result(snapshot, vectors, n, filters, columns)
 
     def count(self, *, where: Mapping[str, Any] | None = None, where_document: Mapping[str, Any] | None = None) -> int:
         """Number of records, of those that the filters select. Without any it costs nothing. Raises as get does."""
         filters = Filters.of(where, where_document)
-        with self._borrow() as generation:
-            return generation.count(filters)
+        with self._borrow() as snapshot:
+            return snapshot.count(filters)
 
     def nearest(
         self,
@@ -95,8 +95,8 @@ class ReadableCollection(ABC):
     ) -> list[QueryHit]:
         """What query answers for one vector, hit by hit. Raises as get does."""
         filters = Filters.of(where, where_document, check_ids(ids))
-        with self._borrow() as generation:
-            return generation.nearest(vector, n, filters)
+        with self._borrow() as snapshot:
+            return snapshot.nearest(vector, n, filters)
 
     def records(
         self,
@@ -108,19 +108,19 @@ class ReadableCollection(ABC):
         offset: int | None = None,
     ) -> list[Record]:
         """What get answers with everything included, record by record. Raises as get does."""
-        with self._borrow() as generation:
-            return generation.records(_select(generation, ids, where, where_document, limit, offset))
+        with self._borrow() as snapshot:
+            return snapshot.records(_select(snapshot, ids, where, where_document, limit, offset))
 
 
 def _select(
-    generation: Generation,
+    snapshot: OpenSnapshot,
     ids: Sequence[str] | None,
     where: Mapping[str, Any] | None,
     where_document: Mapping[str, Any] | None,
     limit: int | None,
     offset: int | None,
 ) -> list[str]:
-    return generation.select(
+    return snapshot.select(
         check_ids(ids),
         Filters.of(where, where_document),
         limit=None if limit is None else check_number("limit", limit, least=0),

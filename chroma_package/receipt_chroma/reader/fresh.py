@@ -19,7 +19,7 @@ from receipt_chroma.shard.closed_shard import receipt_key_of
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LoadedSegment:
-    """A segment in memory, for any number of generations; spans[key] says which records are of a receipt."""
+    """A segment in memory, for any number of snapshots; spans[key] says which records are of a receipt."""
 
     records: tuple[Record, ...]
     rows: ScanRows
@@ -27,7 +27,7 @@ class LoadedSegment:
 
     @classmethod
     def of(cls, segment: Segment) -> Self:
-        """What every generation needs of a segment, computed once."""
+        """What every snapshot needs of a segment, computed once."""
         bounds = pairwise(accumulate((receipt.records for receipt in segment.receipts), initial=0))
         return cls(
             records=segment.records,

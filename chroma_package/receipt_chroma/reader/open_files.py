@@ -1,4 +1,4 @@
-"""The bases and segments that one reader has open: each once for all its generations, since none ever changes."""
+"""The bases and segments that one reader has open: each once for all its snapshots, since none ever changes."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ class OpenFiles:
     def open(self, manifest: Manifest, locate: Locate, until: ExitStack) -> OpenShards:
         """What a snapshot names, open until that stack is closed; what is open already costs nothing.
 
-        Raises NOT_OPENED of generation.
+        Raises NOT_OPENED of open_snapshot.
         """
         written = [shard for shard in manifest.shards if shard.path is not None]
         bases = [self._base(manifest, shard, locate) for shard in written]

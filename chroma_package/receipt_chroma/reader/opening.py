@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Final
 
 from receipt_chroma.errors import CurrentGone, NoSnapshotYet, SnapshotUnavailable, StorageUnavailable
-from receipt_chroma.reader.generation import NOT_OPENED, Generation, open_generation
 from receipt_chroma.reader.mount import Mount
 from receipt_chroma.reader.open_files import OpenFiles
+from receipt_chroma.reader.open_snapshot import NOT_OPENED, OpenSnapshot, open_snapshot
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.pointer import Current
 
@@ -56,7 +56,7 @@ class SnapshotOpener:
         refused = self._refused
         return refused.reason if refused else None
 
-    def open_newer(self, served: Generation | None, *, folds: bool = True) -> Generation | None:
+    def open_newer(self, served: OpenSnapshot | None, *, folds: bool = True) -> OpenSnapshot | None:
         """The newest snapshot that can be opened, opened; None when `served` is as new, or nothing newer can be.
 
         folds: False leaves one that only folded what is served unopened while it may be, and None is returned when
@@ -104,7 +104,7 @@ class SnapshotOpener:
         )
         return earlier
 
-    def _open_earlier(self, served: Generation | None, failed: Current | None) -> Generation | None:
+    def _open_earlier(self, served: OpenSnapshot | None, failed: Current | None) -> OpenSnapshot | None:
         if failed is None:
             return None
         for current in self._mount.earlier(failed):
@@ -119,16 +119,16 @@ class SnapshotOpener:
                 )
         return None
 
-    def _open(self, current: Current, manifest: Manifest) -> Generation:
+    def _open(self, current: Current, manifest: Manifest) -> OpenSnapshot:
         with self._mount.holding(manifest):
-            return open_generation(current, manifest, self._files, self._mount.folder.joinpath)
+            return open_snapshot(current, manifest, self._files, self._mount.folder.joinpath)
 
-    def _is_as_new(self, served: Generation, current: Current, folds: bool) -> bool:
+    def _is_as_new(self, served: OpenSnapshot, current: Current, folds: bool) -> bool:
         if served.current.place != current.place or served.opened == served.current:
             return served.current.place >= current.place
         return not folds and self._may_stay(served)
 
-    def _may_stay(self, served: Generation) -> bool:
+    def _may_stay(self, served: OpenSnapshot) -> bool:
         """Whether what is served may stand for a fold of it (for longer): not when its files are about to go."""
         since = served.standing_since
         if since is not None and time.monotonic() - since > FOLD_WITHIN.total_seconds():

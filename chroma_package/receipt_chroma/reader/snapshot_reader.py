@@ -1,9 +1,9 @@
 """SnapshotReader: what is published, opened without writing to where it lies.
 
-A generation is one manifest, opened: per shard a base (a private folder with a *copy* of chroma.sqlite3, since opening
-writes to it, and a link to the HNSW files) and the segments over it, loaded into memory. Everything that a
-reader answers comes from one generation, and generations only get newer. They share what they both name: a refresh
-opens only what is new.
+A snapshot is one manifest, opened: per shard a base (a private folder with a *copy* of chroma.sqlite3, since opening
+writes to it, and a link to the HNSW files) and the segments over it, loaded into memory. Everything that a reader
+answers comes from one snapshot, and snapshots only get newer. They share what they both name: a refresh opens only
+what is new.
 """
 
 import shutil
@@ -24,8 +24,8 @@ from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable, VersionNot
 from receipt_chroma.reader.bucket_mount import mount_of
 from receipt_chroma.reader.clients import dynamodb_client
 from receipt_chroma.reader.collection import ReadableCollection
-from receipt_chroma.reader.generation import Generation
 from receipt_chroma.reader.open_files import OpenFiles
+from receipt_chroma.reader.open_snapshot import OpenSnapshot
 from receipt_chroma.reader.opening import SnapshotOpener
 from receipt_chroma.reader.questions import check_collection
 from receipt_chroma.reader.refresher import Refresher
@@ -83,7 +83,7 @@ class SnapshotReader(ReadableCollection):
         self._refreshing = threading.Lock()
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._generation: Generation | None = None
+        self._open: OpenSnapshot | None = None
         self._refresher: Refresher | None = None
         if cache_dir is not None:
             cache_dir = Path(cache_dir).expanduser()
@@ -105,14 +105,14 @@ class SnapshotReader(ReadableCollection):
     @property
     def version(self) -> int:
         """The version that is read: the newest whose records these are."""
-        with self._borrow() as generation:
-            return generation.current.version
+        with self._borrow() as snapshot:
+            return snapshot.current.version
 
     @property
     def snapshot_id(self) -> str:
         """The id of the snapshot that is read."""
-        with self._borrow() as generation:
-            return generation.current.snapshot_id
+        with self._borrow() as snapshot:
+            return snapshot.current.snapshot_id
 
     @property
     def fallback_reason(self) -> str | None:
@@ -127,8 +127,8 @@ class SnapshotReader(ReadableCollection):
         Reads CURRENT and, when behind, the manifests from there back. Raises NoSnapshotYet, SnapshotUnavailable,
         StorageUnavailable.
         """
-        with self._borrow() as generation:
-            served = generation.current
+        with self._borrow() as snapshot:
+            served = snapshot.current
         current = self._mount.current()
         if current.place <= served.place:
             return 0.0
@@ -143,8 +143,8 @@ class SnapshotReader(ReadableCollection):
 
         Reads manifests where what is served only folds, restores or rolls back to another snapshot.
         """
-        with self._borrow() as generation:
-            merge = newest_merge(self._mount.manifest, generation.manifest)
+        with self._borrow() as snapshot:
+            merge = newest_merge(self._mount.manifest, snapshot.manifest)
         return max(0.0, (self._now() - datetime.fromisoformat(merge.created_at)).total_seconds())
 
     def wait_for(
@@ -182,7 +182,7 @@ class SnapshotReader(ReadableCollection):
     def refresh(self, *, min_version: int | None = None, timeout: timedelta = WAIT, folds: bool = False) -> bool:
         """Read CURRENT anew and switch when it moved on; True when `version` did, by this call.
 
-        The new snapshot is opened and asked something before the switch; calls that run keep their generation until
+        The new snapshot is opened and asked something before the switch; calls that run keep their snapshot until
         they end. It never goes back, and while anything is served it raises nothing for a snapshot that cannot be
         opened: see fallback_reason.
 
@@ -225,7 +225,7 @@ class SnapshotReader(ReadableCollection):
         if self._refresher is not None:
             self._refresher.stop()
         with self._refreshing, self._lock:
-            old, self._generation = self._generation, None
+            old, self._open = self._open, None
         if old is not None:
             old.retire()
             old.closed.wait()
@@ -241,20 +241,20 @@ class SnapshotReader(ReadableCollection):
         self.close()
 
     @contextmanager
-    def _borrow(self) -> Iterator[Generation]:
+    def _borrow(self) -> Iterator[OpenSnapshot]:
         with self._lock:
-            generation = self._generation
-            if generation is None:
+            snapshot = self._open
+            if snapshot is None:
                 raise self._closed()
-            generation.enter()
+            snapshot.enter()
         try:
-            yield generation
+            yield snapshot
         finally:
-            generation.leave()
+            snapshot.leave()
 
     def _served(self) -> Current | None:
         with self._lock:
-            return self._generation.current if self._generation else None
+            return self._open.current if self._open else None
 
     def _closed(self) -> SnapshotUnavailable:
         return SnapshotUnavailable(f"the reader of {self._collection} is closed")
@@ -264,10 +264,10 @@ class SnapshotReader(ReadableCollection):
             if self._closing.is_set():
                 raise self._closed()
             before = self._served()
-            opened = self._opener.open_newer(self._generation, folds=folds)
+            opened = self._opener.open_newer(self._open, folds=folds)
             if opened is not None:
                 with self._lock:
-                    old, self._generation = self._generation, opened
+                    old, self._open = self._open, opened
                 if old is not None:
                     old.retire()
             return self._served() != before

@@ -39,8 +39,8 @@ def words(number: int, seed: int = 0) -> list[Record]:
 
 def opened(reader: SnapshotReader) -> int:
     """The version whose files are open."""
-    with reader._borrow() as generation:
-        return generation.opened.version
+    with reader._borrow() as snapshot:
+        return snapshot.opened.version
 
 
 def answers(reader: SnapshotReader) -> Any:
@@ -69,15 +69,15 @@ def test_it_is_opened_when_the_caller_has_time(layers: Layers, reader: SnapshotR
 
 
 def test_the_background_opens_it_by_itself(layers: Layers, monkeypatch: pytest.MonkeyPatch) -> None:
-    third, open_generation = threading.Event(), opening.open_generation
+    third, open_snapshot = threading.Event(), opening.open_snapshot
 
     def noting(current: Any, *rest: Any) -> Any:
-        generation = open_generation(current, *rest)
+        snapshot = open_snapshot(current, *rest)
         if current.version == 3:
             third.set()
-        return generation
+        return snapshot
 
-    monkeypatch.setattr(opening, "open_generation", noting)
+    monkeypatch.setattr(opening, "open_snapshot", noting)
     with layers.reader(refresh_every=timedelta(milliseconds=5)) as reader:
         layers.base()
         assert third.wait(30)

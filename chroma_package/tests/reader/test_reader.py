@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable
-from receipt_chroma.reader import SnapshotReader, generation, opening
+from receipt_chroma.reader import SnapshotReader, open_snapshot, opening
 from receipt_chroma.records import Record
 from receipt_dynamo_stream.facts import ReceiptFacts
 
@@ -130,19 +130,17 @@ def test_an_emptied_or_partly_empty_snapshot_answers_with_nothing(published: Wor
         assert reader.nearest(vector(1)) == []
 
 
-def test_a_query_that_runs_keeps_its_generation_until_it_ends(
-    published: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_query_that_runs_keeps_its_snapshot_until_it_ends(published: World, monkeypatch: pytest.MonkeyPatch) -> None:
     inside, go_on = threading.Event(), threading.Event()
-    count = generation.Generation.count
+    count = open_snapshot.OpenSnapshot.count
 
-    def slow(self: generation.Generation, *filters: Any) -> int:
+    def slow(self: open_snapshot.OpenSnapshot, *filters: Any) -> int:
         inside.set()
         assert go_on.wait(30)
         return count(self, *filters)
 
     with reading(published) as reader, ThreadPoolExecutor(1) as pool:
-        monkeypatch.setattr(generation.Generation, "count", slow)
+        monkeypatch.setattr(open_snapshot.OpenSnapshot, "count", slow)
         running = pool.submit(reader.count)
         assert inside.wait(30)
         monkeypatch.undo()
@@ -190,7 +188,7 @@ def test_readers_never_mix_two_snapshots(world: World) -> None:
 def test_a_snapshot_that_is_replaced_while_it_is_opened_is_resolved_again(
     published: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = opening.open_generation
+    opened = opening.open_snapshot
     calls: list[int] = []
 
     def late(current: Any, *rest: Any) -> Any:
@@ -202,7 +200,7 @@ def test_a_snapshot_that_is_replaced_while_it_is_opened_is_resolved_again(
                 shutil.rmtree(published.folder / path)
         return opened(current, *rest)
 
-    monkeypatch.setattr(opening, "open_generation", late)
+    monkeypatch.setattr(opening, "open_snapshot", late)
     with reading(published) as reader:
         if mounts.kind == BUCKET:  # what was resolved is in the cache by then, and is read to its end
             assert (reader.version, reader.refresh()) == (1, True)

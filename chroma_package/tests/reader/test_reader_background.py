@@ -27,19 +27,19 @@ def background(history: History) -> Iterator[SnapshotReader]:
 
 
 class Switches:
-    """Generations as they are opened: an event for each version."""
+    """Snapshots as they are opened: an event for each version."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._opened: dict[int, threading.Event] = {}
         self._lock = threading.Lock()
-        open_generation = opening.open_generation
+        open_snapshot = opening.open_snapshot
 
         def noting(current: Any, *rest: Any) -> Any:
-            opened = open_generation(current, *rest)
+            opened = open_snapshot(current, *rest)
             self[current.version].set()
             return opened
 
-        monkeypatch.setattr(opening, "open_generation", noting)
+        monkeypatch.setattr(opening, "open_snapshot", noting)
 
     def __getitem__(self, version: int) -> threading.Event:
         with self._lock:
@@ -71,7 +71,7 @@ def test_refreshing_goes_on_after_an_error_and_the_error_is_logged(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "open_generation", full)
+        patch.setattr(opening, "open_snapshot", full)
         history.point(2)
         assert failed.wait(30)
         assert label_of(background) == "L1"
@@ -138,16 +138,16 @@ def test_closing_waits_for_a_refresh_that_runs_and_leaves_nothing_of_it(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inside, go_on = threading.Event(), threading.Event()
-    open_generation = opening.open_generation
+    open_snapshot = opening.open_snapshot
 
     def slow(*arguments: Any) -> Any:
         inside.set()
         assert go_on.wait(30)
-        return open_generation(*arguments)
+        return open_snapshot(*arguments)
 
     history.point(1)
     reader = history.reader()
-    monkeypatch.setattr(opening, "open_generation", slow)
+    monkeypatch.setattr(opening, "open_snapshot", slow)
     history.point(2)
     with ThreadPoolExecutor(2) as pool:
         refreshing = pool.submit(reader.refresh)

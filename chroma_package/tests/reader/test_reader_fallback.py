@@ -130,13 +130,13 @@ def test_what_could_not_be_opened_is_not_tried_again_at_once_but_another_version
         history.hide(2)
         assert reader.refresh() is False
         opened: list[int] = []
-        open_generation = opening.open_generation
+        open_snapshot = opening.open_snapshot
 
         def noting(*arguments: object) -> object:
             opened.append(arguments[0].version)  # type: ignore[attr-defined]
-            return open_generation(*arguments)  # type: ignore[arg-type]
+            return open_snapshot(*arguments)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(opening, "open_generation", noting)
+        monkeypatch.setattr(opening, "open_snapshot", noting)
         assert reader.refresh() is False
         assert opened == []
         assert reader.fallback_reason is not None
@@ -171,14 +171,14 @@ def test_a_file_server_that_is_away_for_a_moment_is_asked_again(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history.point(3)
-    open_generation, answers = opening.open_generation, [StorageUnavailable("ESTALE"), FileNotFoundError("ENOENT")]
+    open_snapshot, answers = opening.open_snapshot, [StorageUnavailable("ESTALE"), FileNotFoundError("ENOENT")]
 
     def away(*arguments: object) -> object:
         if answers:
             raise answers.pop()
-        return open_generation(*arguments)  # type: ignore[arg-type]
+        return open_snapshot(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(opening, "open_generation", away)
+    monkeypatch.setattr(opening, "open_snapshot", away)
     with history.reader() as reader:
         assert (reader.version, reader.fallback_reason) == (3, None)
 

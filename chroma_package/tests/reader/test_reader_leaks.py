@@ -22,7 +22,7 @@ WARM_UP = 20
 
 MEMORY_TOLERANCE = 8 << 20
 """Bytes of resident memory: 80 KB a refresh. Measured: 1 to 4 MB for 180 refreshes, and 360 MB for 100 of a reader that
-does not close its old generations."""
+does not close its old snapshots."""
 
 ARENAS_TOLERANCE = 64 << 20
 """The same where shards are asked in threads, to each of which malloc gives an arena: 35 MB measured, and less than

@@ -1,4 +1,4 @@
-"""What generations have in common is opened once: a refresh opens what is new, and closes what nobody names."""
+"""What snapshots have in common is opened once: a refresh opens what is new, and closes what nobody names."""
 
 import threading
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def test_a_refresh_opens_what_is_new_and_nothing_else(layers: Layers, monkeypatc
     assert list(layers.cache.iterdir()) == []
 
 
-def test_a_query_that_runs_keeps_what_its_generation_named(layers: Layers) -> None:
+def test_a_query_that_runs_keeps_what_its_snapshot_named(layers: Layers) -> None:
     with layers.reader() as reader, reader._borrow() as before:
         expected = before.nearest(vector(3), 5)
         layers.segment({receipt(number): [] for number in range(6)})

@@ -163,16 +163,16 @@ def test_a_shard_is_opened_once_for_all_versions_and_threads_and_few_versions_st
 
     def ask(number: int) -> int:
         together.wait()
-        with versions.borrow(manifests[number % 2]) as generation:
-            return generation.count()
+        with versions.borrow(manifests[number % 2]) as snapshot:
+            return snapshot.count()
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(ask, range(8))) == [6] * 4 + [12] * 4
     assert len(versions.shards) == 2
     with versions.borrow(manifests[0]) as used:
         for manifest in manifests[1:]:
-            with versions.borrow(manifest) as generation:
-                assert generation.count() == manifest.records
+            with versions.borrow(manifest) as snapshot:
+                assert snapshot.count() == manifest.records
         assert len(versions.shards) == 3
         assert not used.closed.is_set()
         assert used.count() == 6

@@ -41,12 +41,12 @@ NOT_OPENED: Final = (
     ChromaUnreadable,
     DiskFull,
 )
-"""What open_generation raises: the snapshot is not to be had, another one may be."""
+"""What open_snapshot raises: the snapshot is not to be had, another one may be."""
 
 EVERYTHING: Final = Filters()
 
 
-class Generation:
+class OpenSnapshot:
     """An open snapshot. It is closed when it is retired and its last user has left.
 
     current: the version that it answers for. opened: the one whose files it has, an earlier one when all later ones
@@ -75,7 +75,7 @@ class Generation:
         self._retired = False
 
     def enter(self) -> None:
-        """Count a user; the generation stays open until it leaves."""
+        """Count a user; the snapshot stays open until it leaves."""
         with self._lock:
             self._users += 1
 
@@ -200,9 +200,9 @@ class Generation:
                     self.closed.set()
 
 
-def open_generation(
+def open_snapshot(
     current: Current, manifest: Manifest, files: OpenFiles, locate: Locate, *, held: ExitStack | None = None
-) -> Generation:
+) -> OpenSnapshot:
     """Open what a manifest names and nobody has open yet; `held` is closed with it. Raises NOT_OPENED."""
     with held or ExitStack() as opening:
         opened = files.open(manifest, locate, opening)
@@ -212,4 +212,4 @@ def open_generation(
             for shard, fresh_records in zip(manifest.shards, fresh.counts, strict=True)
             if shard.shard in opened.bases
         }
-        return Generation(current, manifest, files, bases, fresh, opening.pop_all())
+        return OpenSnapshot(current, manifest, files, bases, fresh, opening.pop_all())
