@@ -59,6 +59,7 @@ def write_manifest(
         execution=plan.execution,
         trigger=plan.trigger,
         created_at=plan.planned_at,
+        model=plan.model,
     )
     put_manifest(bucket, folder, manifest)
     return manifest.pointer, manifest

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 from receipt_chroma.errors import ManifestConflict, ShardInvalid, SnapshotDamaged, StagingMissing
+from receipt_chroma.folding import FoldBound
 from receipt_chroma.snapshot.manifest import Manifest, load_manifest
 from receipt_dynamo_stream.errors import SchemaUnsupported, TransientServiceError
 from receipt_dynamo_stream.round.plan import Plan
@@ -37,6 +38,16 @@ def test_the_manifest_names_what_lies_in_both_trees(world: World, merged: tuple[
         head = world.s3.head_object(Bucket=world.bucket, Key=f"snapshots/words/{shard.path}/{entry.name}")
         assert head["ContentLength"] == entry.size
     assert sum(entry.size for entry in shard.files) == manifest.total_bytes
+
+
+def test_the_manifest_names_the_model_of_its_vectors_and_so_does_that_of_a_fold(world: World) -> None:
+    world.collection, world.model, world.bound = "words-2", "embed-3", FoldBound()
+    world.upload(run(1), [word(1, 1), word(1, 2)])
+    world.publish(FACTS)
+    world.publish(facts([(1, 1)], runs=[run(1)]))
+    assert (world.manifest.model, world.manifest.segment_count) == ("embed-3", 2)
+    assert world.commit_fold(world.fold())
+    assert (world.manifest.model, world.manifest.segment_count) == ("embed-3", 0)
 
 
 def test_writing_it_again_gives_the_same_bytes(world: World, merged: tuple[Plan, ShardReport]) -> None:

@@ -58,6 +58,7 @@ class World:
         self.fence = 0
         self.bound = ALWAYS
         self.delta_buckets: tuple[str, ...] = ()
+        self.model = ""
 
     @property
     def store(self) -> Bucket:
@@ -98,6 +99,7 @@ class World:
                 PlannedReceipt(shard_of(one.receipt.image_id, one.receipt.receipt_id, self.shards), "token", 0, "", one)
                 for one in facts
             ),
+            model=self.model,
         )
 
     def merge(self, plan: Plan, shard: int = 0, attempt: str = "attempt-1") -> ShardReport:

@@ -98,6 +98,7 @@ class Manifest:
 
     kind: what made it, MERGE, FOLD (the same records as its parent's), RESHARD (the same, in another number of shards),
     ROLLBACK, or RESTORE (its parent's shards, under a version that readers have not seen); None in schema version 1.
+    model: of which all vectors are; "" for a collection's first one, and then it is not written.
     """
 
     collection: str
@@ -116,6 +117,7 @@ class Manifest:
     trigger: str
     created_at: str
     kind: str | None = MERGE
+    model: str = ""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -159,6 +161,8 @@ class Manifest:
         # Kept: a publication asks four times, and with hundreds of segments that took ten milliseconds each time.
         value = {"schema_version": self.schema_version, **asdict(self)}
         value["parent"] = self.parent.to_json() if self.parent else None
+        if not self.model:
+            del value["model"]
         if self.schema_version == 1:
             del value["kind"]
             value["shards"] = [{name: shard[name] for name in _SHARD_1} for shard in value["shards"]]

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -7,7 +8,7 @@ import jsonschema
 import pytest
 from receipt_chroma import Manifest, manifest_schema
 from receipt_chroma.errors import SnapshotDamaged
-from receipt_chroma.snapshot.manifest import check_manifest
+from receipt_chroma.snapshot.manifest import RESTORE, check_manifest
 
 from ..samples import facts, run, word
 from ..world import World
@@ -56,6 +57,25 @@ def test_a_manifest_of_schema_version_1_is_read_and_keeps_its_bytes(
         ]
         assert not VALIDATOR.is_valid(json.loads(older) | {"kind": "merge"})
         assert not VALIDATOR.is_valid(stored(manifest) | {"schema_version": 1})
+
+
+def test_a_model_is_written_where_there_is_one_and_else_the_bytes_are_those_of_before(
+    published_history: tuple[World, list[Manifest]],
+) -> None:
+    first = published_history[1][0]
+    assert "model" not in stored(first)
+    assert Manifest.decode(first.encode()).model == ""
+    named = replace(first, model="embed-3")
+    VALIDATOR.validate(stored(named))
+    assert stored(named) == stored(first) | {"model": "embed-3"}
+    assert Manifest.decode(named.encode()) == named
+    assert replace(Manifest.decode(named.encode()), version=2).model == "embed-3"
+    assert not VALIDATOR.is_valid(json.loads(as_version_1(first)) | {"model": "embed-3"})
+    assert not VALIDATOR.is_valid(stored(first) | {"model": ""})
+
+
+def test_what_a_restore_writes_satisfies_it(published_history: tuple[World, list[Manifest]]) -> None:
+    VALIDATOR.validate(stored(replace(published_history[1][0], kind=RESTORE)))
 
 
 def test_one_with_shards_that_were_never_written_satisfies_it(world: World) -> None:
