@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         StorageUnavailable,
         UnknownCollection,
         VersionNotServed,
+        WrongModel,
     )
     from receipt_chroma.merge import merge_deltas
     from receipt_chroma.publish import write_manifest
@@ -57,6 +58,7 @@ _HOMES: Final = {
     "UnknownCollection": "errors",
     "VersionNotServed": "errors",
     "Wanted": "wanted",
+    "WrongModel": "errors",
     "announce_batch": "batch",
     "announce_run": "announcing",
     "download_snapshot": "snapshot.download",
@@ -97,6 +99,7 @@ __all__ = [
     "UnknownCollection",
     "VersionNotServed",
     "Wanted",
+    "WrongModel",
     "announce_batch",
     "announce_run",
     "download_snapshot",

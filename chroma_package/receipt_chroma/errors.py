@@ -39,6 +39,7 @@ The class says what the caller may do, the message what happened and what to do 
     │   └── CurrentGone              try again: snapshots were published, and what says which is current is gone
     ├── QuestionInvalid              correct what is asked of a reader: nothing was read
     │   └── UnknownCollection        correct the name: no collection is called so
+    ├── WrongModel                   embed the question again, with the model that serves by now
     ├── VersionNotServed             wait or go on without: the version that a reader waited for did not come in time
     ├── StorageUnavailable           try again: the file system answered ESTALE or EIO; of a reader, S3 too
     └── DiskFull                     try once more: leftovers are removed first; then give the function a larger disk
@@ -214,6 +215,18 @@ class QuestionInvalid(CompactionError, ValueError):
 
 class UnknownCollection(QuestionInvalid):
     """No collection has this name. One that has it and was never published is NoSnapshotYet."""
+
+
+class WrongModel(CompactionError):
+    """The vector of a question is of another embedding model than the records that would have answered, those of
+    `generation`: embed the question with `model`, and ask again. Nothing was read."""
+
+    def __init__(self, asked: str, generation: str, model: str) -> None:
+        super().__init__(
+            f"the vector is of the model {asked!r}, and {generation} serves, whose model is {model!r}: embed the"
+            " question with that one, and ask again"
+        )
+        self.asked, self.generation, self.model = asked, generation, model
 
 
 class VersionNotServed(CompactionError):

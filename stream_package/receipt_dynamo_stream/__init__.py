@@ -59,7 +59,7 @@ from receipt_dynamo_stream.runs import (
     is_embeddings_completed,
     parse_compaction_run,
 )
-from receipt_dynamo_stream.served import served_version
+from receipt_dynamo_stream.served import served_in, served_version
 from receipt_dynamo_stream.sharding import shard_of
 from receipt_dynamo_stream.stream_record import StreamRecord, parse_stream_record
 
@@ -112,6 +112,7 @@ __all__ = [  # noqa: RUF022 -- sorted as sorted() sorts
     "parse_stream_record",
     "put_run",
     "run_item",
+    "served_in",
     "served_version",
     "shard_of",
     "word_record_id",

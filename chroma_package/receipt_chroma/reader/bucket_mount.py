@@ -28,11 +28,12 @@ from receipt_chroma.snapshot.download import shard_files
 from receipt_chroma.snapshot.lineage import snapshot_ids
 from receipt_chroma.snapshot.manifest import Manifest, check_manifest
 from receipt_chroma.snapshot.pointer import Current
+from receipt_chroma.snapshot.serving import Serving, serving_of
 from receipt_chroma.storage.cache import FileCache
 from receipt_chroma.storage.files import sha256_file
 from receipt_chroma.storage.objects import fetch_file, file_pool
 from receipt_chroma.storage.room import room
-from receipt_chroma.storage.tree import CURRENT, MANIFESTS, manifest_path
+from receipt_chroma.storage.tree import CURRENT, MANIFESTS, SERVING, manifest_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,11 +43,12 @@ _MANIFESTS_KEPT: Final = 16
 
 
 class BucketMount(Mount):
-    """One collection below a prefix of a bucket. It takes s3:GetObject there, and s3:ListBucket: S3 says 403 else for
-    what is missing."""
+    """One collection, or a generation, below a prefix of a bucket. It takes s3:GetObject there, and s3:ListBucket: S3
+    says 403 else for what is missing."""
 
     def __init__(self, bucket: Bucket, prefix: str, collection: str, cache: FileCache) -> None:
         self._bucket = bucket
+        self._prefix = prefix
         self._collection = collection
         self._below = f"{prefix}/{collection}" if prefix else collection
         self._cache = cache
@@ -68,9 +70,21 @@ class BucketMount(Mount):
             raise CurrentGone(f"{where} is not there, though snapshots are: the next scheduled execution writes it")
         raise NoSnapshotYet(f"{where} is not there: nothing was published for {self._collection} yet")
 
-    def named_at(self) -> datetime:
-        """When CURRENT was written."""
-        key = self._key(CURRENT)
+    def serving(self) -> Serving:
+        """SERVING, by one request."""
+        key = self._key(SERVING)
+        where = f"s3://{self._bucket.name}/{key}"
+        with _answering(where):
+            content = self._bucket.find(key)
+        return Serving(self._collection, 0) if content is None else serving_of(self._collection, content, where)
+
+    def beside(self, generation: str) -> "BucketMount":
+        """Another generation below the prefix, with the same cache."""
+        return BucketMount(self._bucket, self._prefix, generation, self._cache)
+
+    def written_at(self, name: str = CURRENT) -> datetime:
+        """When CURRENT was written, or SERVING."""
+        key = self._key(name)
         with _answering(key):
             for found in self._bucket.list(key):
                 return found.written_at

@@ -13,6 +13,7 @@ from receipt_chroma.reader.questions import (
     QUERY_COLUMNS,
     check_ids,
     check_include,
+    check_model,
     check_number,
     one_or_many_vectors,
 )
@@ -32,6 +33,19 @@ class ReadableCollection(ABC):
         """How many numbers a vector has; None while no vector was ever published."""
         with self._borrow() as snapshot:
             return snapshot.dimension
+
+    @property
+    def generation(self) -> str:
+        """The generation of the collection that is served: `words`, or after a switch of models `words-2`."""
+        with self._borrow() as snapshot:
+            return snapshot.generation
+
+    @property
+    def model(self) -> str:
+        """The embedding model of the vectors that are served, with which questions are embedded; "" for the first one
+        of the collection."""
+        with self._borrow() as snapshot:
+            return snapshot.manifest.model
 
     def get(
         self,
@@ -66,15 +80,18 @@ class ReadableCollection(ABC):
         where: Mapping[str, Any] | None = None,
         where_document: Mapping[str, Any] | None = None,
         include: Sequence[str] = ("metadatas", "documents", "distances"),
+        model: str | None = None,
     ) -> QueryResult:
         """As chromadb's Collection.query: the records nearest to one vector, or to each of many; equal distances by id.
 
-        A snapshot with fewer records answers with them all. ids: only these may answer. Raises as get does.
+        A snapshot with fewer records answers with them all. ids: only these may answer. model: of the vectors. Raises
+        as get does, and WrongModel when the snapshot that answers is of another one.
         """
         columns = check_include(include, QUERY_COLUMNS)
         n = check_number("n_results", n_results, least=1)
         filters = Filters.of(where, where_document, check_ids(ids))
         with self._borrow() as snapshot:
+            check_model(model, snapshot.generation, snapshot.manifest.model)
             vectors = one_or_many_vectors(query_embeddings, snapshot.dimension)
             return query_result(snapshot, vectors, n, filters, columns)
 
@@ -92,10 +109,12 @@ class ReadableCollection(ABC):
         ids: Sequence[str] | None = None,
         where: Mapping[str, Any] | None = None,
         where_document: Mapping[str, Any] | None = None,
+        model: str | None = None,
     ) -> list[QueryHit]:
-        """What query answers for one vector, hit by hit. Raises as get does."""
+        """What query answers for one vector, hit by hit. Raises as query does."""
         filters = Filters.of(where, where_document, check_ids(ids))
         with self._borrow() as snapshot:
+            check_model(model, snapshot.generation, snapshot.manifest.model)
             return snapshot.nearest(vector, n, filters)
 
     def records(

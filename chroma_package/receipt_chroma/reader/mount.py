@@ -9,11 +9,13 @@ from pathlib import Path
 from receipt_chroma.snapshot.lineage import earlier_snapshots, read_manifest
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.pointer import Current, read_current
+from receipt_chroma.snapshot.serving import Serving, read_serving
 from receipt_chroma.storage.tree import CURRENT, collection_folder
 
 
 class Mount(ABC):
-    """One collection of a root. Methods raise what is said there, and StorageUnavailable for what may work later.
+    """One collection of a root, or a generation of one. Methods raise what is said there, and StorageUnavailable for
+    what may work later.
 
     folder: where the files that a snapshot names are while they are held.
     """
@@ -25,8 +27,16 @@ class Mount(ABC):
         """CURRENT, read anew. Raises NoSnapshotYet, CurrentGone, SnapshotUnavailable."""
 
     @abstractmethod
-    def named_at(self) -> datetime:
-        """When CURRENT was written."""
+    def serving(self) -> Serving:
+        """SERVING of the collection, read anew. Raises SnapshotUnavailable."""
+
+    @abstractmethod
+    def beside(self, generation: str) -> "Mount":
+        """Another generation of the same root."""
+
+    @abstractmethod
+    def written_at(self, name: str = CURRENT) -> datetime:
+        """When CURRENT was written, or SERVING."""
 
     @abstractmethod
     def manifest(self, current: Current) -> Manifest:
@@ -58,9 +68,17 @@ class FolderMount(Mount):
         """CURRENT, read anew."""
         return read_current(self._root, self._collection)
 
-    def named_at(self) -> datetime:
-        """When CURRENT was written."""
-        return datetime.fromtimestamp((self.folder / CURRENT).stat().st_mtime, UTC)
+    def serving(self) -> Serving:
+        """SERVING, read anew."""
+        return read_serving(self._root, self._collection)
+
+    def beside(self, generation: str) -> "FolderMount":
+        """Another folder of the root."""
+        return FolderMount(self._root, generation)
+
+    def written_at(self, name: str = CURRENT) -> datetime:
+        """When CURRENT was written, or SERVING."""
+        return datetime.fromtimestamp((self.folder / name).stat().st_mtime, UTC)
 
     def manifest(self, current: Current) -> Manifest:
         """The manifest that is named."""

@@ -103,6 +103,11 @@ class OpenSnapshot:
             self.standing_since = time.monotonic()
 
     @property
+    def generation(self) -> str:
+        """The generation of the collection that it is of."""
+        return self.manifest.collection
+
+    @property
     def dimension(self) -> int | None:
         """How many numbers a vector has; None while there never was one."""
         return self.manifest.dimension

@@ -1,4 +1,4 @@
-"""Which snapshot a reader opens: what CURRENT names, or else the newest earlier one that can be opened.
+"""Which snapshot of a generation a reader opens: what CURRENT names, or else the newest earlier one that can be opened.
 
 A version that only folded the one that is served has its records. It is opened at leisure, since its bases cost what a
 first opening costs; until then what is served stands for it.
@@ -42,10 +42,11 @@ class _Refused:
 
 
 class SnapshotOpener:
-    """Opens snapshots of a collection, with what `files` has open already; for one thread at a time."""
+    """Opens snapshots of a collection, or of a generation of one, with what `files` has open already; for one thread at
+    a time."""
 
     def __init__(self, mount: Mount, collection: str, files: OpenFiles) -> None:
-        self._mount = mount
+        self.mount = mount
         self._collection = collection
         self._files = files
         self._refused: _Refused | None = None
@@ -56,18 +57,20 @@ class SnapshotOpener:
         refused = self._refused
         return refused.reason if refused else None
 
-    def open_newer(self, served: OpenSnapshot | None, *, folds: bool = True) -> OpenSnapshot | None:
+    def open_newer(
+        self, served: OpenSnapshot | None, *, folds: bool = True, earlier: bool = True
+    ) -> OpenSnapshot | None:
         """The newest snapshot that can be opened, opened; None when `served` is as new, or nothing newer can be.
 
         folds: False leaves one that only folded what is served unopened while it may be, and None is returned when
-        `served` stands for it. Without `served` it raises NoSnapshotYet, and SnapshotUnavailable (CurrentGone) when
-        nothing at all can be opened.
+        `served` stands for it. earlier: False opens what CURRENT names or nothing. Without `served` it raises
+        NoSnapshotYet, and SnapshotUnavailable (CurrentGone) when nothing at all can be opened.
         """
         failed: Current | None = None
         problem: Exception | None = None
         for _ in range(ATTEMPTS):
             try:
-                current = self._mount.current()
+                current = self.mount.current()
                 if served is not None and self._is_as_new(served, current, folds):
                     self._refused = None
                     return None
@@ -76,7 +79,7 @@ class SnapshotOpener:
                 if current == failed and not isinstance(problem, _PASSING):
                     break
                 failed = current
-                manifest = self._mount.manifest(current)
+                manifest = self.mount.manifest(current)
                 if served is not None and not folds and served.has_content_of(manifest) and self._may_stay(served):
                     served.stand_for(current)
                     self._refused = None
@@ -93,25 +96,25 @@ class SnapshotOpener:
                 self._refused = None
                 return opened
         self._refuse(failed, str(problem))
-        earlier = self._open_earlier(served, failed)
-        if earlier is None and served is None:
+        older = self._open_earlier(served, failed) if earlier else None
+        if older is None and served is None:
             if isinstance(problem, CurrentGone):
                 raise problem
             raise SnapshotUnavailable(f"{self._collection}: no snapshot can be opened: {problem}") from problem
         logger.warning(
             "the newest snapshot cannot be opened; an earlier one is served",
-            extra={"collection": self._collection, "reason": self.reason, "opened": earlier and earlier.current},
+            extra={"collection": self._collection, "reason": self.reason, "opened": older and older.current},
         )
-        return earlier
+        return older
 
     def _open_earlier(self, served: OpenSnapshot | None, failed: Current | None) -> OpenSnapshot | None:
         if failed is None:
             return None
-        for current in self._mount.earlier(failed):
+        for current in self.mount.earlier(failed):
             if served is not None and served.current.place >= current.place:
                 return None
             try:
-                return self._open(current, self._mount.manifest(current))
+                return self._open(current, self.mount.manifest(current))
             except NOT_OPENED as error:
                 logger.warning(
                     "an earlier snapshot cannot be opened either",
@@ -120,8 +123,8 @@ class SnapshotOpener:
         return None
 
     def _open(self, current: Current, manifest: Manifest) -> OpenSnapshot:
-        with self._mount.holding(manifest):
-            return open_snapshot(current, manifest, self._files, self._mount.folder.joinpath)
+        with self.mount.holding(manifest):
+            return open_snapshot(current, manifest, self._files, self.mount.folder.joinpath)
 
     def _is_as_new(self, served: OpenSnapshot, current: Current, folds: bool) -> bool:
         if served.current.place != current.place or served.opened == served.current:
@@ -134,7 +137,7 @@ class SnapshotOpener:
         if since is not None and time.monotonic() - since > FOLD_WITHIN.total_seconds():
             return False
         paths = (shard.path for shard in served.manifest.shards if shard.path is not None)
-        return all((self._mount.folder / path).is_dir() for path in paths)
+        return all((self.mount.folder / path).is_dir() for path in paths)
 
     def _waits(self, current: Current) -> bool:
         refused = self._refused

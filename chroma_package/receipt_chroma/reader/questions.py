@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from receipt_dynamo_stream.generations import collection_of
 from receipt_dynamo_stream.grain import COLLECTIONS
 
-from receipt_chroma.errors import QuestionInvalid, UnknownCollection
+from receipt_chroma.errors import QuestionInvalid, UnknownCollection, WrongModel
 from receipt_chroma.records import Vector
 
 GET_COLUMNS: Final = ("documents", "metadatas", "embeddings")
@@ -22,6 +23,25 @@ def check_collection(collection: str, root: object) -> None:
     if collection not in COLLECTIONS:
         known = " and ".join(COLLECTIONS)
         raise UnknownCollection(f"there is no collection {collection!r} in {root}: the collections are {known}")
+
+
+def check_generation(generation: str, collection: str) -> None:
+    """Raise UnknownCollection unless this can be the name of a generation of the collection."""
+    try:
+        known = collection_of(generation) == collection
+    except ValueError:
+        known = False
+    if not known:
+        raise UnknownCollection(
+            f"{generation!r} is no generation of {collection}: these are {collection}, {collection}-2, {collection}-3 …"
+        )
+
+
+def check_model(model: str | None, generation: str, serves: str) -> None:
+    """Raise WrongModel unless the vectors of a question, if it says of which model they are, are of the one that
+    answers."""
+    if model is not None and model != serves:
+        raise WrongModel(model, generation, serves)
 
 
 def one_vector(vector: Any, dimension: int | None) -> Vector:

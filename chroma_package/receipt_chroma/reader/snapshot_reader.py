@@ -3,7 +3,7 @@
 A snapshot is one manifest, opened: per shard a base (a private folder with a *copy* of chroma.sqlite3, since opening
 writes to it, and a link to the HNSW files) and the segments over it, loaded into memory. Everything that a reader
 answers comes from one snapshot, and snapshots only get newer. They share what they both name: a refresh opens only
-what is new.
+what is new. Of which generation they are, and so of which embedding model, SERVING says.
 """
 
 import shutil
@@ -18,19 +18,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.served import served_version
 
 from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable, VersionNotServed
 from receipt_chroma.reader.bucket_mount import mount_of
 from receipt_chroma.reader.clients import dynamodb_client
 from receipt_chroma.reader.collection import ReadableCollection
+from receipt_chroma.reader.following import Follower
 from receipt_chroma.reader.open_files import OpenFiles
 from receipt_chroma.reader.open_snapshot import OpenSnapshot
-from receipt_chroma.reader.opening import SnapshotOpener
-from receipt_chroma.reader.questions import check_collection
+from receipt_chroma.reader.own_run import when_merged
+from receipt_chroma.reader.questions import check_collection, check_generation
 from receipt_chroma.reader.refresher import Refresher
-from receipt_chroma.snapshot.lineage import newer_since, newest_merge
-from receipt_chroma.snapshot.pointer import Current
+from receipt_chroma.snapshot.lineage import newest_merge
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,12 +42,10 @@ CACHE_BYTES: Final = 10 << 30
 """What may be kept of S3 on this machine, unless the caller says otherwise."""
 
 _POLL_SECONDS: Final = 0.2
-_RUN_POLL_SECONDS: Final = 0.5
-"""A read of the table is paid for, and a run takes seconds."""
 
 
 class SnapshotReader(ReadableCollection):
-    """Reads the current snapshot of a collection; threads may share it. A context manager.
+    """Reads the current snapshot of a collection's serving generation; threads may share it. A context manager.
 
     root: the folder that holds the collections, or `s3://bucket/snapshots`. cache_dir: where private copies go
     (default: the system's temp folder), and what comes from S3: cache_bytes of that stay there, for other processes and
@@ -56,7 +53,8 @@ class SnapshotReader(ReadableCollection):
     background thread, this long after the last time; default: only when refresh() is called, as it must be in a Lambda.
     min_version, timeout: wait until at least that version is there. verify: False trusts HNSW files whose sizes are
     right, instead of comparing every byte with the manifest's sha256 (0.4 s for 600 MB, once a base): a damaged one
-    then ends the process, or answers wrongly. now: the wall clock, for behind_seconds alone.
+    then ends the process, or answers wrongly. generation: stay with this one, whichever serves. now: the wall clock,
+    for behind_seconds alone.
 
     Opens on creation. When the snapshot that CURRENT names cannot be opened, the newest earlier one that can is served
     instead, and `fallback_reason` says so. Raises UnknownCollection, NoSnapshotYet, SnapshotUnavailable when none can
@@ -75,9 +73,12 @@ class SnapshotReader(ReadableCollection):
         min_version: int | None = None,
         timeout: timedelta = WAIT,
         verify: bool = True,
+        generation: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         check_collection(collection, root)
+        if generation is not None:
+            check_generation(generation, collection)
         self._collection = collection
         self._now = now
         self._refreshing = threading.Lock()
@@ -91,8 +92,8 @@ class SnapshotReader(ReadableCollection):
         self._cache = Path(tempfile.mkdtemp(prefix=f"reader-{collection}-", dir=cache_dir))
         self._files = OpenFiles(self._cache, verify=verify)
         try:
-            self._mount = mount_of(root, collection, Path(cache_dir or self._cache) / "files", cache_bytes, s3)
-            self._opener = SnapshotOpener(self._mount, collection, self._files)
+            mount = mount_of(root, collection, Path(cache_dir or self._cache) / "files", cache_bytes, s3)
+            self._follower = Follower(mount, collection, self._files, only=generation)
             self.refresh(min_version=min_version, timeout=timeout)
             if refresh_every is not None:
                 self._refresher = Refresher(
@@ -104,7 +105,7 @@ class SnapshotReader(ReadableCollection):
 
     @property
     def version(self) -> int:
-        """The version that is read: the newest whose records these are."""
+        """The version that is read: the newest whose records these are. Each generation counts its own."""
         with self._borrow() as snapshot:
             return snapshot.current.version
 
@@ -116,35 +117,32 @@ class SnapshotReader(ReadableCollection):
 
     @property
     def fallback_reason(self) -> str | None:
-        """Why the last refresh could not serve what CURRENT names; None when it does, or when a newer one is served."""
-        return self._opener.reason
+        """Why the last refresh could not serve what SERVING and CURRENT name; None when it does, or when a newer one is
+        served."""
+        return self._follower.reason
 
     @property
     def behind_seconds(self) -> float:
         """How long there has been something newer than what is read: 0.0 while that is what CURRENT names, else the
-        age of the first snapshot after it (since its plan was made, by this machine's clock).
+        age of the first snapshot after it (since its plan was made, by this machine's clock); of a switch to another
+        generation since SERVING says it.
 
-        Reads CURRENT and, when behind, the manifests from there back. Raises NoSnapshotYet, SnapshotUnavailable,
-        StorageUnavailable.
+        Reads SERVING, CURRENT and, when behind, the manifests from there back. Raises NoSnapshotYet,
+        SnapshotUnavailable, StorageUnavailable.
         """
         with self._borrow() as snapshot:
-            served = snapshot.current
-        current = self._mount.current()
-        if current.place <= served.place:
-            return 0.0
-        made = newer_since(self._mount.manifest, served, current)
-        if made is None:  # not even the newest manifest can be read: since when CURRENT names it
-            made = self._mount.named_at()
-        return max(0.0, (self._now() - made).total_seconds())
+            since = self._follower.newer_since(snapshot)
+        return 0.0 if since is None else max(0.0, (self._now() - since).total_seconds())
 
     @property
     def freshness_seconds(self) -> float:
-        """The age of the newest change that is served: since its plan was made, by this machine's clock.
+        """The age of the newest change in the generation that is served: since its plan was made, by this machine's
+        clock.
 
         Reads manifests where what is served only folds, restores or rolls back to another snapshot.
         """
         with self._borrow() as snapshot:
-            merge = newest_merge(self._mount.manifest, snapshot.manifest)
+            merge = newest_merge(self._follower.mount_of(snapshot).manifest, snapshot.manifest)
         return max(0.0, (self._now() - datetime.fromisoformat(merge.created_at)).total_seconds())
 
     def wait_for(
@@ -159,28 +157,37 @@ class SnapshotReader(ReadableCollection):
     ) -> int:
         """Read your own write: wait until a run of that receipt is served; the version that is served then.
 
-        The run's item says from which version on it is visible, so this reads the receipts table (dynamodb:GetItem),
-        with the client that is given or one of boto3. A reader that has the file system or the bucket alone is told the
-        version by whoever can read it (receipt_dynamo_stream.served_version), and waits by refresh(min_version=…). What
-        a rollback undid is not waited for again. Raises RunRefused, VersionNotServed, TransientServiceError.
+        The run's item says from which version on it is visible, and of which generation: while another one serves, this
+        waits for the switch. It reads the receipts table (dynamodb:GetItem) with the client that is given or one of
+        boto3. A reader that has the file system or the bucket alone is told both by whoever can read it
+        (receipt_dynamo_stream.served_in), and waits by refresh(min_version=…, of=…). What a rollback undid is not
+        waited for again. Raises RunRefused, VersionNotServed, TransientServiceError.
         """
-        client = dynamodb or dynamodb_client()
         deadline = time.monotonic() + timeout.total_seconds()
-        receipt = ReceiptId(image_id, receipt_id)
-        while (version := served_version(client, receipts_table, receipt, run_id, self._collection)) is None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise VersionNotServed(
-                    f"{self._collection}: run {run_id} of {receipt.key} was not merged in {timeout.total_seconds():g} s"
-                )
-            self._closing.wait(min(_RUN_POLL_SECONDS, left))
-            if self._closing.is_set():
-                raise self._closed()
-        self.refresh(min_version=version, timeout=timedelta(seconds=max(0.0, deadline - time.monotonic())))
+        generation, version = when_merged(
+            dynamodb or dynamodb_client(),
+            receipts_table,
+            ReceiptId(image_id, receipt_id),
+            run_id,
+            self._collection,
+            timeout=timeout,
+            closing=self._closing,
+        )
+        self.refresh(
+            min_version=version, of=generation, timeout=timedelta(seconds=max(0.0, deadline - time.monotonic()))
+        )
         return self.version
 
-    def refresh(self, *, min_version: int | None = None, timeout: timedelta = WAIT, folds: bool = False) -> bool:
-        """Read CURRENT anew and switch when it moved on; True when `version` did, by this call.
+    def refresh(
+        self,
+        *,
+        min_version: int | None = None,
+        of: str | None = None,
+        timeout: timedelta = WAIT,
+        folds: bool = False,
+    ) -> bool:
+        """Read SERVING and CURRENT anew and switch when they moved on; True when `version` or `generation` did, by this
+        call.
 
         The new snapshot is opened and asked something before the switch; calls that run keep their snapshot until
         they end. It never goes back, and while anything is served it raises nothing for a snapshot that cannot be
@@ -190,8 +197,9 @@ class SnapshotReader(ReadableCollection):
         stands for it, at most for opening.FOLD_WITHIN. folds=True opens it now: the background does so, and a Lambda
         may when it has answered.
 
-        With min_version it looks again and again until at least that version is served. Raises VersionNotServed when
-        the timeout passes before (it bounds the waiting; an opening that has begun is ended).
+        With min_version it looks again and again until at least that version is served, and it is one of the generation
+        `of`; without `of` it is one of whichever is served then. Raises VersionNotServed when the timeout passes before
+        (it bounds the waiting; an opening that has begun is ended).
         """
         deadline = time.monotonic() + timeout.total_seconds()
         switched = False
@@ -203,15 +211,15 @@ class SnapshotReader(ReadableCollection):
                 if min_version is None or self._closing.is_set():
                     raise
                 problem = error
-            served = self._served()
-            version = served.version if served else 0
-            if min_version is None or version >= min_version:
+            generation, (version, _) = self._served()
+            if min_version is None or (version >= min_version and of in (None, generation)):
                 return switched
             left = deadline - time.monotonic()
             if left <= 0:
                 why = self.fallback_reason or str(problem or "it was not published yet")
+                wanted = f"version {min_version}" + (f" of {of}" if of not in (None, generation) else "")
                 raise VersionNotServed(
-                    f"{self._collection}: version {min_version} was not there in {timeout.total_seconds():g} s,"
+                    f"{generation}: {wanted} was not there in {timeout.total_seconds():g} s,"
                     f" version {version} is served: {why}"
                 ) from problem
             self._closing.wait(min(_POLL_SECONDS, left))
@@ -252,9 +260,10 @@ class SnapshotReader(ReadableCollection):
         finally:
             snapshot.leave()
 
-    def _served(self) -> Current | None:
+    def _served(self) -> tuple[str, tuple[int, int]]:
+        """Which generation, and its version and fence; zeros before there is any."""
         with self._lock:
-            return self._open.current if self._open else None
+            return (self._open.generation, self._open.current.place) if self._open else (self._collection, (0, 0))
 
     def _closed(self) -> SnapshotUnavailable:
         return SnapshotUnavailable(f"the reader of {self._collection} is closed")
@@ -264,7 +273,7 @@ class SnapshotReader(ReadableCollection):
             if self._closing.is_set():
                 raise self._closed()
             before = self._served()
-            opened = self._opener.open_newer(self._open, folds=folds)
+            opened = self._follower.open_newer(self._open, folds=folds)
             if opened is not None:
                 with self._lock:
                     old, self._open = self._open, opened

@@ -27,9 +27,11 @@ Receipts = Mapping[ReceiptId, Sequence[Record]]
 
 
 class Layers:
-    """A collection `words` of some shards. Every call publishes one more version; `content` is what it must have."""
+    """A generation of `words`, of some shards. Every call publishes a version; `content` is what that must have."""
 
-    def __init__(self, folder: Path, shards: int = 1) -> None:
+    def __init__(self, folder: Path, shards: int = 1, *, generation: str = "words", model: str = "") -> None:
+        self.generation = generation
+        self.model = model
         self.efs = folder / "efs"
         self.cache = folder / "cache"
         self.content: dict[ReceiptId, list[Record]] = {}
@@ -38,8 +40,8 @@ class Layers:
 
     @property
     def folder(self) -> Path:
-        """The collection's folder."""
-        return self.efs / "words"
+        """The generation's folder."""
+        return self.efs / self.generation
 
     @property
     def records(self) -> list[Record]:
@@ -64,7 +66,7 @@ class Layers:
         for number, shard in enumerate(self._shards):
             records = [one for some in routed.get(number, {}).values() for one in some]
             path = shard_path(number, f"{self._next()}-a")
-            with ChromaDir.create(self.folder / path, "words") as directory:
+            with ChromaDir.create(self.folder / path, self.generation) as directory:
                 directory.add(records)
             files = tuple(_entry(self.folder / path, name) for name in file_names(self.folder / path))
             self._shards[number] = replace(shard, path=path, files=files, segments=(), base_records=len(records))
@@ -82,7 +84,7 @@ class Layers:
             self._shards[number] = replace(shard, segments=tuple(kept))
 
     def reader(self, **options: Any) -> SnapshotReader:
-        """A reader of it."""
+        """A reader of the collection."""
         return open_reader(self.efs, "words", cache_dir=self.cache, **options)
 
     def _hold(self, receipts: Receipts) -> None:
@@ -109,7 +111,7 @@ class Layers:
             )
         before = self.manifest
         self.manifest = Manifest(
-            collection="words",
+            collection=self.generation,
             version=before.version + 1 if before else 1,
             snapshot_id=self._next(),
             parent=before.pointer if before else None,
@@ -125,9 +127,10 @@ class Layers:
             trigger="stream",
             created_at=made,
             kind=kind,
+            model=self.model,
         )
         write_atomically(self.folder / manifest_path(self.manifest.snapshot_id), self.manifest.encode())
-        assert swap_pointer(self.efs, "words", self.manifest.pointer, before=self.manifest.parent)
+        assert swap_pointer(self.efs, self.generation, self.manifest.pointer, before=self.manifest.parent)
         return self.manifest
 
 

@@ -91,16 +91,17 @@ def test_it_asks_for_what_its_cache_lacks_and_for_nothing_twice(
     files = [f"{shard.path}/{entry.name}" for shard in published.manifest.shards for entry in shard.files]
     first = f"manifests/{published.manifest.snapshot_id}.json"
     with reading(published, client, tmp_path) as reader:
-        assert sorted(client.taken()) == sorted(["CURRENT", first, *files])
+        assert sorted(client.taken()) == sorted(["SERVING", "CURRENT", first, *files])
         assert reader.refresh() is False
-        assert client.taken() == ["CURRENT"]
+        assert client.taken() == ["SERVING", "CURRENT"]
         published.publish(receipt_facts(3))
         assert reader.refresh() is True
         (segment,) = published.manifest.shards[0].segments
-        assert client.taken() == ["CURRENT", f"manifests/{published.manifest.snapshot_id}.json", segment.path]
+        named = f"manifests/{published.manifest.snapshot_id}.json"
+        assert client.taken() == ["SERVING", "CURRENT", named, segment.path]
     with reading(published, client, tmp_path) as reader:  # another process, or this one tomorrow
         assert reader.count() == 8
-        assert client.taken() == ["CURRENT", f"manifests/{published.manifest.snapshot_id}.json"]
+        assert client.taken() == ["SERVING", "CURRENT", named]
 
 
 def test_without_a_cache_folder_nothing_stays(

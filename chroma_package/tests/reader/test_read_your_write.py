@@ -65,7 +65,7 @@ def wait(reader: SnapshotReader, table: Any, timeout: float) -> int:
 def test_a_run_is_waited_for_until_it_is_merged_and_then_for_its_version(
     history: History, reader: SnapshotReader, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receipt_chroma.reader.snapshot_reader._RUN_POLL_SECONDS", 0.01)
+    monkeypatch.setattr("receipt_chroma.reader.own_run._POLL_SECONDS", 0.01)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(wait, reader, table, 30)
         for state in (None, "PENDING"):
