@@ -6,6 +6,7 @@ from receipt_chroma.storage.tree import manifest_path
 from receipt_dynamo_stream.control.head import Head, parse_snapshot_id
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import CompactionError
+from receipt_dynamo_stream.generations import number_of
 from receipt_dynamo_stream.times import normal_time, utc_text
 
 from operate.collections import Collections
@@ -60,10 +61,18 @@ class Restoring:
         fence = max(parse_snapshot_id(one).fence for one in self._stored.snapshot_ids(collection))
         why = f"{now} HEAD was lost; version {newest.version} was taken up from the bucket"
         taken = control.head(collection).take_up(
-            newest.pointer, instead_of=head, fence=fence, shards=newest.shard_count, why=why, now=now
+            newest.pointer,
+            instead_of=head,
+            fence=fence,
+            shards=newest.shard_count,
+            why=why,
+            now=now,
+            model=newest.model,
         )
         if not taken:
             raise HeadStands(f"HEAD of {collection} changed just now: look at `compaction status`, then try again")
+        if number_of(collection) == 1 and (serving := self._stored.serving(collection)).order:
+            control.generations(collection).take_up(serving.generation, serving.order)
         return self._collections.reconcile([collection])
 
     def _lost_head(self, collection: str) -> Head:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from receipt_chroma.errors import ShardInvalid, SnapshotDamaged
+from receipt_chroma.errors import ShardInvalid, SnapshotDamaged, SnapshotUnavailable
 from receipt_chroma.snapshot.download import download_shards
 from receipt_chroma.snapshot.lineage import snapshot_ids
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
 from receipt_chroma.snapshot.receipts import load_receipts
+from receipt_chroma.snapshot.serving import Serving, read_stored_serving
 from receipt_chroma.storage.tree import MANIFESTS, manifest_path, object_key
 from receipt_dynamo_stream.bucket import Bucket, ListedObject
 from receipt_dynamo_stream.control.head import Pointer
@@ -46,6 +47,11 @@ class Stored:
         """Whose manifests are there, oldest first: published versions and what lost attempts left."""
         keys = self._services.bucket.list(object_key(collection, f"{MANIFESTS}/"))
         return snapshot_ids(PurePosixPath(one.key).name for one in keys)
+
+    def serving(self, collection: str) -> Serving:
+        """Which generation the bucket says serves. Raises VersionUnreadable."""
+        with _unreadable(f"SERVING of {collection} in the bucket cannot be read"):
+            return read_stored_serving(self._services.bucket, collection)
 
     def manifest_content(self, collection: str, snapshot_id: str) -> bytes | None:
         """A manifest as it is stored; nothing proves it. None when it is gone."""
@@ -98,5 +104,5 @@ def _unreadable(what: str) -> Iterator[None]:
     """Say by VersionUnreadable that something is not what it must be."""
     try:
         yield
-    except (SnapshotDamaged, ShardInvalid, SchemaUnsupported) as error:
+    except (SnapshotDamaged, SnapshotUnavailable, ShardInvalid, SchemaUnsupported) as error:
         raise VersionUnreadable(f"{what}: {error}") from error

@@ -8,6 +8,8 @@ from receipt_chroma.snapshot.serving import Serving, read_serving, read_stored_s
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId
 
+from operate.stack import Stack
+
 from .world import MODEL, TWICE, GenerationWorld, should_be
 
 A, B, C = (ReceiptId(letter * 4, 1) for letter in "abc")
@@ -200,3 +202,25 @@ def test_folds_reshards_and_rollbacks_are_each_generations_own(world: Generation
     assert world.run("words-2", mode="verify").outcome == "verified"
     assert world.run("words-2", mode="rollback", snapshot_id=first).outcome == "rolled_back"
     assert (world.head("words").paused, world.head("words-2").shards) == (None, 1)
+
+
+@pytest.mark.slow
+def test_a_control_table_that_was_lost_learns_from_the_bucket_which_generation_serves(world: GenerationWorld) -> None:
+    world.published(A)
+    world.begin()
+    world.renewed(A)
+    world.switch("words-2")
+    for generation in ("words", "words-2"):
+        key = {"PK": {"S": f"COLLECTION#{generation}"}}
+        for sort_key in ("HEAD", *(f"VERSION#{row.snapshot_id}" for row in world.control.versions(generation).list())):
+            world.inside.delete_item(TableName=world.names.control_table, Key={**key, "SK": {"S": sort_key}})
+    restoring = Stack(world.names).restoring
+    for generation in ("words", "words-2"):
+        restoring.head_from_bucket(generation, restoring.newest_in_bucket(generation))
+    assert (world.generations.serving, world.generations.active) == ("words-2", ("words-2",))
+    assert world.head("words-2").model == MODEL
+    world.tick()
+    world.put_receipt(B)
+    world.renewed(B)
+    assert world.content("words-2") == should_be([A, B], times=2)
+    assert serving(world)[0] == Serving("words-2", 1)

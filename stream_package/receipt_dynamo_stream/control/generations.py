@@ -107,6 +107,21 @@ class GenerationsOf(Part):
             raise GenerationRefused(f"{keep} does not serve {self.collection}: look which does, and finish again")
         return self.read()
 
+    def take_up(self, serving: str, order: int) -> None:
+        """Let a HEAD that was lost know which generation serves, as the bucket says. Only that one is kept up then."""
+        update_if(
+            self.client,
+            table=self.table,
+            key=head_key(self.collection),
+            condition="attribute_exists(snapshot_id) AND attribute_not_exists(serving_order)",
+            UpdateExpression="SET serving = :serving, active = :serving, serving_order = :order, generations = :number",
+            ExpressionAttributeValues={
+                ":serving": string(serving),
+                ":order": number(order),
+                ":number": number(number_of(serving)),
+            },
+        )
+
     def switch_when_complete(self, generation: str, *, now: str) -> None:
         """Let the schedule switch to it as soon as it is complete."""
         update_if(

@@ -215,10 +215,12 @@ class CollectionHead(Part):
         )
         return applied
 
-    def take_up(self, pointer: Pointer, *, instead_of: Head, fence: int, shards: int, why: str, now: str) -> bool:
+    def take_up(
+        self, pointer: Pointer, *, instead_of: Head, fence: int, shards: int, why: str, now: str, model: str = ""
+    ) -> bool:
         """Let HEAD name a snapshot after it was lost, under a fence that no execution has had. False when HEAD changed.
 
-        fence: at least that of every snapshot that there ever was.
+        fence: at least that of every snapshot that there ever was. model: of a later generation.
         """
         was = "fence = :fence_was" if instead_of.fence else "attribute_not_exists(fence)"
         named = "snapshot_id = :was" if instead_of.pointer else "attribute_not_exists(snapshot_id)"
@@ -233,6 +235,8 @@ class CollectionHead(Part):
             ":now": string(now),
             ":why": string(why),
         }
+        if model:
+            values[":model"] = string(model)
         if instead_of.fence:
             values[":fence_was"] = number(instead_of.fence)
         if instead_of.pointer:
@@ -244,7 +248,9 @@ class CollectionHead(Part):
             condition=f"{was} AND {named}",
             UpdateExpression="SET version = :version, snapshot_id = :snapshot_id, manifest_key = :manifest_key,"
             " manifest_sha256 = :manifest_sha256, fence = :fence, shards = :shards, committed_at = :now,"
-            " projected_version = :zero, went_back = :why REMOVE holder, rerun, waiting, fold_due",
+            " projected_version = :zero, went_back = :why"
+            + (", model = :model" if model else "")
+            + " REMOVE holder, rerun, waiting, fold_due",
             ExpressionAttributeValues=values,
         )
         return applied
