@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from receipt_chroma.delta.archive import Files
+from receipt_chroma.delta.archive import Files, gather
 from receipt_chroma.delta.bounds import MAX_DELTA_BYTES
 from receipt_chroma.delta.read import ARROW_FILE, TAR_FILE, decode_delta, fetch_delta
 from receipt_chroma.delta.reader import delta_reader
@@ -125,11 +125,10 @@ def _files_at(path: Path) -> tuple[str, Files]:
         if file.is_file() and file.name.endswith(name.removeprefix("delta")):
             return form, {name: _content(file)}
     if folder:
-        files = {
-            file.relative_to(path).as_posix(): _content(file) for file in sorted(path.rglob("*")) if file.is_file()
-        }
-        if any(name.rpartition("/")[2] == SQLITE_FILE for name in files):
-            return "directory", files
+        found = [file for file in sorted(path.rglob("*")) if file.is_file()]
+        if any(file.name == SQLITE_FILE for file in found):
+            contents = ((file.relative_to(path).as_posix(), _content(file)) for file in found)
+            return "directory", gather(contents, str(path))
         raise UsageError(f"{path} has no {ARROW_FILE}, no {TAR_FILE} and no {SQLITE_FILE}")
     if path.exists():
         raise UsageError(f"{path} does not end with .arrow or .tar.gz, as a delta's file does")

@@ -1,6 +1,6 @@
 """What a merge would say of a delta, beside what a merge says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from receipt_chroma import DeltaRecord, announce_run
 from receipt_chroma.delta.arrow import encode_arrow
+from receipt_chroma.delta.bounds import MAX_DELTA_BYTES, MAX_FILES
 from receipt_chroma.run_deltas import DeltaSource, want_receipt
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.keys import ReceiptId, line_record_id, word_record_id
@@ -76,6 +77,23 @@ def test_a_chroma_directory_says_its_collection_itself(tmp_path: Path, form: str
             (tmp_path / name).write_bytes(content)
     checked = check_path(tmp_path, Belongs())
     assert (checked.error, checked.belongs.collection, checked.records) == (None, collection, len(own))
+
+
+UNFIT: dict[str, tuple[str, Sequence[str], int]] = {
+    "more bytes than a delta may have": ("DeltaTooLarge", ("zeros", "more-zeros"), MAX_DELTA_BYTES // 2),
+    "more files than a delta may have": ("DeltaTooLarge", [str(number) for number in range(MAX_FILES)], 0),
+    "a name of another system": ("UnsafeTarMember", ("..\\x",), 0),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_a_folder_with_files_that_a_merge_does_not_take_is_refused_as_well(tmp_path: Path, name: str) -> None:
+    error, more, size = UNFIT[name]
+    samples = [SampleRecord(one.id, one.embedding, "MILK", {"text": "MILK"}) for one in GOOD]
+    for file, content in (chroma_files("words", samples) | dict.fromkeys(more, bytes(size))).items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(content)
+    assert check_path(tmp_path, Belongs()).error == error
 
 
 def test_an_empty_delta_is_taken(tmp_path: Path) -> None:

@@ -35,18 +35,27 @@ def unpack(content: bytes) -> Files:
     beyond the bounds, before anything of that size is made; DeltaCorrupt when it is no tar.gz, fails its checksum, or
     ends early.
     """
-    files: Files = {}
-    for count, member in enumerate(_members(_gunzip(content)), start=1):
-        if count > MAX_FILES:
-            raise DeltaTooLarge(f"delta.tar.gz has more than {MAX_FILES} members")
-        name = safe_name(member.name)
-        if member.is_folder:
-            continue
-        if name in files:
-            raise UnsafeTarMember(f"delta.tar.gz: {name[:200]!r} is there twice")
-        files[name] = member.content
-    check_names(files)
-    return files
+    return gather(_plain_files(content), "delta.tar.gz")
+
+
+def gather(files: Iterable[tuple[str, bytes]], place: str) -> Files:
+    """A delta's files by their plain names, wherever they come from: one law for a tar, objects and a folder.
+
+    Raises UnsafeTarMember for a name that would leave the folder, is there twice, or is a folder's as well;
+    DeltaTooLarge beyond the bounds, before it takes another file.
+    """
+    gathered: Files = {}
+    size = 0
+    for name, content in files:
+        plain = safe_name(name)
+        if plain in gathered:
+            raise UnsafeTarMember(f"{place}: {plain[:200]!r} is there twice")
+        gathered[plain] = content
+        size += len(content)
+        if len(gathered) > MAX_FILES or size > MAX_DELTA_BYTES:
+            raise DeltaTooLarge(f"{place} has more than {MAX_FILES} files, or {MAX_DELTA_BYTES} bytes")
+    check_names(gathered)
+    return gathered
 
 
 def safe_name(name: str) -> str:
@@ -66,6 +75,16 @@ def check_names(names: Iterable[str]) -> None:
         for folder in PurePosixPath(name).parents:
             if str(folder) in files:
                 raise UnsafeTarMember(f"{str(folder)[:200]!r} is a file and a folder")
+
+
+def _plain_files(content: bytes) -> Iterator[tuple[str, bytes]]:
+    for count, member in enumerate(_members(_gunzip(content)), start=1):
+        if count > MAX_FILES:
+            raise DeltaTooLarge(f"delta.tar.gz has more than {MAX_FILES} members")
+        if member.is_folder:
+            safe_name(member.name)
+        else:
+            yield member.name, member.content
 
 
 def _gunzip(content: bytes) -> memoryview:

@@ -3,12 +3,14 @@
 Only content is an answer here: a missing object is "not there", while denied access, throttling and timeouts raise.
 """
 
+from collections.abc import Iterator
+
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.retry import transient_errors
 
-from receipt_chroma.delta.archive import Files, check_names, safe_name
+from receipt_chroma.delta.archive import Files, gather
 from receipt_chroma.delta.bounds import MAX_DELTA_BYTES, MAX_FILES
-from receipt_chroma.errors import DeltaMissing, DeltaNotGiven, DeltaTooLarge, UnsafeTarMember
+from receipt_chroma.errors import DeltaMissing, DeltaNotGiven, DeltaTooLarge
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
 
 NOT_THERE = frozenset(
@@ -69,28 +71,25 @@ def read_object(bucket: Bucket, key: str, most: int = MAX_DELTA_BYTES) -> bytes 
 def fetch_loose_directory(bucket: Bucket, prefix: str, most: int = MAX_DELTA_BYTES) -> Files:
     """The files of a Chroma directory that lies as loose objects under a prefix.
 
-    Raises DeltaMissing when there is none, LargerThanAsked beyond `most`, DeltaTooLarge, UnsafeTarMember for a name
-    that would leave the folder.
+    Raises DeltaMissing when there is none, LargerThanAsked beyond `most`, and as gather.
     """
     names = loose_names(bucket, prefix)
     if not any(name.rpartition("/")[2] == SQLITE_FILE for name in names):
         raise DeltaMissing(f"s3://{bucket.name}/{prefix} has no delta.arrow, no delta.tar.gz and no {SQLITE_FILE}")
-    files: Files = {}
+    return gather(_objects(bucket, prefix, names, most), f"s3://{bucket.name}/{prefix}")
+
+
+def _objects(bucket: Bucket, prefix: str, names: list[str], most: int) -> Iterator[tuple[str, bytes]]:
+    """The objects of these names. Raises LargerThanAsked once they are more than `most` together."""
+    size = 0
     for name in names:
-        plain = safe_name(name)
-        if plain in files:
-            raise UnsafeTarMember(f"{plain[:200]!r} is there twice")
         content = read_object(bucket, prefix + name, most)
         if content is None:
             raise DeltaMissing(f"s3://{bucket.name}/{prefix}{name} went away while the delta was read")
-        files[plain] = content
-        size = sum(map(len, files.values()))
-        if size > MAX_DELTA_BYTES:
-            raise DeltaTooLarge(f"s3://{bucket.name}/{prefix} has more than {MAX_DELTA_BYTES} bytes")
-        if size > most:
+        yield name, content
+        size += len(content)
+        if most < size <= MAX_DELTA_BYTES:
             raise LargerThanAsked
-    check_names(files)
-    return files
 
 
 def loose_names(bucket: Bucket, prefix: str) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from receipt_chroma.delta.archive import gather
 from receipt_chroma.delta.read import decode_delta
 from receipt_chroma.records import Record
 
@@ -34,8 +35,9 @@ def good_directory() -> Files:
 
 
 def read(form: str, files: Mapping[str, bytes], dimension: int | None = DIMENSION) -> list[Record]:
-    """What reading these files comes to."""
-    return decode_delta(form, dict(files), collection="words", receipt=RECEIPT, dimension=dimension)
+    """What reading these files comes to; those of a directory as they come from wherever it lies."""
+    there = gather(files.items(), "the directory") if form == "directory" else dict(files)
+    return decode_delta(form, there, collection="words", receipt=RECEIPT, dimension=dimension)
 
 
 def shown(records: list[Record]) -> list[Any]:

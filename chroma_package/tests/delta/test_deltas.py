@@ -234,15 +234,24 @@ def test_a_tar_that_unpacks_to_too_much_is_refused(world: World, tmp_path: Path)
         read(world)
 
 
-@pytest.mark.parametrize("form", ["arrow", "loose"])
-def test_a_delta_that_is_too_large_is_refused(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
-) -> None:
-    if form == "arrow":
-        arrow(world, *RECORDS)
-    else:
-        loose(world, chroma_directory(tmp_path / "delta", RECORDS))
+def test_a_file_that_is_too_large_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrow(world, *RECORDS)
     monkeypatch.setattr(delta_objects, "MAX_DELTA_BYTES", 1000)
+    with pytest.raises(DeltaTooLarge):
+        read(world)
+
+
+@pytest.mark.parametrize("form", ["loose", "tar"])
+def test_a_directory_that_is_too_large_as_a_whole_is_refused_however_it_lies(
+    world: World, tmp_path: Path, form: str
+) -> None:
+    folder = chroma_directory(tmp_path / "delta", RECORDS)
+    for name in ("zeros", "more-zeros"):
+        (folder / name).write_bytes(bytes(MAX_DELTA_BYTES // 2))
+    if form == "tar":
+        put(world, "delta.tar.gz", tar_of(folder))
+    else:
+        loose(world, folder)
     with pytest.raises(DeltaTooLarge):
         read(world)
 

@@ -109,6 +109,7 @@ def check_damaged(built: str, some: list[Damage], inside: bool) -> None:
 
 
 def assert_same_as_loose(files: Files) -> None:
+    """Alike, but within some KB of the bound of bytes: a tar's own blocks count among what it unpacks to."""
     loose, packed = outcome("directory", files), outcome("tar", tar(files, level=1))
     assert said(loose) == said(packed), f"loose {told(loose)}, in a tar {told(packed)}"
 
