@@ -211,6 +211,7 @@ RAISED_ELSEWHERE = {
     "StreamRecordError",
     "UnknownCollection",
     "VersionNotServed",
+    "WrongModel",
     "SnapshotUnavailable",
     "CurrentGone",
 }

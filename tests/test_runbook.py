@@ -30,6 +30,7 @@ END_NO_EXECUTION = {
     "VersionNotServed": "of a reader",
     "QuestionInvalid": "of a reader",
     "UnknownCollection": "of a reader",
+    "WrongModel": "of a reader",
     "RunRefused": "of who waits for a run",
     "RunInvalid": "of a producer",
     "RunAnnounced": "of a producer",

@@ -21,15 +21,17 @@ def reader_of(collection: str) -> SnapshotReader:
 
 
 def search(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """{collection, vector, n_results?, where?, min_version?} -> {version, …_seconds, fallback_reason, hits}.
+    """{collection, vector, model?, n_results?, where?, min_version?} -> {version, …_seconds, fallback_reason, hits}.
 
-    min_version: the version that a change is known to be in; the answer is of that version or a newer one. Raises
-    NoSnapshotYet before the first publication, VersionNotServed when min_version does not come in time, QuestionInvalid
-    for what has no answer.
+    model: that of the vector; WrongModel says which one serves. min_version: the version that a change is known to be
+    in; the answer is of that version or a newer one. Raises NoSnapshotYet before the first publication,
+    VersionNotServed when min_version does not come in time, QuestionInvalid for what has no answer.
     """
     reader = reader_of(event["collection"])
     reader.refresh(min_version=event.get("min_version"), timeout=WAIT)
-    hits = reader.nearest(event["vector"], event.get("n_results", 10), where=event.get("where"))
+    hits = reader.nearest(
+        event["vector"], event.get("n_results", 10), where=event.get("where"), model=event.get("model")
+    )
     return {
         "version": reader.version,
         "behind_seconds": reader.behind_seconds,

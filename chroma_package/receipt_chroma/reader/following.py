@@ -12,7 +12,7 @@ from receipt_chroma.errors import NoSnapshotYet, SnapshotUnavailable, StorageUna
 from receipt_chroma.reader.mount import Mount
 from receipt_chroma.reader.open_files import OpenFiles
 from receipt_chroma.reader.open_snapshot import OpenSnapshot
-from receipt_chroma.reader.opening import ATTEMPTS, SnapshotOpener
+from receipt_chroma.reader.opening import SnapshotOpener
 from receipt_chroma.snapshot.lineage import newer_since
 from receipt_chroma.snapshot.serving import Serving
 from receipt_chroma.storage.tree import SERVING
@@ -20,6 +20,9 @@ from receipt_chroma.storage.tree import SERVING
 logger = logging.getLogger(__name__)
 
 _NOTHING: Final = Serving("", -1)
+
+_ATTEMPTS: Final = 2
+"""A file that was replaced while it was opened is there when it is opened again."""
 
 
 class Follower:
@@ -87,7 +90,7 @@ class Follower:
         if self._only is not None:
             return self._only, None
         problem: Exception | None = None
-        for _ in range(ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 return max(self._followed, self._mount.serving()), None
             except StorageUnavailable as error:

@@ -8,7 +8,6 @@ the collection itself serves.
 import json
 import logging
 from dataclasses import asdict, dataclass
-from functools import total_ordering
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +23,6 @@ from receipt_chroma.storage.tree import SERVING, collection_folder, object_key
 logger = logging.getLogger(__name__)
 
 
-@total_ordering
 @dataclass(frozen=True)
 class Serving:
     """What SERVING says. order: how often that has changed; of two the one with the higher order is the later one."""

@@ -2,76 +2,22 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from receipt_chroma import QuestionInvalid, SnapshotUnavailable, UnknownCollection, VersionNotServed, WrongModel
+from receipt_chroma import QuestionInvalid, SnapshotUnavailable, UnknownCollection, WrongModel
 from receipt_chroma.reader import SnapshotReader, opening
-from receipt_chroma.records import Record
 from receipt_chroma.snapshot.serving import Serving, swap_serving
 from receipt_chroma.storage.tree import CURRENT, SERVING
-from receipt_dynamo_stream.keys import ReceiptId
 
 from ..history import seconds
-from ..samples import receipt, vector, word
-from .layers import MADE, Layers
+from ..samples import receipt, vector
+from .generations import MODEL, content, served, should_be, switch, vectors
+from .layers import Layers
 from .mounts import private_copies, private_databases
 
 pytestmark = pytest.mark.usefixtures("mount")
-
-MODEL = "embed-3"
-COUNT = 3
-
-
-def content(seed: int, *numbers: int) -> dict[ReceiptId, list[Record]]:
-    return {
-        receipt(number): [word(1, w, seed + number * 10 + w, of=receipt(number)) for w in range(1, COUNT + 1)]
-        for number in numbers
-    }
-
-
-@pytest.fixture
-def words(tmp_path: Path) -> Layers:
-    """The collection's first generation, of two receipts."""
-    words = Layers(tmp_path, shards=2)
-    words.base(content(0, 1, 2))
-    return words
-
-
-@pytest.fixture
-def newer(tmp_path: Path) -> Layers:
-    """Its second one, with one shard and other vectors for the same records."""
-    newer = Layers(tmp_path, generation="words-2", model=MODEL)
-    newer.base(content(500, 1, 2))
-    return newer
-
-
-@pytest.fixture
-def reader(words: Layers, newer: Layers) -> Iterator[SnapshotReader]:
-    """A reader from before the switch."""
-    with words.reader() as reader:
-        yield reader
-
-
-def switch(layers: Layers, order: int) -> None:
-    """Let this generation serve."""
-    assert swap_serving(layers.efs, "words", Serving(layers.generation, order))
-
-
-def vectors(reader: SnapshotReader) -> dict[str, bytes]:
-    return {record.id: record.embedding.tobytes() for record in reader.records()}
-
-
-def should_be(layers: Layers) -> dict[str, bytes]:
-    return {record.id: record.embedding.tobytes() for record in layers.records}
-
-
-def served(reader: SnapshotReader) -> tuple[str, str, int]:
-    return reader.generation, reader.model, reader.version
 
 
 def test_a_switch_is_seen_by_the_next_refresh_and_the_way_back_by_the_one_after(
@@ -212,14 +158,14 @@ def test_an_unreadable_serving_leaves_what_is_served_which_goes_on_and_opens_not
     assert (reader.refresh(), reader.fallback_reason) == (False, None)
 
 
-@pytest.mark.parametrize("goes", ["back", "away"])
+@pytest.mark.parametrize("goes", [Serving("words", 2), Serving("words", 3), None])
 def test_a_reader_never_goes_back_to_an_earlier_switch(
-    words: Layers, newer: Layers, reader: SnapshotReader, goes: str
+    words: Layers, newer: Layers, reader: SnapshotReader, goes: Serving | None
 ) -> None:
     switch(newer, 3)
     reader.refresh()
     path = words.folder / SERVING
-    path.unlink() if goes == "away" else path.write_bytes(Serving("words", 2).encode())
+    path.unlink() if goes is None else path.write_bytes(goes.encode())
     words.segment(content(0, 3))
     assert reader.refresh() is False
     assert (served(reader), reader.behind_seconds, reader.fallback_reason) == (("words-2", MODEL, 1), 0.0, None)
@@ -233,75 +179,6 @@ def test_two_switches_that_nobody_looked_at_change_nothing(
     assert reader.refresh() is False
     (words.folder / SERVING).write_bytes(Serving("words-2", 1).encode())
     assert reader.refresh() is False, "the second one was seen"
-
-
-def test_it_is_behind_from_the_switch_on_until_it_follows(words: Layers, newer: Layers) -> None:
-    now = datetime.now(UTC) + timedelta(seconds=60)
-    with words.reader(now=lambda: now) as reader:
-        assert reader.behind_seconds == 0.0
-        switch(newer, 1)
-        assert 0.0 < reader.behind_seconds <= 61.0
-        reader.refresh()
-        assert reader.behind_seconds == 0.0
-        made = datetime.fromisoformat(MADE)
-        assert reader.freshness_seconds == (now - made).total_seconds()
-        later = made + timedelta(hours=1)
-        newer.segment(content(500, 3), made=later.isoformat())
-        assert reader.behind_seconds == (now - later).total_seconds()
-        reader.refresh()
-        assert reader.freshness_seconds == (now - later).total_seconds()
-
-
-def test_a_version_is_waited_for_in_what_is_served_or_in_the_generation_that_is_named(
-    words: Layers, newer: Layers, reader: SnapshotReader
-) -> None:
-    for number in range(3, 6):
-        words.segment(content(0, number))
-    reader.refresh(min_version=4, of="words", timeout=seconds(0))
-    with pytest.raises(VersionNotServed, match="words: version 1 of words-2 was not there in 0 s, version 4 is served"):
-        reader.refresh(min_version=1, of="words-2", timeout=seconds(0))
-    switch(newer, 1)
-    assert reader.refresh(min_version=1, of="words-2", timeout=seconds(0)) is True
-    with pytest.raises(VersionNotServed, match=r"words-2: version 4 was not there in 0 s, version 1 is served"):
-        reader.refresh(min_version=4, timeout=seconds(0))
-
-
-class Table:
-    """A receipts table with one run, which was merged in this generation."""
-
-    def __init__(self, generation: str, version: int) -> None:
-        named = {} if generation == "words" else {"words_generation": {"S": generation}}
-        self.item = {"words_state": {"S": "COMPLETED"}, "words_version": {"N": str(version)}, **named}
-
-    def get_item(self, *, Key: dict[str, Any], **_: Any) -> Any:  # noqa: N803
-        return {"Item": {**Key, **self.item}}
-
-
-def wait(reader: SnapshotReader, table: Any, timeout: float) -> int:
-    at = receipt(1)
-    return reader.wait_for(
-        "run-1",
-        image_id=at.image_id,
-        receipt_id=at.receipt_id,
-        receipts_table="receipts",
-        dynamodb=table,
-        timeout=seconds(timeout),
-    )
-
-
-def test_a_run_of_another_generation_is_waited_for_until_that_serves(
-    words: Layers, newer: Layers, reader: SnapshotReader
-) -> None:
-    assert wait(reader, Table("words", 1), 0) == 1
-    with pytest.raises(VersionNotServed, match="words: version 1 of words-2 was not there"):
-        wait(reader, Table("words-2", 1), 0)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(wait, reader, Table("words-2", 1), 30)
-        switch(newer, 1)
-        assert waiting.result(60) == 1
-    assert reader.generation == "words-2"
-    with pytest.raises(VersionNotServed, match="words-2: version 1 of words was not there"):
-        wait(reader, Table("words", 1), 0)
 
 
 def test_the_background_follows_a_switch_too(words: Layers, newer: Layers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from receipt_dynamo_stream import ReceiptId, RunRefused, served_version
+from receipt_dynamo_stream import ReceiptId, RunRefused, served_in, served_version
 from receipt_dynamo_stream.runs import RunStates, settle_order
 
 from ..samples import IMAGE, LATER, RUN, number, run_item, text
@@ -57,6 +57,19 @@ def test_a_completed_run_says_from_which_version_on_readers_see_it(tables: Table
     fail(tables, error="DeltaCorrupt: bad", order=settle_order(9, 0))
     with pytest.raises(RunRefused, match="DeltaCorrupt: bad"):
         version()
+
+
+def test_a_run_says_in_which_generation_its_version_is(tables: Tables) -> None:
+    def found() -> tuple[str, int] | None:
+        return served_in(tables.client, tables.receipts, RECEIPT, RUN, "lines")
+
+    tables.put(run_item())
+    assert found() is None
+    tables.put(run_item(lines_state=text("COMPLETED"), lines_version=number(5)))
+    assert found() == ("lines", 5)
+    tables.put(run_item(lines_state=text("COMPLETED"), lines_version=number(2), lines_generation=text("lines-2")))
+    assert found() == ("lines-2", 2)
+    assert served_version(tables.client, tables.receipts, RECEIPT, RUN, "lines") == 2
 
 
 def test_a_run_that_an_earlier_release_completed_is_in_every_version_that_comes_now(tables: Tables) -> None:
