@@ -11,7 +11,8 @@ from receipt_dynamo_stream.texts import one_line
 from operate.lineage import Version
 from operate.models import Execution
 from operate.quarantine import Waiting
-from operate.wording import count_of, short_name
+from operate.resharding import ReshardPlan
+from operate.wording import count_of, duration, short_name, size
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,24 @@ def rollback(collection: str, current: Version, target: Version) -> AskedFirst:
             "Resuming derives everything again from the table, so nothing is lost.",
         ),
         grave=True,
+    )
+
+
+def reshard(plan: ReshardPlan) -> AskedFirst:
+    written = size(plan.written_bytes)
+    return AskedFirst(
+        f"Re-shard {plan.collection} from {plan.shards} to {plan.into}",
+        (
+            f"{count_of(plan.records, 'record')} of version {plan.version} are written into"
+            f" {count_of(plan.into, 'new base')}: {written} to EFS and as much to S3, {size(plan.read_bytes)} read from"
+            " EFS. No record changes.",
+            f"It takes about {duration(plan.seconds)}, {plan.functions} calls of functions, the largest of which need"
+            f" {size(plan.memory_bytes)} of memory, and ${plan.dollars:.2f}: estimates.",
+            "Publications go on meanwhile, and what they change is laid over the new bases.",
+            "Every reader opens the new shards with its next refresh; until then it answers from what it has.",
+            "The way back is a rollback to a version with the old number, or another re-shard.",
+            *plan.warnings,
+        ),
     )
 
 

@@ -163,7 +163,7 @@ class Executions:
 
     # What an operator does
 
-    def start(self, collection: str, mode: str = "compact", trigger: str = "operator", **more: str | bool) -> str:
+    def start(self, collection: str, mode: str = "compact", trigger: str = "operator", **more: str | bool | int) -> str:
         """Start an execution under a fresh name; returns its ARN. `more` is what its mode needs besides."""
         given = {"collection": collection, "mode": mode, "trigger": trigger, **more}
         return self._start(collection, trigger, json.dumps(given))

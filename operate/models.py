@@ -34,6 +34,8 @@ FAILURES = ("failed", "timed_out", "aborted")
 """Results that leave work undone until a later execution does it."""
 UNHEALED = "unhealed"
 """The filter for failures that no later execution has made good."""
+LOST = ("fold_lost", "reshard_lost")
+"""Outcomes of an execution that came to its end, and yet did not do what it was started for: start it again."""
 MERGED = ("published", "unchanged", "nothing_pending")
 """Outcomes of a compaction after which nothing that was pending before is."""
 

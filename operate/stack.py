@@ -44,7 +44,7 @@ class Stack:
         self.stored = Stored(services)
         self.executions = Executions(services, machine, History(services, machine), self.stored)
         self.collections = Collections(services, self.stored, self.executions)
-        self.versions = Versions(services, self.collections, self.executions)
+        self.versions = Versions(services, self.stored, self.collections, self.executions)
         self.restoring = Restoring(services, self.collections, self.stored)
         self.quarantine = WaitingRuns(services, self.executions)
         self.receipts = Receipts(services)

@@ -1,4 +1,4 @@
-"""The versions of a collection: which there are, keeping one, and executions that prove, roll back to or expire one.
+"""The versions of a collection: which there are, keeping one, and the executions that are about them.
 
 Everything that publishes or deletes is an execution that takes the lease and commits; nothing here does it beside them.
 """
@@ -14,7 +14,10 @@ from operate.collections import Collections
 from operate.errors import SnapshotNotFound, VersionNotFound, VersionRefused
 from operate.executions import Executions
 from operate.lineage import ArchivedVersions, Version, archived_version, find_version, lineage, version_number
+from operate.resharding import ReshardPlan, number_of_shards, plan_reshard
 from operate.services import Services
+from operate.stored import Stored
+from operate.wording import count_of
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,9 @@ class Versions:
     """A version is given by number or snapshot id, None is the current one; unless a method says otherwise it raises
     VersionNotFound, and VersionRefused for one that is EXPIRED."""
 
-    def __init__(self, services: Services, collections: Collections, executions: Executions) -> None:
+    def __init__(self, services: Services, stored: Stored, collections: Collections, executions: Executions) -> None:
         self._services = services
+        self._stored = stored
         self._collections = collections
         self._executions = executions
 
@@ -147,6 +151,20 @@ class Versions:
     def fold(self, collection: str) -> str:
         """Fold every shard that has a segment: new bases with the same records."""
         return self._executions.start(collection, "fold", all=True)
+
+    def to_reshard(self, collection: str, into: int) -> ReshardPlan:
+        """What a re-shard would take. Raises UsageError for what is no number of shards, VersionRefused for the present
+        one, SnapshotNotFound, VersionUnreadable."""
+        number_of_shards(into)
+        manifest = self._stored.manifest(self.pointer(collection, None))
+        if manifest.shard_count == into:
+            raise VersionRefused(f"{collection} has {count_of(into, 'shard')} already: nothing was done")
+        return plan_reshard(manifest, into)
+
+    def reshard(self, collection: str, into: int) -> str:
+        """Bring the same records into another number of shards. Raises as `to_reshard` does."""
+        self.to_reshard(collection, into)
+        return self._executions.start(collection, "reshard", shards=into)
 
     def restore(self, collection: str) -> str:
         """Compare what readers see with HEAD now, and bring what is wrong from S3; paused or not."""

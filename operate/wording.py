@@ -132,6 +132,15 @@ def inert(text: str) -> str:
     return text if text.isprintable() else text.translate(_ACTING)
 
 
+def lost_line(execution: Execution) -> str:
+    """One line of an execution whose outcome is one of LOST."""
+    why = "too much has changed" if execution.outcome == "reshard_lost" else "a fold or a rollback came first"
+    return (
+        f"{short_name(execution.name)} {plain(execution.result)}: {why}, or it took too long; nothing was published,"
+        " start it again"
+    )
+
+
 def failure_line(execution: Execution) -> str:
     """One line of an execution that did not succeed: its error and cause, newlines folded."""
     why = ": ".join(part for part in (execution.error, cause_text(execution.cause)) if part)

@@ -18,7 +18,7 @@ from receipt_dynamo_stream.round.report import ReceiptContent, StagedSegment
 from receipt_dynamo_stream.sharding import home_of
 
 from receipt_chroma.errors import FoldChangedContent, SegmentInvalid
-from receipt_chroma.folding import OVERDUE, FoldBound
+from receipt_chroma.folding import MOST_RECORDS, OVERDUE, FoldBound
 from receipt_chroma.publish import laid_over, new_base_shard, place_segment, place_shard, put_manifest
 from receipt_chroma.records import Record, nothing_of
 from receipt_chroma.segment.checks import SEGMENT_CHECKS, check_segment
@@ -164,7 +164,9 @@ def _check_same_records(manifest: Manifest, before: Manifest) -> None:
 
 
 def _is_too_much(shard: ManifestShard, now: Mapping[str, ReceiptContent], bound: FoldBound) -> bool:
-    return sum(one.records for one in now.values()) > OVERDUE * bound.records(shard.base_records)
+    """Overdue for a fold at once, or more than the process that writes the manifest should hold."""
+    most = min(OVERDUE * bound.records(shard.base_records), MOST_RECORDS)
+    return sum(one.records for one in now.values()) > most
 
 
 class _Later:

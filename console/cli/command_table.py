@@ -314,6 +314,14 @@ COMMANDS: tuple[Command, ...] = (
         options.fold,
     ),
     Command(
+        "reshard",
+        "snapshots",
+        "the same records in another number of shards; says first what it takes",
+        "compaction reshard words --shards 4 --plan",
+        "console.cli.snapshot_commands:reshard",
+        options.reshard,
+    ),
+    Command(
         "expire",
         "snapshots",
         "what no retained version needs: say it, or delete it; waits",

@@ -15,7 +15,7 @@ from operate import wording
 from operate.connection import Connection, load_aws, load_local
 from operate.errors import ExecutionFailed, NothingMarked, UsageError
 from operate.history import Wanted
-from operate.models import Execution, name_of
+from operate.models import LOST, Execution, name_of
 from operate.stack import Stack
 
 NO_EXECUTIONS = "No executions yet. They start by themselves when receipts change; `compaction start` starts one."
@@ -160,7 +160,7 @@ def follow(stack: Stack, arn: str, *, wait: bool) -> Execution:
 def report(stack: Stack, execution: Execution, *, as_json: bool, more: dict[str, Any] | None = None) -> int:
     """Say what became of an execution; `more` is added to its JSON.
 
-    Raises ExecutionFailed, after the answer, when it did not succeed.
+    Raises ExecutionFailed, after the answer, when it did not succeed, or did not do what it was started for.
     """
     if as_json:
         print_json({**execution.to_json(), **(more or {})})
@@ -171,6 +171,8 @@ def report(stack: Stack, execution: Execution, *, as_json: bool, more: dict[str,
         stdout_console().print(tables.execution_line(execution, stack.now()))
     if execution.status not in ("running", "succeeded"):
         raise ExecutionFailed(wording.failure_line(execution))
+    if execution.outcome in LOST:
+        raise ExecutionFailed(wording.lost_line(execution))
     return 0
 
 

@@ -248,6 +248,13 @@ def fold(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
 
 
+def reshard(parser: argparse.ArgumentParser) -> None:
+    _collection(parser)
+    parser.add_argument("--shards", type=int, required=True, metavar="N", help="how many there are to be: 1 to 256")
+    parser.add_argument("--plan", action="store_true", help="only say what it would take; start nothing")
+    parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails or has lost")
+
+
 def restore(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument(

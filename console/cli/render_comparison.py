@@ -22,7 +22,7 @@ def counts_table(found: Comparison) -> Table:
         *((f"  {name}", count) for name, count in (("document", found.documents), ("vector", found.vectors)) if count),
         *((f"  {key}", count) for key, count in found.keys.items()),
         ("Unchanged", found.unchanged),
-        ("Shards", found.shards),
+        ("Shards", found.shards if found.across_shards is None else f"{found.older_shards}, then {found.shards}"),
         ("Shards read", found.shards - found.skipped),
     ]
     return plain_table(f"{found.collection}, from version {found.older} to version {found.newer}", ("", ""), facts)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from receipt_chroma.snapshot.manifest import FOLD, RESTORE, ROLLBACK
+from receipt_chroma.snapshot.manifest import MERGE
 from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from receipt_dynamo_stream.keys import ReceiptId
@@ -15,8 +15,9 @@ from rich.text import Text
 from console.cli.tables import NARROW, WIDE, new_table, plain_table
 from operate.lineage import Version
 from operate.models import Execution, parse_time
+from operate.resharding import AT_ONCE, ReshardPlan
 from operate.versions import Expiry
-from operate.wording import age, cause_text, changed, failure_line, number, short_name, short_receipt, size
+from operate.wording import age, cause_text, changed, duration, failure_line, number, short_name, short_receipt, size
 
 _SHORT_ID = 8
 _ALL_OF_A_VERSION = 132
@@ -67,7 +68,7 @@ def _state(version: Version, *, wide: bool) -> Text:
         text.append(", not yet with readers")
     if version.state != "current" and version.readers:
         text.append(", readers see it")
-    if version.kind in (FOLD, ROLLBACK, RESTORE):
+    if version.kind not in (None, MERGE):
         text.append(f", {version.kind}")
     if version.pinned is not None:
         text.append(f", pinned: {version.pinned}" if wide else ", pinned")
@@ -83,6 +84,24 @@ def rollback_table(collection: str, current: Version, target: Version, now: date
         ("Records", f"{difference:+,}"),
     ]
     return plain_table(f"A rollback of {collection}", ("", ""), facts)
+
+
+def reshard_table(plan: ReshardPlan) -> Table:
+    """What a re-shard takes, as far as the manifest tells."""
+    facts: list[tuple[str, object]] = [
+        ("Records", f"{plan.records:,}, of version {plan.version}"),
+        ("Shards", f"{plan.shards}, then {plan.into}"),
+        ("In the largest", f"about {plan.largest:,} records"),
+        ("Takes", f"about {duration(plan.seconds)}, {AT_ONCE} shards at once"),
+        ("Functions called", plan.functions),
+        ("Read from EFS", size(plan.read_bytes)),
+        ("Written to EFS", f"{size(plan.written_bytes)}, and as much to S3"),
+        ("Costs", f"about ${plan.dollars:.2f}"),
+        ("Memory per function", f"{size(plan.memory_bytes)}, where the largest shard is written"),
+        ("Disk per function", size(plan.disk_bytes)),
+        ("Must refresh", "every reader, with its next refresh"),
+    ]
+    return plain_table(f"A re-shard of {plan.collection}", ("", ""), facts)
 
 
 def expiry_table(collection: str, expiry: Expiry) -> Table:

@@ -117,6 +117,8 @@ def compare(arguments: Namespace) -> int:
         return 0
     stdout = stdout_console()
     stdout.print(render_comparison.counts_table(found))
+    if found.across_shards:
+        stdout.print(found.across_shards)
     if found.differs:
         stdout.print(render_comparison.changes_table(found, width=stdout.width))
     if hidden := render_comparison.hidden(found):
@@ -194,6 +196,26 @@ def fold(arguments: Namespace) -> int:
     stack = stack_of(arguments)
     execution = follow(stack, stack.versions.fold(arguments.collection), wait=arguments.wait)
     return report(stack, execution, as_json=arguments.json)
+
+
+def reshard(arguments: Namespace) -> int:
+    """Its plan, and unless that is all, an execution. It needs no question: it publishes the records that are there.
+
+    Raises UsageError, VersionRefused for the number that there is, SnapshotNotFound, ExecutionFailed.
+    """
+    stack = stack_of(arguments)
+    plan = stack.versions.to_reshard(arguments.collection, arguments.shards)
+    more = {"plan": plan.to_json()}
+    if not arguments.json:
+        stdout_console().print(render_operator.reshard_table(plan))
+        for warning in plan.warnings:
+            stdout_console().print(Text(warning))
+    if arguments.plan:
+        if arguments.json:
+            print_json(more)
+        return 0
+    execution = follow(stack, stack.versions.reshard(arguments.collection, plan.into), wait=arguments.wait)
+    return report(stack, execution, as_json=arguments.json, more=more)
 
 
 def expire(arguments: Namespace) -> int:

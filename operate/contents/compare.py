@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from receipt_chroma.difference import metadata_change
+from receipt_chroma.digests import add_digests
 from receipt_chroma.records import Record
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard
 
@@ -56,6 +57,7 @@ def compare_manifests(
         vectors=found.vectors,
         keys=dict(sorted(found.keys.items())),
         shards=newer.shard_count,
+        older_shards=older.shard_count,
         skipped=newer.shard_count - sum(len(after) for _, after in groups),
         offset=offset,
         limit=limit,
@@ -79,10 +81,11 @@ def _paired(older: Manifest, newer: Manifest) -> Iterator[tuple[_Shards, _Shards
 
 def _equal(older: _Shards, newer: _Shards) -> bool:
     """The same records, by their content digests, wherever they lie."""
-    return len(older) == len(newer) and all(
-        before.digest == after.digest and before.records == after.records
-        for before, after in zip(older, newer, strict=True)
-    )
+    return _content(older) == _content(newer)
+
+
+def _content(shards: _Shards) -> tuple[int, str]:
+    return sum(shard.records for shard in shards), add_digests(*(shard.digest for shard in shards))
 
 
 class _Row(NamedTuple):

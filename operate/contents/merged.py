@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from receipt_chroma.snapshot.manifest import FOLD, RESTORE, Manifest, ManifestShard
+from receipt_chroma.snapshot.manifest import FOLD, RESHARD, RESTORE, Manifest, ManifestShard
 from receipt_chroma.storage.tree import segment_path, shard_path, shard_version_of
 from receipt_dynamo_stream.bucket import ListedObject
 from receipt_dynamo_stream.errors import SchemaUnsupported, StoredObjectDamaged
@@ -44,6 +44,9 @@ def what_came(stack: Stack, collection: str, given: str | None) -> WhatCame:
         problem = (
             "a fold merges nothing: it has the records of its parent, in a base that it wrote of base and segments"
         )
+        took_up = version.parent
+    elif version.kind == RESHARD:
+        problem = "a re-shard merges nothing: it has the records of its parent, in another number of shards"
         took_up = version.parent
     elif version.kind == RESTORE:
         problem = "a restore merges nothing: it has the records of its parent, past every version that readers saw"

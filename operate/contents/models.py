@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from operate.wording import count_of
+
 KINDS: Final = ("added", "removed", "changed")
 """What a record is between an older and a newer version; or else it is unchanged."""
 
@@ -69,6 +71,7 @@ class Comparison:
     added, removed, changed and unchanged count records; of the changed ones, documents and vectors count those where
     these differ, and keys those where a metadata key does. The listings have `limit` records of each kind from
     `offset` on, by shard and id. Of `shards`, `skipped` were not read: both versions have the same ones.
+    older_shards: of the older version; where that is another number, all of them are read, or none.
     """
 
     collection: str
@@ -84,6 +87,7 @@ class Comparison:
     vectors: int
     keys: Mapping[str, int]
     shards: int
+    older_shards: int
     skipped: int
     offset: int
     limit: int
@@ -95,6 +99,17 @@ class Comparison:
     def differs(self) -> bool:
         """Whether any record does."""
         return bool(self.added or self.removed or self.changed)
+
+    @property
+    def across_shards(self) -> str | None:
+        """What was compared, and what cannot be, of versions with different numbers of shards; None of all others."""
+        if self.shards == self.older_shards:
+            return None
+        return (
+            f"Version {self.older} has {count_of(self.older_shards, 'shard')}, version {self.newer} has {self.shards}:"
+            " records are compared wherever they lie, all their content. Shards cannot be: none of the one has the"
+            " receipts of one of the other, so either all are read, or none where all records together are the same."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""

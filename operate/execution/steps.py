@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from operate.prices import TRANSITION_DOLLARS
+
 STEP_STATUSES = ("running", "succeeded", "refused", "caught", "failed", "aborted")
 """`refused` got an answer that its Catch takes by name: the machine reckons with it, and nothing is wrong. `caught`
 failed of something else, and its Catch took over. `aborted` was at work when something else ended it."""
-TRANSITION_DOLLARS = 0.025 / 1000
-"""Of one state transition in us-east-1, as in cdk/prices.py: https://aws.amazon.com/step-functions/pricing/."""
 _MOST_TELLING = ("failed", "running", "aborted", "caught", "refused", "succeeded")
 
 

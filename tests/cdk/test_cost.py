@@ -12,7 +12,7 @@ import pytest
 from receipt_chroma import folding
 from receipt_chroma.snapshot import retention
 
-from operate.execution.steps import TRANSITION_DOLLARS
+from operate import prices, resharding
 
 from . import calls
 from .template import Template
@@ -42,8 +42,32 @@ def test_one_change_touches_one_shard_and_many_touch_all() -> None:
     assert COST["shards_a_commit"](Load(10_000_000, 16)) == pytest.approx(16, rel=0.01)
 
 
-def test_the_console_has_the_price_of_a_transition_from_the_same_list() -> None:
-    assert COST["PRICES"]["transition"][0] == TRANSITION_DOLLARS
+def test_the_console_has_its_prices_from_the_same_list() -> None:
+    listed = {name: price[0] for name, price in COST["PRICES"].items()}
+    assert {
+        "transition": prices.TRANSITION_DOLLARS,
+        "x86_second": prices.GB_SECOND_DOLLARS,
+        "request": prices.REQUEST_DOLLARS,
+        "efs_read": prices.EFS_READ_DOLLARS,
+        "efs_write": prices.EFS_WRITE_DOLLARS,
+        "s3_put": prices.PUT_DOLLARS,
+    }.items() <= listed.items()
+
+
+RESHARD = (
+    *("PlanFold", "FoldShards", "AcquireLease", "WriteFold", "ValidateReshard", "CommitSnapshot", "Folded"),
+    *("ExpireSnapshots", "ReleaseLease", "Finished"),
+)
+
+
+def test_the_plan_of_a_reshard_counts_the_states_of_the_machine_and_the_memory_of_the_stages() -> None:
+    from compaction_cdk import settings
+
+    assert len(COST["states_on_the_way"](COST["MACHINE"], RESHARD)) == resharding.STATES
+    stages = {name: stage.merge_memory for name, stage in settings.STAGES.items()}
+    assert stages == resharding.DEPLOYED_MB
+    machine = COST["MACHINE"]["States"]
+    assert machine["FoldShards"]["MaxConcurrency"] == resharding.AT_ONCE
 
 
 def test_writing_the_words_once_costs_about_ten_cents_of_throughput() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from receipt_chroma.snapshot.manifest import ManifestShard
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from receipt_dynamo_stream.keys import ReceiptId
 
@@ -11,6 +12,9 @@ from operate import asked_first
 from operate.asked_first import AskedFirst
 from operate.lineage import Version
 from operate.models import ASKED_BY_THEMSELVES, Execution
+from operate.resharding import plan_reshard
+
+from ..toy_stack.toy import toy_manifest
 
 NOW = datetime(2026, 7, 28, 12, tzinfo=UTC)
 OLD = Execution("arn:x:words-stream-1", "words-stream-1", "failed", NOW, NOW, "words", "stream", mode="compact")
@@ -23,6 +27,7 @@ def version(number: int, records: int) -> Version:
     return Version(version=number, records=records, plan_key="", **row, **made)
 
 
+PLAN = plan_reshard(toy_manifest("words", "0000000003-0000000003-0", ManifestShard(0, records=70_035)), 4)
 EVERY: dict[str, tuple[Callable[[], AskedFirst], bool]] = {
     "start": (lambda: asked_first.start("words"), False),
     "rerun": (lambda: asked_first.rerun(OLD), False),
@@ -34,6 +39,7 @@ EVERY: dict[str, tuple[Callable[[], AskedFirst], bool]] = {
     "restore": (lambda: asked_first.restore("words"), False),
     "verify": (lambda: asked_first.verify("words", version(3, 30)), False),
     "rollback": (lambda: asked_first.rollback("words", version(1_000, 30), version(3, 20_000)), True),
+    "reshard": (lambda: asked_first.reshard(PLAN), False),
     "pin": (lambda: asked_first.pin("words", version(3, 30)), False),
     "unpin": (lambda: asked_first.unpin("words", version(3, 30)), False),
     "expire": (lambda: asked_first.expire("words", apply=True), True),
@@ -62,6 +68,13 @@ def test_a_rollback_says_what_is_published_as_what() -> None:
     says = " ".join(EVERY["rollback"][0]().says)
     assert "Its 20,000 records are published again as version 1001" in says
     assert "stays paused" in says
+
+
+def test_a_reshard_says_time_bytes_cost_memory_and_who_refreshes_before_anything() -> None:
+    says = " ".join(EVERY["reshard"][0]().says)
+    for part in ("70,035 records of version 3", "4 new bases", "to EFS and as much to S3", " min", "$", "of memory"):
+        assert part in says
+    assert "Every reader opens the new shards with its next refresh" in says
 
 
 def test_a_run_that_waits_in_two_collections_is_dropped_from_both() -> None:

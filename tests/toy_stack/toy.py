@@ -55,7 +55,7 @@ TOY_MACHINE: dict[str, Any] = {
                 {"Variable": "$.mode", "StringEquals": "restore", "Next": "restore"},
                 *(
                     {"And": [{"Variable": "$.mode", "StringEquals": mode}, _is(collection)], "Next": mode + collection}
-                    for mode in ("rollback", "verify")
+                    for mode in ("rollback", "verify", "reshard")
                     for collection in ("lines", "words")
                 ),
                 {"Variable": "$.collection", "StringEquals": "words", "Next": "Publish"},
@@ -93,6 +93,8 @@ TOY_MACHINE: dict[str, Any] = {
             outcome="verified", version=3, snapshot_id="it", records=1812, shards=4, checks=["sha256", "labels"]
         ),
         "verifylines": {"Type": "Fail", "Error": "ShardInvalid", "Cause": "labels: 3 are missing"},
+        "reshardwords": _ends(outcome="resharded", version=4, snapshot_id="it", records=30, shards=4),
+        "reshardlines": _ends(outcome="reshard_lost"),
         "expire": {
             "Type": "Choice",
             "Choices": [

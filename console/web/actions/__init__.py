@@ -4,14 +4,14 @@ from console.web.actions.action import Action, Done, Question
 from console.web.actions.on_collections import Expire, Pause, Reconcile, Restore, Resume
 from console.web.actions.on_executions import Redrive, Rerun, Start, Stop
 from console.web.actions.on_quarantine import Drop, DropAll, Retry, RetryAll
-from console.web.actions.on_versions import Pin, Rollback, Unpin, Verify
+from console.web.actions.on_versions import Pin, Reshard, Rollback, Unpin, Verify
 
 ACTIONS: dict[str, Action] = {
     type(action).__name__.lower(): action
     for action in (
         *(Start(), Rerun(), Redrive(), Stop()),
         *(Pause(), Resume(), Reconcile(), Restore(), Expire()),
-        *(Verify(), Rollback(), Pin(), Unpin()),
+        *(Verify(), Rollback(), Reshard(), Pin(), Unpin()),
         *(Retry(), RetryAll(), Drop(), DropAll()),
     )
 }

@@ -1,6 +1,6 @@
 """What is done to one published version."""
 
-from flask import url_for
+from flask import abort, url_for
 
 from console.web.actions.action import Done, Given, Question, collection_of, needed
 from console.web.actions.on_executions import page_of
@@ -8,6 +8,7 @@ from console.web.site import site
 from operate import asked_first
 from operate.lineage import Version
 from operate.models import name_of
+from operate.resharding import ReshardPlan
 from operate.wording import short_name
 
 
@@ -44,6 +45,25 @@ class Rollback:
         collection, version = version_of(given)
         name = name_of(site().stack.versions.rollback(collection, version.snapshot_id))
         return Done(f"{short_name(name)} rolls back to version {version.version}.", page_of(name))
+
+
+class Reshard:
+    """The question is the plan: what it takes comes before the button."""
+
+    def ask(self, given: Given) -> Question:
+        collection, plan = self._plan(given)
+        return Question(asked_first.reshard(plan), "Re-shard it", url_for("snapshots.show", collection=collection))
+
+    def do(self, given: Given, reason: str) -> Done:
+        collection, plan = self._plan(given)
+        name = name_of(site().stack.versions.reshard(collection, plan.into))
+        return Done(f"{short_name(name)} re-shards {collection} into {plan.into}.", page_of(name))
+
+    def _plan(self, given: Given) -> tuple[str, ReshardPlan]:
+        collection, shards = collection_of(given), needed(given, "shards")
+        if not shards.isdecimal():
+            abort(400, f"How many shards? A number, not {shards}.")
+        return collection, site().stack.versions.to_reshard(collection, int(shards))
 
 
 class Pin:

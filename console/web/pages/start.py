@@ -1,6 +1,7 @@
 """Starting an execution by hand: every mode of the form begins with what changes no record."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from receipt_chroma.folding import MOST_SHARDS
 from receipt_dynamo_stream.grain import COLLECTIONS
 from werkzeug.wrappers import Response
 
@@ -13,7 +14,13 @@ page = Blueprint("start", __name__, url_prefix="/start")
 
 @page.get("")
 def form() -> str:
-    return render_template("start.html", chosen=request.args.get("collection", COLLECTIONS[-1]))
+    """With `mode` in the address it is the one that is chosen."""
+    return render_template(
+        "start.html",
+        chosen=request.args.get("collection", COLLECTIONS[-1]),
+        mode=request.args.get("mode", "compact"),
+        most_shards=MOST_SHARDS,
+    )
 
 
 @page.post("")
@@ -33,6 +40,10 @@ def begin() -> Response:
     elif mode == "fold":
         name = name_of(stack.versions.fold(collection))
         notice = "folds every shard that has a segment; no record changes"
+    elif mode == "reshard":
+        return redirect(
+            url_for("actions.ask", name=mode, collection=collection, shards=request.form.get("shards", "")), 303
+        )
     elif mode == "expire":
         name = name_of(stack.versions.expire(collection, apply=False))
         notice = "says what would go, and deletes nothing"

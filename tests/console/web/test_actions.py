@@ -62,6 +62,44 @@ def test_other_modes_of_the_form_change_nothing(
     assert "cannot start mode" in visitor.post("/start", 400, action_token=token, collection="words", mode="rollback")
 
 
+def test_a_reshard_shows_its_plan_and_starts_with_the_number_that_was_asked_for(
+    visitor: Visitor, stack: ToyStack
+) -> None:
+    stack.published("words", 3)
+    page = visitor.open("/start?collection=words&mode=reshard")
+    token = page.partition('name="action_token" value="')[2].partition('"')[0]
+    question = visitor.post("/start", action_token=token, collection="words", mode="reshard", shards="4")
+    assert question == "/do/reshard?collection=words&shards=4"
+    assert stack.executions() == []
+    asked = visitor.open(question)
+    for part in (
+        "Re-shard words from 2 to 4?",
+        "30 records of version 3",
+        "read from EFS",
+        "of memory",
+        "its next refresh",
+    ):
+        assert part in asked
+    visitor.confirm(question)
+    assert stack.executions() == [{"collection": "words", "mode": "reshard", "trigger": "operator", "shards": 4}]
+
+
+@pytest.mark.parametrize(
+    ("shards", "says", "status"),
+    [
+        ("2", "has 2 shards already", 409),
+        ("0", "from 1 to 256", 409),
+        ("x", "A number", 400),
+        ("", "lacks shards", 400),
+    ],
+)
+def test_a_number_that_no_reshard_can_go_to_is_refused_before_the_question(
+    visitor: Visitor, stack: ToyStack, shards: str, says: str, status: int
+) -> None:
+    stack.published("words", 3)
+    assert says in visitor.open(f"/do/reshard?collection=words&shards={shards}", status)
+
+
 def test_a_running_execution_is_stopped(visitor: Visitor, stack: ToyStack) -> None:
     name = stack.start("lines", toy="Hold")
     arn = f"{stack.connection.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
