@@ -29,7 +29,7 @@ PARTS = {
     "ValidateInput": "The input and the lease",
     "IsProjected": "Before a round",
     "PlanCompaction": "One round",
-    "PlanFold": "A fold",
+    "PlanFold": "A fold, a re-shard",
     "IsFoldDue": "The end",
 }
 """The state that each part of the file begins with, and what the part is called."""

@@ -82,7 +82,7 @@ ROOMS = {
 
 TOP_FOR_ROOMS = {
     "receipt_chroma": {"digests", "errors", "records", "results", "derived"},
-    "operate": {"errors", "lineage", "models", "receipts", "stack", "stored", "wording"},
+    "operate": {"errors", "lineage", "models", "prices", "receipts", "stack", "stored", "wording"},
     "local": {"application", "definition", "errors", "names", "settings", "stack"},
 }
 """Of a folder's top, what its rooms may know: pure rules and names, and no verb that is made of the rooms."""

@@ -87,7 +87,10 @@ def reshard(base: Pointer, into: int, attempt: Attempt, *, bucket: Bucket, efs_r
 def _private_copy(
     shard: ManifestShard, collection: str, private: Path, bucket: Bucket, efs_root: Path
 ) -> Iterator[ClosedShard | None]:
-    """The base of an old shard in a private folder, every file proved; gone afterwards."""
+    """The base of an old shard in a private folder, every file proved; gone afterwards.
+
+    A part of it only is wanted, from all over it: one long read is quicker over NFS than thousands of small ones.
+    """
     if shard.path is None:
         yield None
         return

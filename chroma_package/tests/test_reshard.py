@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from receipt_chroma import write_reshard
 from receipt_chroma.errors import FoldChangedContent, SegmentInvalid, SnapshotDamaged
 from receipt_chroma.folding import ALWAYS, FoldBound
 from receipt_chroma.reader import SnapshotReader
 from receipt_chroma.rollback import prepare_rollback
 from receipt_chroma.snapshot.manifest import load_manifest
-from receipt_chroma.write_reshard import validate_reshard
 from receipt_dynamo_stream.control.head import Head, Pointer
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.sharding import home_of, shard_of, sources_of
@@ -190,6 +190,15 @@ def test_too_much_that_has_changed_meanwhile_makes_it_lose(world: World) -> None
     assert world.pointer == before
 
 
+def test_more_than_the_process_that_writes_it_should_hold_makes_it_lose_whatever_the_bound(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = world.reshard(2)
+    world.publish(*(labelled(number, "LATE") for number in NUMBERS))
+    monkeypatch.setattr(write_reshard, "MOST_RECORDS", 1)
+    assert world.write_reshard(staged) is None
+
+
 def test_reports_that_are_not_of_one_reshard_are_refused(world: World) -> None:
     two, three = world.reshard(2), world.reshard(3)
     for wrong in ([two[0]], [two[0], two[0]], [two[0], three[1]]):
@@ -228,7 +237,7 @@ def test_a_segment_that_is_not_what_the_manifest_says_is_found(world: World, how
     else:
         file.write_bytes(file.read_bytes()[:-1] + b"x")
     with pytest.raises(SegmentInvalid) as found:
-        validate_reshard(pointer, bucket=world.store, efs_root=world.efs, workdir=world.work)
+        write_reshard.validate_reshard(pointer, bucket=world.store, efs_root=world.efs, workdir=world.work)
     assert found.value.problem == check
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from receipt_chroma.snapshot.manifest import MERGE
+from receipt_chroma.snapshot.manifest import MERGE, RESHARD
 from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from receipt_dynamo_stream.keys import ReceiptId
@@ -19,6 +19,8 @@ from operate.resharding import AT_ONCE, ReshardPlan
 from operate.versions import Expiry
 from operate.wording import age, cause_text, changed, duration, failure_line, number, short_name, short_receipt, size
 
+KINDS = {RESHARD: "re-shard"}
+"""How the kind of a version reads, where that is not its name."""
 _SHORT_ID = 8
 _ALL_OF_A_VERSION = 132
 """Columns that take a version with all that is known of it, unbroken."""
@@ -69,7 +71,7 @@ def _state(version: Version, *, wide: bool) -> Text:
     if version.state != "current" and version.readers:
         text.append(", readers see it")
     if version.kind not in (None, MERGE):
-        text.append(f", {version.kind}")
+        text.append(f", {KINDS.get(version.kind, version.kind)}")
     if version.pinned is not None:
         text.append(f", pinned: {version.pinned}" if wide else ", pinned")
     return text

@@ -107,8 +107,8 @@ class Comparison:
             return None
         return (
             f"Version {self.older} has {count_of(self.older_shards, 'shard')}, version {self.newer} has {self.shards}:"
-            " records are compared wherever they lie, all their content. Shards cannot be: none of the one has the"
-            " receipts of one of the other, so either all are read, or none where all records together are the same."
+            " records are compared wherever they lie, all their content. Shards are not: the receipts of one are in"
+            " several of the other version's, so all are read, or none where all records together are the same."
         )
 
     def to_json(self) -> dict[str, Any]:

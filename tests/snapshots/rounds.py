@@ -53,6 +53,7 @@ class Rounds:
     pointers: dict[str, Pointer] = field(default_factory=dict)
     planned: dict[str, Plan] = field(default_factory=dict)
     bound: FoldBound = ALWAYS
+    shards_now: dict[str, int] = field(default_factory=dict)
     _numbers: Iterable[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -146,6 +147,7 @@ class Rounds:
             self.dynamodb, self.receipts_table, [one.receipt for one in chosen], collection, workers=2
         )
         fence, base = next(self._numbers), self.pointers.get(collection)
+        shards = self.shards_now.get(collection, self.shards)
         self.planned[collection] = Plan(
             collection=collection,
             execution=f"execution-{fence}",
@@ -155,13 +157,13 @@ class Rounds:
             fence=fence,
             base=base,
             snapshot_id=snapshot_id_of(base.version + 1 if base else 1, fence, 1),
-            shards=self.shards,
+            shards=shards,
             planned_at=self.time(),
-            receipts=tuple(self._planned(one, facts[one.receipt]) for one in chosen),
+            receipts=tuple(self._planned(one, facts[one.receipt], shards) for one in chosen),
         )
 
-    def _planned(self, one: PendingReceipt, facts: Any) -> PlannedReceipt:
-        shard = shard_of(one.receipt.image_id, one.receipt.receipt_id, self.shards)
+    def _planned(self, one: PendingReceipt, facts: Any, shards: int) -> PlannedReceipt:
+        shard = shard_of(one.receipt.image_id, one.receipt.receipt_id, shards)
         return PlannedReceipt(shard, one.change, one.attempts, one.first_changed_at, facts)
 
     def merge(self, collection: str) -> bool:

@@ -13,12 +13,14 @@ import numpy as np
 import pyarrow
 from receipt_chroma.fold import fold_shard, write_fold
 from receipt_chroma.folding import ALWAYS, FoldBound
+from receipt_chroma.reshard import reshard
 from receipt_chroma.rollback import prepare_rollback
 from receipt_chroma.shard.index import read_index
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
 from receipt_chroma.stage import Attempt
 from receipt_chroma.storage.files import file_names, sha256_file
 from receipt_chroma.storage.tree import INDEX_FILE, RECEIPTS_FILE, ROWS_FILE, manifest_path, object_key, shard_path
+from receipt_chroma.write_reshard import write_reshard
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.versions import VersionRow
@@ -109,6 +111,25 @@ class History(Rounds):
         assert written is not None
         self._commit(collection, fence, written[0])
 
+    def reshard(self, collection: str, into: int) -> None:
+        """Bring the records of the current version into another number of shards, which the next rounds go on with."""
+        head = self.control.head(collection).read()
+        assert head is not None
+        assert head.pointer is not None
+        fence, work = next(iter(self._numbers)), self.folder / "work"
+        here: dict[str, Any] = {"bucket": Bucket(self.s3, self.bucket), "efs_root": self.efs}
+        reports = []
+        for shard in range(into):
+            place = Attempt(collection, f"reshard-{fence}", 0, shard, "a", f"{head.pointer.snapshot_id}-reshard")
+            reports.append(reshard(head.pointer, into, place, workdir=work, **here))
+        written = write_reshard(
+            replace(head, fence=fence),
+            reports,
+            **{"bound": FoldBound(), "execution": f"reshard-{fence}", "trigger": "operator", "at": self.time(), **here},
+        )
+        assert written is not None
+        self._commit(collection, fence, written[0])
+
     def publish_as_version_1(self, collection: str) -> None:
         """Publish the bases of the current version again as releases before segments did: it must have no segments."""
         parent = self.versions[collection][-1]
@@ -163,6 +184,7 @@ class History(Rounds):
         )
         assert self.control.versions(collection).put_candidate(row)
         super()._commit(collection, fence, pointer)
+        self.shards_now[collection] = manifest.shard_count
         self.versions.setdefault(collection, []).append(pointer)
 
     def content(self, collection: str, pointer: Pointer) -> Content:

@@ -48,6 +48,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("rollback"), st.integers(0, 5)),
     st.tuples(st.just("bound"), st.sampled_from([0, 5, 100])),
     st.just(("fold",)),
+    st.tuples(st.just("reshard"), st.integers(1, 4)),
     st.just(("version 1",)),
 )
 HISTORIES = st.lists(EVENTS, min_size=4, max_size=12)
@@ -114,6 +115,10 @@ def check(history: History, events: list[tuple[Any, ...]]) -> None:
                     history.rollback(collection, number % len(history.versions[collection]))
             case "bound", records:
                 history.bound = FoldBound(least=records, most=records)
+            case "reshard", into:
+                history.planned.clear()
+                for collection in COLLECTIONS:
+                    history.reshard(collection, into)
             case ("fold",) | ("version 1",):
                 history.planned.clear()
                 for collection in COLLECTIONS:
@@ -275,6 +280,35 @@ def count_what_comes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return brought
 
 
+def test_versions_before_and_after_a_reshard_are_compared_record_by_record_wherever_these_lie(
+    new_history: NewHistory, monkeypatch: pytest.MonkeyPatch, run, tmp_path: Path
+) -> None:
+    history = three_versions(new_history(1))
+    history.reshard("words", 3)
+    history.put(A, "#PLACE", "RECEIPT_PLACE", merchant_name="Costco")
+    history.merge_all()
+    history.reshard("words", 2)
+    check_every_pair(history)
+    brought = count_what_comes(monkeypatch)
+    with contents_of(history, local=False) as contents:
+        same = contents.compare("words", "3", "4")
+        assert (same.differs, same.unchanged, same.skipped, same.older_shards, same.shards) == (False, 11, 3, 1, 3)
+        assert brought == [], "all records together are the same: nothing is read"
+        later = contents.compare("words", "3", "5")
+        assert (later.changed, later.skipped) == (len(WORDS) - 1, 0)
+        assert "Version 3 has 1 shard, version 5 has 3" in (later.across_shards or "")
+        assert contents.compare("words", "4", "5").across_shards is None
+    monkeypatch.chdir(tmp_path)
+    save_local(history.connection())
+    said = run("compare", "words", "5", "6")
+    assert (said.code, said.err) == (0, "")
+    assert "Version 5 has 3 shards, version 6 has 2: records are compared wherever they lie" in " ".join(
+        said.out.split()
+    )
+    assert "3, then 2" in said.out
+    assert "re-shard" in run("versions", "words").out
+
+
 def test_a_rollback_is_equal_to_what_it_took_up(history: History) -> None:
     history.rollback("words", 0)
     newest = history.versions["words"][-1].snapshot_id
@@ -363,7 +397,9 @@ def test_the_command_counts_what_differs_and_shows_the_first_changes(
 
 def test_a_list_and_a_long_text_are_said_in_a_line() -> None:
     change = RecordChange("odd", 0, ("a" * 100, None), True, {"labels": (["A", "B"], None), "n": (1, True)})
-    nothing = dict.fromkeys(("added", "removed", "unchanged", "offset", "limit", "shards", "skipped"), 0)
+    nothing = dict.fromkeys(
+        ("added", "removed", "unchanged", "offset", "limit", "shards", "older_shards", "skipped"), 0
+    )
     found = Comparison(
         *("words", 1, "a", 2, "b"),
         **nothing,

@@ -236,18 +236,22 @@ def test_only_the_attempt_whose_segment_the_manifest_names_counts() -> None:
     assert used_reports(plan.plan_key("p"), [late, unchanged, late], before) == {0: unchanged}
 
 
-def test_a_fold_brought_nothing_and_says_whose_records_it_has(left: Left) -> None:
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("fold", "a fold merges nothing"), ("reshard", "in another number of shards"), ("restore", "past every version")],
+)
+def test_what_merges_nothing_brought_nothing_and_says_whose_records_it_has(left: Left, kind: str, says: str) -> None:
     plan = left.plan(replace(plan_of(A, version=1), base=None))
     used = report_of(plan, 0)
     left.reports(used)
     first = left.version(plan, used)
     manifest = toy_manifest("words", snapshot_id_of(2, 6, 0), plan_key=plan.plan_key("p"))
     left.stack.put_manifest(manifest)
-    left.row(manifest.pointer, plan.plan_key("p"), "arn:x:words-schedule-2", first.snapshot_id, kind="fold")
+    left.row(manifest.pointer, plan.plan_key("p"), "arn:x:words-schedule-2", first.snapshot_id, kind=kind)
     left.stack.head("words", fence=6, **manifest.pointer.to_json())
     came = what_came(left.operator, "words", None)
     assert (came.took_up, came.merged) == (first.snapshot_id, None)
-    assert "a fold merges nothing" in (came.problem or "")
+    assert says in (came.problem or "")
 
 
 def test_an_execution_has_its_rounds_in_order_and_each_says_what_became_of_it(left: Left) -> None:
