@@ -26,7 +26,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz test-pythons check format lock picture screenshots bench bench-publish bench-freshness bench-stream zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -107,6 +107,9 @@ bench: $(STAMP) ## compare the merge with the naive way, in ratios of one run
 
 bench-publish: $(STAMP) $(LANCE)/.installed ## what one publication costs, beside a new base each time and LanceDB: FOLDER=dist/bench
 	$(BIN)/python benchmarks/publish.py --folder $(FOLDER)
+
+bench-reshard: $(STAMP) ## what a re-shard from 1 to 4 and back costs, beside a fold of the same records: FOLDER=dist/bench
+	$(BIN)/python benchmarks/reshard.py --folder $(FOLDER)
 
 bench-freshness: $(STAMP) ## how long a change takes to be visible on the local stack: MINUTES=5 FOLDER=dist/bench
 	$(BIN)/python benchmarks/freshness.py --folder $(FOLDER) --minutes $(MINUTES)

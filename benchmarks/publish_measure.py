@@ -115,6 +115,7 @@ def export_base(ground: Ground, receipts: int) -> None:
 MEASUREMENTS: dict[str, Callable[..., Any]] = {
     one.__name__: one for one in (publication, refreshes, queries, shards, many, fold_on_demand, lance, export_base)
 }
+"""By the name of the command; those of a re-shard are in reshard_steps."""
 
 
 def main(command: str, folder: str, arguments: str = "{}") -> None:
@@ -124,7 +125,10 @@ def main(command: str, folder: str, arguments: str = "{}") -> None:
         build(Path(folder), **given)
     else:
         shard_count = given.pop("shard_count", 1)
-        if (answer := MEASUREMENTS[command](Ground(Path(folder), shard_count), **given)) is not None:
+        from reshard_steps import RESHARDING
+
+        measure = {**MEASUREMENTS, **RESHARDING}[command]
+        if (answer := measure(Ground(Path(folder), shard_count), **given)) is not None:
             print(json.dumps(answer))
 
 

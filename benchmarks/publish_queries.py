@@ -9,7 +9,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -67,14 +67,22 @@ def beside_chroma(
 
 def beside_many_shards(one: Ground, many: Ground, queries: int) -> dict[str, float]:
     """Median seconds of a query with one shard and with many, of the same records."""
+    found = of_grounds({"one": one, "many": many}, queries, [])
+    return {name: times["p50"] for name, times in found.items()}
+
+
+def of_grounds(
+    grounds: Mapping[str, Ground], queries: int, facts: Sequence[ReceiptFacts]
+) -> dict[str, dict[str, float]]:
+    """Median seconds of a query of each ground, asked in turns, and recall@10 where all their receipts are given."""
     asked = vectors_of(SIZES, [QUERY_SEED], queries + WARM_UP)
     with ExitStack() as opened:
         sides = {}
-        for name, ground in (("one", one), ("many", many)):
+        for name, ground in grounds.items():
             scratch = opened.enter_context(copy_of(ground))
             cache = scratch.folder / "cache"
             sides[name] = _ours(opened.enter_context(SnapshotReader(scratch.efs, COLLECTION, cache_dir=cache)))
-        return {name: times["p50"] for name, times in _in_turns(sides, asked, []).items()}
+        return _in_turns(sides, asked, facts)
 
 
 def _in_turns(
