@@ -92,6 +92,8 @@ def everything(stack: LocalStack) -> Iterator[Everything]:
             Shown("/search", "Write a text"),
             Shown("/start", "What for"),
             Shown(f"/start/{planned}", "Plan for words"),
+            Shown("/start?collection=words&mode=reshard", "Into how many shards"),
+            Shown("/do/reshard?collection=words&shards=7", "Every reader opens the new shards"),
             Shown("/do/pause?collection=words", "Why it is paused"),
             Shown(f"/do/rollback?collection=words&version={older}", "stays paused afterwards"),
             Shown(f"/do/drop?collection=words&run={run_id}", "It is given up for good"),
