@@ -69,7 +69,7 @@ def commit(ground: Ground, report_keys: Sequence[str]) -> dict[str, Any]:
             head, reports, bound=FoldBound(), execution="reshard", trigger="operator", at=AT, **places
         )
         assert written is not None, "nothing was published meanwhile"
-        validate_reshard(written[0], **places)
+        validate_reshard(written[0], **ground.places())
         ground.commit(written[0])
         project(ground, written[0])
     return asdict(cost)

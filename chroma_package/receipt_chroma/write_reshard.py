@@ -69,7 +69,8 @@ def write_reshard(
         for report in reports:
             place_shard(folder, report.shard, report.staged)
         for number, (before, now) in changes.items():
-            attempt = Attempt(head.collection, execution, 0, number, "later", snapshot_id)
+            # A redrive has another lease: what its late first attempt writes must not lie where this one writes.
+            attempt = Attempt(head.collection, execution, 0, number, f"later-{head.fence}", snapshot_id)
             staged = later.stage(attempt, shards[number], before, now)
             place_segment(folder, number, staged)
             shards[number] = laid_over(shards[number], staged)
