@@ -99,7 +99,7 @@ def reshard_table(plan: ReshardPlan) -> Table:
         ("Read from EFS", size(plan.read_bytes)),
         ("Written to EFS", f"{size(plan.written_bytes)}, and as much to S3"),
         ("Costs", f"about ${plan.dollars:.2f}"),
-        ("Memory per function", f"{size(plan.memory_bytes)}, where the largest shard is written"),
+        ("Memory per function", f"{size(plan.memory_bytes)}, where the largest shard is proved"),
         ("Disk per function", size(plan.disk_bytes)),
         ("Must refresh", "every reader, with its next refresh"),
     ]

@@ -188,7 +188,7 @@ def test_the_plan_of_a_reshard_says_what_it_takes_and_starts_nothing(run, stack:
         "every reader",
     ):
         assert part in text
-    assert "Memory per function 250 MB" in text
+    assert "Memory per function 251 MB" in text
     plan = run("reshard", "words", "--shards", "4", "--plan", "--json").json["plan"]
     assert (plan["shards"], plan["into"], plan["records"], plan["warnings"]) == (2, 4, 30, [])
     assert stack.executions() == []
