@@ -316,7 +316,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "reshard",
         "snapshots",
-        "the same records in another number of shards; says first what it takes",
+        "bring the records into another number of shards; plan first",
         "compaction reshard words --shards 4 --plan",
         "console.cli.snapshot_commands:reshard",
         options.reshard,
