@@ -1,6 +1,8 @@
 """A producer's whole work for one receipt: both deltas, then the run that announces them."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from receipt_dynamo_stream.announce import put_run, run_item
 from receipt_dynamo_stream.bucket import Bucket
@@ -15,6 +17,8 @@ from receipt_chroma.delta.write import encode_checked
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+NO_MODELS: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 def announce_run(
     dynamodb: "DynamoDBClient",
@@ -25,6 +29,7 @@ def announce_run(
     run_id: str,
     created_at: str,
     dimension: int | None = None,
+    models: Mapping[str, str] = NO_MODELS,
     **given: Given,
 ) -> CompactionRun:
     """Upload a receipt's records of every collection, and announce them; returns the run.
@@ -33,11 +38,15 @@ def announce_run(
     records gets an empty delta.
     run_id is new for every run, created_at an ISO-8601 time: of two runs the later one wins, and one that is older than
     the receipt's `timestamp_added` counts for nothing. dimension: the collections' (default: the first vector's).
+    models: by collection, of which embedding model its vectors are, where that is not its first generation's.
 
     Raises RecordsInvalid, RunInvalid and subclasses of DeltaRefused and ValueError for another name
     before anything is written; RunAnnounced and TransientServiceError. May be repeated with the same arguments.
     """
-    parts = {one: RunOfCollection(f"{one}/delta/{run_id}/") for one in (*COLLECTIONS, *given)}
+    parts = {
+        one: RunOfCollection(f"{one}/delta/{run_id}/", model=models.get(one, ""))
+        for one in (*COLLECTIONS, *given, *models)
+    }
     run = CompactionRun(receipt, run_id, created_at=created_at, updated_at=created_at, collections=parts)
     run_item(run)  # raises for a run that could never be merged
     deltas = {

@@ -4,7 +4,7 @@ An item COMPACTION_RUN is of one receipt, and so is what a merge reads and what 
 where it is made, and from then on its runs are like any others.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
@@ -19,6 +19,7 @@ from receipt_dynamo_stream.grain import COLLECTIONS, grain_of
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 from receipt_dynamo_stream.runs import CompactionRun, RunOfCollection
 
+from receipt_chroma.announcing import NO_MODELS
 from receipt_chroma.delta.arrow import read_arrow_delta
 from receipt_chroma.delta.bounds import OF_OWN
 from receipt_chroma.delta.given import Given, records_of
@@ -54,20 +55,22 @@ def announce_batch(
     *,
     created_at: str,
     dimension: int | None = None,
+    models: Mapping[str, str] = NO_MODELS,
     **given: Given,
 ) -> list[CompactionRun]:
     """Upload the records of many receipts as one delta for each of them, announce these, and return the runs.
 
     lines and words, the names of collections, are rows, columns or tables (see delta/given.py). A receipt that has no
     records of a collection gets an empty delta of it. created_at is an ISO-8601 time, as of any run. dimension: the
-    collections' (default: the first vector's of each receipt). A run's id follows from its records: a call may be
+    collections' (default: the first vector's of each receipt). models: by collection, of which embedding model its
+    vectors are, where that is not its first generation's. A run's id follows from its records and models: a call may be
     repeated, and announces what is not announced yet; the same records of a receipt are the same run, whenever they
     come.
 
     Raises RecordsInvalid, RunInvalid, subclasses of DeltaRefused, and ValueError for another name, before anything is
     written; TransientServiceError.
     """
-    for name in given:
+    for name in (*given, *models):
         grain_of(name)
     found = {collection: _by_receipt(records_of(given.get(collection, ()))) for collection in COLLECTIONS}
     planned = []
@@ -77,7 +80,7 @@ def announce_batch(
             collection: encode_checked(some, collection=collection, receipt=receipt, dimension=dimension)
             for collection, some in records.items()
         }
-        run = _run(receipt, records, created_at)
+        run = _run(receipt, records, created_at, models)
         run_item(run)  # raises for a run that could never be merged
         planned.append((run, deltas))
 
@@ -103,8 +106,11 @@ def _by_receipt(records: Sequence[Record]) -> dict[ReceiptId, list[Record]]:
     return found
 
 
-def _run(receipt: ReceiptId, records: dict[str, list[Record]], created_at: str) -> CompactionRun:
+def _run(
+    receipt: ReceiptId, records: dict[str, list[Record]], created_at: str, models: Mapping[str, str]
+) -> CompactionRun:
     contents = "".join(content_of(receipt.key, records[collection]).digest for collection in COLLECTIONS)
+    contents += "".join(f" {name} {model}" for name, model in sorted(models.items()) if model)
     run_id = str(UUID(sha256(f"{receipt.key}{contents}".encode()).hexdigest()[:32]))
-    parts = {one: RunOfCollection(f"{one}/delta/{run_id}/") for one in COLLECTIONS}
+    parts = {one: RunOfCollection(f"{one}/delta/{run_id}/", model=models.get(one, "")) for one in COLLECTIONS}
     return CompactionRun(receipt, run_id, created_at=created_at, updated_at=created_at, collections=parts)

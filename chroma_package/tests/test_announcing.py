@@ -83,3 +83,13 @@ def test_nothing_is_written_of_what_would_be_refused(
     assert isinstance(refused.value, DeltaRefused | ValueError)
     assert dynamodb.scan(TableName=table)["Count"] == 0
     assert world.s3.list_objects_v2(Bucket=world.bucket)["KeyCount"] == 0
+
+
+def test_a_run_says_the_model_of_a_collection_s_vectors_and_waits_for_a_generation_of_it(
+    dynamodb: Any, table: str, announce: Announce
+) -> None:
+    run = announce(models={"words": "model-b"})
+    assert (run.words.model, run.lines.model) == ("model-b", "")
+    assert read_facts(dynamodb, table, RECEIPT, "words").runs == ()
+    assert [one.run_id for one in read_facts(dynamodb, table, RECEIPT, "words-2", model="model-b").runs] == ["run-1"]
+    assert [one.run_id for one in read_facts(dynamodb, table, RECEIPT, "lines").runs] == ["run-1"]

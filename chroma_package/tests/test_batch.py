@@ -101,3 +101,14 @@ def test_a_batch_is_read_from_an_arrow_file_and_from_a_directory(tmp_path: Path)
     for place in (tmp_path / "batch.arrow", chroma_directory(tmp_path / "batch", words)):
         with read_batch(place, "words") as found:
             assert sorted(record.id for record in found) == sorted(record.id for record in words)
+
+
+def test_a_batch_of_another_model_says_so_and_is_another_run_than_the_same_records_without(producer: Producer) -> None:
+    words = words_of(RECEIPTS[0])
+    (first,) = producer.announce(words=words)
+    (second,) = producer.announce(words=words, models={"words": "model-b"})
+    assert (first.words.model, second.words.model, second.lines.model) == ("", "model-b", "")
+    assert first.run_id != second.run_id
+    assert producer.announce(words=words, models={"words": ""}) == [first]
+    with pytest.raises(ValueError, match="there is no collection"):
+        producer.announce(words=words, models={"pages": "model-b"})

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def put_run(client: "DynamoDBClient", receipts_table: str, run: CompactionRun) -> None:
-    """Announce a run. A run that was announced before with the same prefixes stays as it is: a call may be repeated.
+    """Announce a run. One that was announced before with the same prefixes and models stays as it is: a call may be
+    repeated.
 
     Raises RunInvalid before anything is written, RunAnnounced, TransientServiceError.
     """
@@ -38,10 +39,15 @@ def put_run(client: "DynamoDBClient", receipts_table: str, run: CompactionRun) -
             )
         except ClientError as error:
             standing = parse_compaction_run(refused_item(error) or item)
-            if any(standing.of(one).delta_prefix != run.of(one).delta_prefix for one in COLLECTIONS):
+            if any(_says(standing, one) != _says(run, one) for one in COLLECTIONS):
                 raise RunAnnounced(
-                    f"run {run.run_id} of {run.receipt.key} is there with other deltas: announce a run of a new id"
+                    f"run {run.run_id} of {run.receipt.key} is there with other deltas or models:"
+                    " announce a run of a new id"
                 ) from error
+
+
+def _says(run: CompactionRun, collection: str) -> tuple[str, str]:
+    return run.of(collection).delta_prefix, run.of(collection).model
 
 
 def run_item(run: CompactionRun) -> dict[str, Any]:

@@ -60,3 +60,10 @@ def test_nothing_is_written_of_a_run_that_could_never_be_merged(tables: Tables) 
             with_words(RunOfCollection()),
         )
     assert tables.receipt_item(RECEIPT.pk, SK) is None
+
+
+def test_a_run_is_not_written_over_one_of_another_model(tables: Tables) -> None:
+    put_run(tables.client, tables.receipts, ANNOUNCED)
+    with pytest.raises(RunAnnounced, match="or models"):
+        put_run(tables.client, tables.receipts, with_words(replace(ANNOUNCED.words, model="model-b")))
+    assert tables.receipt_item(RECEIPT.pk, SK) == run_item(ANNOUNCED)
