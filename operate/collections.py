@@ -6,6 +6,7 @@ from pathlib import Path
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.seen import look
 from receipt_dynamo_stream.control import pausing
+from receipt_dynamo_stream.control.generations import Generations
 from receipt_dynamo_stream.control.head import Head
 from receipt_dynamo_stream.control.pausing import Resumed
 from receipt_dynamo_stream.control.pending import PendingReceipt
@@ -14,13 +15,14 @@ from receipt_dynamo_stream.reconcile import reconcile
 
 from operate.errors import NothingToPause, ResumeRefused, VersionUnreadable
 from operate.executions import Executions
+from operate.generations import active_names, generations_of, known_name
 from operate.models import CollectionStatus, parse_time, state_word, unpublished_of
 from operate.services import Services
 from operate.stored import Stored
 
 
 class Collections:
-    """A collection is given by its name."""
+    """A collection is given by its name, or a generation of one by its own: each is a collection for what is here."""
 
     def __init__(self, services: Services, stored: Stored, executions: Executions) -> None:
         self._services = services
@@ -28,6 +30,23 @@ class Collections:
         self._executions = executions
 
     # What is
+
+    def names(self) -> tuple[str, ...]:
+        """What is kept up: of each collection its active generations."""
+        return active_names(self._services.control)
+
+    def known(self, given: str) -> str:
+        """The same name. Raises CollectionNotFound."""
+        return known_name(self._services.control, given)
+
+    def generations(self, name: str) -> Generations:
+        """Those of the collection that this is the name of, or of a generation of."""
+        return generations_of(self._services.control, name)
+
+    def model(self, name: str) -> str:
+        """The embedding model of its vectors; "" of a collection's first generation."""
+        head = self.head(name)
+        return head.model if head else ""
 
     def head(self, collection: str) -> Head | None:
         """Lease and pointer of a collection; None before its first execution."""

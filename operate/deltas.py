@@ -69,7 +69,11 @@ class Deltas:
         return checked
 
     def _check(self, collection: str, receipt: ReceiptId, run_id: str, delta_buckets: tuple[str, ...]) -> CheckedDelta:
-        facts = read_facts(self._dynamodb, self._stack.connection.receipts_table, receipt, collection)
+        told = next(one for one in self._stack.receipts.announced(receipt).runs if one.run_id == run_id)
+        model = told.of(collection).model
+        collection = self._generation_with(model, collection)
+        table = self._stack.connection.receipts_table
+        facts = read_facts(self._dynamodb, table, receipt, collection, model=model)
         run = next(one for one in facts.runs if one.run_id == run_id)
         chance = replace(run, state=names.PENDING if run.state == names.FAILED else run.state)
         unread = _unread(facts, chance)
@@ -100,8 +104,15 @@ class Deltas:
             rows=rows,
         )
 
+    def _generation_with(self, model: str, collection: str) -> str:
+        """The generation that merges runs of this model; the collection itself where none that is kept up has it."""
+        of = self._stack.collections
+        return next((one for one in of.generations(collection).active if of.model(one) == model), collection)
+
     def _dimension(self, collection: str) -> int | None:
-        return self._stack.collections.status(collection).dimension
+        found = self._stack.collections.status(collection).dimension
+        head = self._stack.collections.head(collection)
+        return found if found is not None or head is None else head.dimension
 
     def _find(self, given: str, receipt: ReceiptId | None) -> tuple[ReceiptId, str]:
         found = (

@@ -7,6 +7,8 @@ ConsoleError                one clear line for the operator; carries the command
 ├── StackNotFound           no such CloudFormation stack in this account and region           exit 2
 ├── StackIncomplete         the CloudFormation stack lacks outputs that the console needs     exit 2
 ├── AccessMissing           no AWS credentials or region to ask with                          exit 2
+├── CollectionNotFound      no collection, and no generation of one, has this name            exit 2
+├── GenerationUnready       there is no generation to switch to, or none to leave             exit 2
 ├── ExecutionNotFound       no execution has this name or ARN                                 exit 2
 ├── ExecutionAmbiguous      a shortened name fits several executions                          exit 2
 ├── SnapshotNotFound        the collection has no published snapshot yet                      exit 2
@@ -62,6 +64,14 @@ class StackIncomplete(ConsoleError):
 
 class AccessMissing(ConsoleError):
     """Give AWS credentials and a region in the ordinary way."""
+
+
+class CollectionNotFound(ConsoleError):
+    """Give the name of a collection, or of a generation that `compaction renew COLLECTION` shows."""
+
+
+class GenerationUnready(ConsoleError):
+    """Look how the renewal stands, with `compaction renew COLLECTION`."""
 
 
 class ExecutionNotFound(ConsoleError):
@@ -120,7 +130,8 @@ class RerunRefused(ConsoleError):
     """Do what the execution of this name did by its own action, which says what will happen and asks."""
 
     def __init__(self, name: str, mode: str) -> None:
-        super().__init__(f"{name} is of mode {mode}: `compaction {mode}` does that, and asks first")
+        command = f"renew --{mode}" if mode == "switch" else mode
+        super().__init__(f"{name} is of mode {mode}: `compaction {command}` does that, and asks first")
         self.name = name
         self.mode = mode
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from receipt_dynamo_stream.control.history import UNKNOWN_COLLECTION, IdleDay, Page
 from receipt_dynamo_stream.control.versions import VersionRow
-from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.round.report import MergeCounts
 
 from operate.errors import ExecutionNotFound
+from operate.generations import every_name
 from operate.models import (
     FAILURES,
     IDLE,
@@ -45,7 +45,6 @@ _ROUNDS = 100
 """An execution has at most that many."""
 _PAGES_TO_HEALING = 5
 _LEEWAY = timedelta(seconds=1)  # a row's start is written in milliseconds
-_PARTITIONS = (*COLLECTIONS, UNKNOWN_COLLECTION)
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ class History:
         lower = f"{older[:_DAY]}~" if older else wanted.since and wanted.since.isoformat()[:_DAY]
         bounds = {**({"first": lower} if lower else {}), **({"last": upper[:_DAY]} if upper else {})}
         counted: Counter[str] = Counter()
-        for partition in [wanted.collection] if wanted.collection else _PARTITIONS:
+        for partition in self._partitions(wanted):
             days = self._services.control.history(partition).idle_days(IDLE_DAYS, **bounds)
             counted.update({one.day: one.executions for one in days})
         return tuple(IdleDay(day, counted[day]) for day in sorted(counted, reverse=True)[:IDLE_DAYS])
@@ -198,11 +197,15 @@ class History:
         listed = self._live(wanted.collection) if live else {}
         before = _upper_bound(wanted, before)
         after = wanted.since.isoformat() if wanted.since is not None else None
-        partitions = [wanted.collection] if wanted.collection else _PARTITIONS
+        partitions = self._partitions(wanted)
         streams = [self._recorded(partition, before, after) for partition in partitions]
         unrecorded = self._unrecorded(listed, partitions)
         for one in heapq.merge(*streams, unrecorded, key=sort_key, reverse=True):
             yield self._believe(one, listed)
+
+    def _partitions(self, wanted: Wanted) -> Sequence[str]:
+        """Where the rows are that are asked for."""
+        return [wanted.collection] if wanted.collection else [*every_name(self._services.control), UNKNOWN_COLLECTION]
 
     def _recorded(self, collection: str, before: str | None, after: str | None) -> Iterator[Execution]:
         while True:
@@ -252,7 +255,7 @@ class History:
     def _with_merged(self, rows: list[Listed]) -> tuple[Listed, ...]:
         """Add what each merged, by one query per collection for all of them together."""
         merged: dict[str, Merged] = {}
-        for collection in COLLECTIONS:
+        for collection in sorted({row.execution.collection for row in rows if row.execution.collection}):
             numbers = [
                 row.execution.version
                 for row in rows

@@ -13,7 +13,7 @@ from receipt_dynamo_stream.control.quarantine import MERGE_KEEPS_FAILING, Quaran
 if TYPE_CHECKING:
     from receipt_dynamo_stream.control.history import ExecutionRow
 
-EXECUTION_NAME = re.compile(r"(?P<collection>[a-z]+)-(?P<trigger>[a-z]+)-(?P<unique>[0-9A-Za-z-]+)")
+EXECUTION_NAME = re.compile(r"(?P<collection>[a-z]+(?:-[1-9]\d*)?)-(?P<trigger>[a-z]+)-(?P<unique>[0-9A-Za-z-]+)")
 """How the stream handler, the schedule and the console name executions: hex digits, or the Scheduler's own id. Other
 names say nothing about themselves."""
 
@@ -23,6 +23,7 @@ OUTCOMES = (
     *("published", "nothing_pending", "unchanged", "coalesced", "paused", "planned"),
     *("rolled_back", "verified", "restored", "folded", "nothing_to_fold", "fold_lost"),
     *("resharded", "nothing_to_reshard", "reshard_lost"),
+    *("switched", "nothing_to_switch", "not_complete"),
 )
 """What a succeeded execution says of itself: `result.outcome` of its output."""
 _OF_A_VERSION = ("published", "rolled_back", "verified", "restored", "folded", "resharded")
@@ -42,11 +43,11 @@ MERGED = ("published", "unchanged", "nothing_pending")
 
 TRIGGERS = ("stream", "schedule", "operator")
 """What starts an execution."""
-MODES = ("compact", "plan", "verify", "rollback", "expire", "fold", "reshard", "restore")
+MODES = ("compact", "plan", "verify", "rollback", "expire", "fold", "reshard", "restore", "switch")
 """What an execution is started for."""
 MODES_WITH_ROUNDS = (None, "compact", "plan", "expire", "fold", "reshard")
 """Modes that plan and merge; an execution that was started without a mode compacts."""
-ASKED_BY_THEMSELVES = ("rollback", "expire")
+ASKED_BY_THEMSELVES = ("rollback", "expire", "switch")
 """Modes that are hard to take back: each has a question of its own, which says more than that of a re-run."""
 
 

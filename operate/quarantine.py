@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
-from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.runs import RunStates
 
 from operate.errors import RunAmbiguous, RunNotFound
 from operate.executions import Executions
+from operate.generations import active_names
 from operate.services import Services
 
 Waiting = tuple[str, QuarantinedRun]
@@ -17,31 +17,30 @@ Waiting = tuple[str, QuarantinedRun]
 
 
 class WaitingRuns:
-    """The quarantine of all collections."""
+    """The quarantine of all collections, or of those that are named: by default of all that is kept up."""
 
     def __init__(self, services: Services, executions: Executions) -> None:
         self._services = services
         self._executions = executions
 
-    def runs(self, collections: Sequence[str] = COLLECTIONS, reason: str | None = None) -> list[Waiting]:
+    def runs(self, collections: Sequence[str] = (), reason: str | None = None) -> list[Waiting]:
         """The runs that wait for a person, or those refused as `reason`, the oldest first in each collection."""
         control = self._services.control
         return [
             (collection, run)
-            for collection in collections
+            for collection in collections or active_names(control)
             for run in control.quarantine(collection).list()
             if reason in (None, run.error)
         ]
 
-    def notes(self, collections: Sequence[str] = COLLECTIONS) -> list[tuple[str, NotedReceipt]]:
+    def notes(self, collections: Sequence[str] = ()) -> list[tuple[str, NotedReceipt]]:
         """The receipts with runs that were not refused and yet are not in the snapshot, in part or at all, or not read
         any more: the longest noted first in each collection."""
         control = self._services.control
-        return [(collection, one) for collection in collections for one in control.notes(collection).list()]
+        wanted = collections or active_names(control)
+        return [(collection, one) for collection in wanted for one in control.notes(collection).list()]
 
-    def find(
-        self, given: str, collections: Sequence[str] = COLLECTIONS, receipt: ReceiptId | None = None
-    ) -> list[Waiting]:
+    def find(self, given: str, collections: Sequence[str] = (), receipt: ReceiptId | None = None) -> list[Waiting]:
         """Where the run of this id, or of the only id that begins so, is in quarantine; of this receipt, where several
         have a run of that id.
 

@@ -19,6 +19,7 @@ from operate.executions import Executions
 from operate.history import History
 from operate.quarantine import WaitingRuns
 from operate.receipts import Receipts
+from operate.renewing import Renewing
 from operate.restoring import Restoring
 from operate.services import Services, new_unique, utc_now
 from operate.state_machine import StateMachine
@@ -46,5 +47,6 @@ class Stack:
         self.collections = Collections(services, self.stored, self.executions)
         self.versions = Versions(services, self.stored, self.collections, self.executions)
         self.restoring = Restoring(services, self.collections, self.stored)
+        self.renewing = Renewing(services, self.stored, self.collections, self.executions)
         self.quarantine = WaitingRuns(services, self.executions)
         self.receipts = Receipts(services)

@@ -40,7 +40,7 @@ class Stored:
 
     def manifest(self, pointer: Pointer) -> Manifest:
         """The manifest that a pointer names, proved by its sha256. Raises VersionUnreadable."""
-        with _unreadable(f"the manifest of version {pointer.version} cannot be read"):
+        with unreadable(f"the manifest of version {pointer.version} cannot be read"):
             return load_manifest(self._services.bucket, pointer)
 
     def snapshot_ids(self, collection: str) -> list[str]:
@@ -64,7 +64,7 @@ class Stored:
 
     def receipts(self, manifest: Manifest) -> list[ReceiptId]:
         """The receipts that a version has, shard by shard. Raises VersionUnreadable unless all lists are whole."""
-        with _unreadable(f"the receipts of version {manifest.version} cannot be read"):
+        with unreadable(f"the receipts of version {manifest.version} cannot be read"):
             return [
                 receipt
                 for shard in manifest.shards
@@ -73,7 +73,7 @@ class Stored:
 
     def bring_files(self, root: Path, collection: str, shards: Iterable[ManifestShard]) -> None:
         """Fetch the files of these shards that the tree below `root` lacks, each verified. Raises VersionUnreadable."""
-        with _unreadable("a file is gone"):
+        with unreadable("a file is gone"):
             download_shards(self._services.bucket, root, collection, shards)
 
     def plan(self, key: str) -> Plan | None:
@@ -100,7 +100,7 @@ class Stored:
 
 
 @contextmanager
-def _unreadable(what: str) -> Iterator[None]:
+def unreadable(what: str) -> Iterator[None]:
     """Say by VersionUnreadable that something is not what it must be."""
     try:
         yield

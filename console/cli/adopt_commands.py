@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from receipt_dynamo_stream.grain import COLLECTIONS
+from receipt_dynamo_stream.generations import collection_of
 from rich.text import Text
 
 from console.cli.commands import print_json, stack_of
@@ -33,7 +33,7 @@ def doctor(arguments: Namespace) -> int:
     from operate.adopt.doctor import diagnose
 
     patient = _patient(arguments)
-    collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
+    collections = [arguments.collection] if arguments.collection else list(patient.collections())
     with Progress(stderr_console()).telling("looking") as tell:
         found = diagnose(patient, collections, tell)
         bucket = look_at_bucket(patient.bucket, deployed=patient.stack is not None)
@@ -60,14 +60,14 @@ def doctor(arguments: Namespace) -> int:
 
 def adopt(arguments: Namespace) -> int:
     """Raises UsageError, and subclasses of DeltaRefused for a directory that cannot be read."""
-    from operate.adopt.table import scan_table
+    from operate.adopt.table import Models, scan_table
 
     patient = _patient(arguments)
     with Progress(stderr_console()).telling("reading the table") as tell:
         told = scan_table(
             patient.dynamodb,
             patient.table,
-            [arguments.collection],
+            {arguments.collection: Models()},
             lambda seen: tell(f"reading the table: {count_of(seen, 'receipt')}"),
         )
     facts = told[arguments.collection].facts
@@ -133,6 +133,8 @@ def announce(arguments: Namespace) -> int:
     from receipt_chroma.batch import announce_batch, read_batch
 
     patient = _patient(arguments)
+    collection = collection_of(arguments.collection)
+    model = arguments.model if arguments.model is not None else patient.model(arguments.collection)
     place = Path(arguments.place)
     if not place.exists():
         raise UsageError(f"{place} is not there")
@@ -144,13 +146,15 @@ def announce(arguments: Namespace) -> int:
             patient.bucket,
             created_at=datetime.now(UTC).isoformat(),
             dimension=patient.dimension(arguments.collection),
-            **{arguments.collection: records},
+            models={collection: model},
+            **{collection: records},
         )
         total = len(records)
     if arguments.json:
         print_json(
             {
                 "collection": arguments.collection,
+                "model": model,
                 "records": total,
                 "runs": [{"receipt": run.receipt.key, "run_id": run.run_id} for run in runs],
             }

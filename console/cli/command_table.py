@@ -322,6 +322,14 @@ COMMANDS: tuple[Command, ...] = (
         options.reshard,
     ),
     Command(
+        "renew",
+        "snapshots",
+        "another embedding model: begin, look, switch, switch back, finish",
+        "compaction renew words --model new-model --dimension 3072 --plan",
+        "console.cli.renew_command:renew",
+        options.renew,
+    ),
+    Command(
         "expire",
         "snapshots",
         "what no retained version needs: say it, or delete it; waits",

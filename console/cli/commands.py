@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from receipt_dynamo_stream.grain import COLLECTIONS
 from rich.text import Text
 
 from console.cli import tables
@@ -22,8 +21,17 @@ NO_EXECUTIONS = "No executions yet. They start by themselves when receipts chang
 
 
 def stack_of(arguments: Namespace) -> Stack:
-    """The stack that the arguments name. Raises what `connect` raises."""
-    return Stack(connect(arguments))
+    """The stack that the arguments name. Raises what `connect` raises, and CollectionNotFound for a generation that
+    they name and that it never had."""
+    stack = Stack(connect(arguments))
+    if (name := getattr(arguments, "collection", None)) is not None:
+        stack.collections.known(name)
+    return stack
+
+
+def collections_of(arguments: Namespace, stack: Stack) -> tuple[str, ...]:
+    """The one that the arguments name, or all that the stack keeps up."""
+    return (arguments.collection,) if arguments.collection else stack.collections.names()
 
 
 def connect(arguments: Namespace) -> Connection:
@@ -42,9 +50,8 @@ def print_json(value: dict[str, Any]) -> None:
 
 def status(arguments: Namespace) -> int:
     stack = stack_of(arguments)
-    collections = [arguments.collection] if arguments.collection else COLLECTIONS
     with waiting("asking for heads, backlogs and executions"):
-        statuses = [stack.collections.status(collection) for collection in collections]
+        statuses = [stack.collections.status(collection) for collection in collections_of(arguments, stack)]
     if arguments.json:
         print_json({"collections": {status.collection: status.to_json() for status in statuses}})
         return 0
@@ -107,7 +114,7 @@ def rerun(arguments: Namespace) -> int:
 def reconcile(arguments: Namespace) -> int:
     """Raises VersionUnreadable, and NothingMarked for an image of no receipt."""
     stack = stack_of(arguments)
-    collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
+    collections = collections_of(arguments, stack)
     with waiting("marking receipts pending"):
         marked = stack.collections.reconcile(collections, arguments.image)
     if arguments.image is not None and not marked:

@@ -6,12 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from receipt_dynamo_stream.control.notes import NotedReceipt
-from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.texts import one_line
 from rich.text import Text
 
 from console.cli import render_operator
-from console.cli.commands import follow, print_json, report, stack_of, waiting
+from console.cli.commands import collections_of, follow, print_json, report, stack_of, waiting
 from console.cli.confirm import confirm, require_answer
 from console.cli.progress import stdout_console
 from operate import asked_first
@@ -67,14 +66,15 @@ def resume(arguments: Namespace) -> int:
 
 def quarantine_list(arguments: Namespace) -> int:
     stack = stack_of(arguments)
+    collections = collections_of(arguments, stack)
     with waiting("asking for quarantined runs"):
-        found = stack.quarantine.runs(_collections(arguments))
-        noted = stack.quarantine.notes(_collections(arguments)) if arguments.notes else []
+        found = stack.quarantine.runs(collections)
+        noted = stack.quarantine.notes(collections) if arguments.notes else []
     if arguments.json:
         print_json({"runs": [_run_json(one) for one in found], **(_notes_json(noted) if arguments.notes else {})})
         return 0
     stdout = stdout_console()
-    for collection in _collections(arguments):
+    for collection in collections:
         if runs := [run for name, run in found if name == collection]:
             stdout.print(render_operator.quarantine_table(collection, runs, stack.now(), width=stdout.width))
     stdout.print(
@@ -82,7 +82,7 @@ def quarantine_list(arguments: Namespace) -> int:
         if found
         else "No run is in quarantine."
     )
-    for collection in _collections(arguments):
+    for collection in collections:
         if receipts := [one for name, one in noted if name == collection]:
             stdout.print(render_operator.notes_table(collection, receipts, stack.now(), width=stdout.width))
     if arguments.notes:
@@ -147,17 +147,13 @@ def _meant(arguments: Namespace) -> tuple[Stack, list[Waiting]]:
         raise RunAmbiguous(f"give one RUN, or --all, or --all --reason NAME: `{arguments.called} --help`")
     stack = stack_of(arguments)
     if arguments.all:
-        return stack, stack.quarantine.runs(_collections(arguments), arguments.reason)
+        return stack, stack.quarantine.runs(collections_of(arguments, stack), arguments.reason)
     receipt = parse_receipt(arguments.receipt) if arguments.receipt else None
-    return stack, stack.quarantine.find(arguments.run, _collections(arguments), receipt)
+    return stack, stack.quarantine.find(arguments.run, collections_of(arguments, stack), receipt)
 
 
 def _none_waits(arguments: Namespace) -> str:
     return "No run is in quarantine" + (f" as {arguments.reason}." if arguments.reason else ".")
-
-
-def _collections(arguments: Namespace) -> list[str]:
-    return [arguments.collection] if arguments.collection else list(COLLECTIONS)
 
 
 def _notes_json(noted: Sequence[tuple[str, NotedReceipt]]) -> dict[str, Any]:

@@ -1,12 +1,26 @@
 """The options of each command: positional arguments, flags, defaults, and a line of help for each."""
 
 import argparse
+from collections.abc import Iterator
 
-from receipt_dynamo_stream.grain import COLLECTIONS
+from receipt_dynamo_stream.grain import COLLECTIONS, is_collection
 
 from operate.models import RESULTS, UNHEALED
 
 _VERSION = "a version number or a snapshot id, from `compaction versions`"
+
+
+class _Names:
+    """Offers the collections, and takes a generation of one too, as words-2: whether there is one the stack says."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COLLECTIONS)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and is_collection(name)
+
+
+NAMES = _Names()
 
 
 def positive(text: str) -> int:
@@ -81,7 +95,7 @@ def none(parser: argparse.ArgumentParser) -> None:
 
 
 def status(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
+    parser.add_argument("collection", nargs="?", choices=NAMES, metavar="COLLECTION", help="default: all")
 
 
 def completion(parser: argparse.ArgumentParser) -> None:
@@ -89,9 +103,7 @@ def completion(parser: argparse.ArgumentParser) -> None:
 
 
 def history(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help=" or ".join(COLLECTIONS)
-    )
+    parser.add_argument("collection", nargs="?", choices=NAMES, metavar="COLLECTION", help=" or ".join(COLLECTIONS))
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
     parser.add_argument("--all", action="store_true", help="also those that had nothing pending or coalesced")
     results = (UNHEALED, *RESULTS)
@@ -115,12 +127,12 @@ def rerun(parser: argparse.ArgumentParser) -> None:
 
 
 def reconcile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
+    parser.add_argument("collection", nargs="?", choices=NAMES, metavar="COLLECTION", help="default: all")
     parser.add_argument("--image", metavar="ID", help="only the receipts of this image")
 
 
 def doctor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
+    parser.add_argument("collection", nargs="?", choices=NAMES, metavar="COLLECTION", help="default: all")
     _without_a_stack(parser)
 
 
@@ -128,11 +140,11 @@ def where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "receipt", metavar="IMAGE/RECEIPT", help="the whole id of its image, and its number; or its key"
     )
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
+    parser.add_argument("collection", nargs="?", choices=NAMES, metavar="COLLECTION", help="default: all")
 
 
 def adopt(parser: argparse.ArgumentParser) -> None:
-    _collection(parser)
+    parser.add_argument("collection", choices=COLLECTIONS, metavar="COLLECTION", help=" or ".join(COLLECTIONS))
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--from", dest="source", metavar="PLACE", help="a Chroma directory, or s3://bucket/prefix of one")
     what.add_argument("--undo", action="store_true", help="take the runs out of the table again that it wrote")
@@ -144,6 +156,9 @@ def announce(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument(
         "place", metavar="PLACE", help="a delta with the records of many receipts: an .arrow file or a Chroma directory"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", help="the embedding model of its vectors (default: that of a generation, as words-2)"
     )
     _without_a_stack(parser)
 
@@ -168,7 +183,7 @@ def delta(parser: argparse.ArgumentParser) -> None:
         "delta", metavar="DELTA", help="a file or folder, s3://bucket/prefix, or the id of an announced run"
     )
     parser.add_argument(
-        "--collection", choices=COLLECTIONS, metavar="COLLECTION", help="of files (default: that of their first record)"
+        "--collection", choices=NAMES, metavar="COLLECTION", help="of files (default: that of their first record)"
     )
     parser.add_argument("--receipt", metavar="KEY", help="IMAGE#…#RECEIPT#00001 (default: that of the first record)")
     parser.add_argument(
@@ -192,7 +207,7 @@ def delta_show(parser: argparse.ArgumentParser) -> None:
 
 
 def versions(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
+    parser.add_argument("collection", nargs="?", choices=NAMES, metavar="COLLECTION", help="default: all")
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many to show (default: 20)")
     parser.add_argument("--all", action="store_true", help="also what lost attempts left, which was never published")
     parser.add_argument(
@@ -206,8 +221,8 @@ def versions(parser: argparse.ArgumentParser) -> None:
 
 def compare(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
-    for name in ("older", "newer"):
-        parser.add_argument(name, metavar=name.upper(), help=_VERSION)
+    parser.add_argument("older", metavar="OLDER", help=f"{_VERSION}; or another generation of the collection, alone")
+    parser.add_argument("newer", nargs="?", metavar="NEWER", help=_VERSION)
     parser.add_argument("--limit", type=positive, default=10, metavar="N", help="how many of each kind (default: 10)")
 
 
@@ -255,6 +270,22 @@ def reshard(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails or has lost")
 
 
+def renew(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("collection", choices=NAMES, metavar="COLLECTION", help=" or ".join(COLLECTIONS))
+    parser.add_argument("--model", metavar="NAME", help="begin: the new model, as runs will name it")
+    parser.add_argument("--dimension", type=positive, metavar="D", help="begin: how many numbers its vectors have")
+    parser.add_argument("--shards", type=int, metavar="N", help="begin: of the generation (default: as many as now)")
+    parser.add_argument("--plan", action="store_true", help="begin: only say what it would take; start nothing")
+    parser.add_argument(
+        "--switch", nargs="?", const="", metavar="GENERATION", help="let it serve (default: the one beside); waits"
+    )
+    parser.add_argument(
+        "--switch-when-complete", action="store_true", help="let the schedule switch once every receipt is in it"
+    )
+    parser.add_argument("--finish", action="store_true", help="keep up only what serves: the way back ends")
+    _yes(parser)
+
+
 def restore(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument(
@@ -282,7 +313,7 @@ def resume(parser: argparse.ArgumentParser) -> None:
 
 
 def quarantine_list(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", nargs="?", choices=COLLECTIONS, metavar="COLLECTION", help="default: all")
+    parser.add_argument("collection", nargs="?", choices=NAMES, metavar="COLLECTION", help="default: all")
     parser.add_argument(
         "--notes", action="store_true", help="also runs that were not refused, and what there is to know"
     )
@@ -306,7 +337,7 @@ def _waiting_run(parser: argparse.ArgumentParser, *, nargs: str | None = None) -
         "--receipt", metavar="IMAGE/RECEIPT", help="its receipt, where runs of several receipts have that id"
     )
     parser.add_argument(
-        "--collection", choices=COLLECTIONS, metavar="COLLECTION", help="only there (default: wherever it is)"
+        "--collection", choices=NAMES, metavar="COLLECTION", help="only there (default: wherever it is)"
     )
 
 
@@ -317,7 +348,7 @@ def quarantine_drop(parser: argparse.ArgumentParser) -> None:
 
 
 def _collection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("collection", choices=COLLECTIONS, metavar="COLLECTION", help=" or ".join(COLLECTIONS))
+    parser.add_argument("collection", choices=NAMES, metavar="COLLECTION", help=" or ".join(COLLECTIONS))
 
 
 def _yes(parser: argparse.ArgumentParser) -> None:

@@ -1,16 +1,18 @@
 """The commands about versions: list, compare, pin, verify, roll back, expire."""
 
 from argparse import Namespace
+from dataclasses import asdict
 
-from receipt_dynamo_stream.grain import COLLECTIONS
+from receipt_dynamo_stream.grain import is_collection
 from rich.text import Text
 
 from console.cli import render_comparison, render_operator
-from console.cli.commands import follow, print_json, report, stack_of, waiting
+from console.cli.commands import collections_of, follow, print_json, report, stack_of, waiting
 from console.cli.confirm import confirm, require_answer
 from console.cli.progress import stdout_console
+from console.cli.render_renewal import across_table
 from operate import asked_first
-from operate.errors import ExecutionFailed
+from operate.errors import ExecutionFailed, UsageError
 from operate.models import Execution
 from operate.stack import Stack
 from operate.versions import Expiry
@@ -20,7 +22,7 @@ from operate.wording import count_of, restored
 def versions(arguments: Namespace) -> int:
     """The newest are shown; what was never published is counted, not shown, unless asked for."""
     stack = stack_of(arguments)
-    collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
+    collections = collections_of(arguments, stack)
     if arguments.archived is not None:
         return _archived(arguments, stack, collections)
     with waiting("asking for versions"):
@@ -54,7 +56,7 @@ def versions(arguments: Namespace) -> int:
     return 0
 
 
-def _archived(arguments: Namespace, stack: Stack, collections: list[str]) -> int:
+def _archived(arguments: Namespace, stack: Stack, collections: tuple[str, ...]) -> int:
     """A page of the archive of each collection."""
     with waiting("asking for archived versions"):
         pages = {
@@ -107,7 +109,9 @@ def _pinned(arguments: Namespace, version: int, snapshot_id: str, *, pinned: boo
 
 
 def compare(arguments: Namespace) -> int:
-    """Raises DimensionsDiffer and VersionUnreadable."""
+    """Two versions, or what is current in two generations. Raises UsageError, DimensionsDiffer, VersionUnreadable."""
+    if arguments.newer is None:
+        return _compare_generations(arguments)
     from operate.contents.contents import Contents
 
     with waiting("comparing versions"), Contents(stack_of(arguments)) as contents:
@@ -123,6 +127,21 @@ def compare(arguments: Namespace) -> int:
         stdout.print(render_comparison.changes_table(found, width=stdout.width))
     if hidden := render_comparison.hidden(found):
         stdout.print(f"Not shown: {hidden} (--limit).")
+    return 0
+
+
+def _compare_generations(arguments: Namespace) -> int:
+    """By receipts and numbers of records: vectors of two models cannot be compared."""
+    one, other = arguments.collection, arguments.older
+    if not is_collection(other):
+        raise UsageError(f"give two versions of {one}, or another generation of its collection, such as {one}-2")
+    with waiting("comparing generations"):
+        found = stack_of(arguments).renewing.across(one, other)
+    if arguments.json:
+        print_json({"collection": one, "other": other, **asdict(found), "missing": found.missing})
+        return 0
+    stdout_console().print(across_table(one, other, found))
+    stdout_console().print("Vectors of two models cannot be compared: a receipt is alike when it has as many records.")
     return 0
 
 

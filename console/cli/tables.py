@@ -34,6 +34,8 @@ STYLES = {
     "restored": "green",
     "folded": "green",
     "resharded": "green",
+    "switched": "green",
+    "not_complete": "yellow",
     "fold_lost": "yellow",
     "reshard_lost": "yellow",
     "running": "cyan",

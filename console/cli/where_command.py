@@ -2,9 +2,7 @@
 
 from argparse import Namespace
 
-from receipt_dynamo_stream.grain import COLLECTIONS
-
-from console.cli.commands import print_json, stack_of, waiting
+from console.cli.commands import collections_of, print_json, stack_of, waiting
 from console.cli.progress import stdout_console
 from operate.receipts import parse_receipt
 
@@ -17,7 +15,7 @@ def where(arguments: Namespace) -> int:
 
     receipt = parse_receipt(arguments.receipt)
     stack = stack_of(arguments)
-    collections = [arguments.collection] if arguments.collection else list(COLLECTIONS)
+    collections = collections_of(arguments, stack)
     with waiting("asking for its runs and versions"), Contents(stack) as contents:
         found = where_is(stack, contents, receipt, collections)
     if arguments.json:

@@ -7,22 +7,31 @@ from http import HTTPStatus
 from botocore.exceptions import BotoCoreError, ClientError
 from flask import Flask, Response, g, make_response, render_template, request
 from receipt_dynamo_stream.errors import CompactionError, TransientServiceError
-from receipt_dynamo_stream.grain import COLLECTIONS
 from werkzeug.exceptions import HTTPException
 
 from console.web import words
 from console.web.guard import Guard
-from console.web.pages import actions, execution, executions, overview, receipt, search, snapshots, start, waiting
-from console.web.site import Site, seen
+from console.web.pages import (
+    actions,
+    execution,
+    executions,
+    overview,
+    receipt,
+    renewal,
+    search,
+    snapshots,
+    start,
+    waiting,
+)
+from console.web.site import Site, collections, seen
 from console.web.site import site as here
-from operate.errors import ExecutionNotFound, ReceiptNotFound, SnapshotNotFound, VersionNotFound
+from operate.errors import CollectionNotFound, ExecutionNotFound, ReceiptNotFound, SnapshotNotFound, VersionNotFound
 
 log = logging.getLogger(__name__)
 
-PAGES = tuple(
-    module.page for module in (overview, executions, execution, snapshots, waiting, receipt, search, start, actions)
-)
-_MISSING = (ExecutionNotFound, ReceiptNotFound, SnapshotNotFound, VersionNotFound)
+_MODULES = (overview, executions, execution, snapshots, waiting, receipt, renewal, search, start, actions)
+PAGES = tuple(module.page for module in _MODULES)
+_MISSING = (CollectionNotFound, ExecutionNotFound, ReceiptNotFound, SnapshotNotFound, VersionNotFound)
 
 
 def create_app(site: Site, guard: Guard) -> Flask:
@@ -39,7 +48,7 @@ def create_app(site: Site, guard: Guard) -> Flask:
     app.before_request(_note_time)
     app.after_request(_same_as_before)
     app.context_processor(
-        lambda: {"site": site, "now": g.get("now"), "COLLECTIONS": COLLECTIONS, "quarantined": _quarantined}
+        lambda: {"site": site, "now": g.get("now"), "collections": collections, "quarantined": _quarantined}
     )
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(CompactionError, _explained)

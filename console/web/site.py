@@ -39,6 +39,11 @@ def seen(key: Hashable, seconds: float, ask: Callable[[], T]) -> T:
     return answer.value
 
 
+def collections() -> tuple[str, ...]:
+    """The collections, and their generations that are kept up."""
+    return seen("collections", 3, site().stack.collections.names)
+
+
 def refuse_when_reading_only() -> None:
     """Aborts with 403 unless this console may act."""
     if site().read_only:

@@ -23,6 +23,7 @@ RUN_OLDER, RUN_FAILED, NOT_MERGED = "run older than its receipt", "run failed", 
 RECORD_WITHOUT_RUN, RECORD_WITHOUT_WORD = "record without run", "record without word"
 WORD_WITHOUT_RECORD: Final = "word without record"
 ONLY_THE_SNAPSHOT: Final = "only the snapshot has it"
+FOR_NO_GENERATION: Final = "run for no generation"
 
 TROUBLES: Final[Mapping[str, str]] = {
     DELTA_EXPIRED: "its runs are COMPLETED and their deltas are gone: `compaction adopt` brings its records from the"
@@ -42,6 +43,8 @@ NOTES: Final[Mapping[str, str]] = {
     WORD_WITHOUT_RECORD: "no run brought a record for it; producers leave noise out. If one is missed: announce it",
     ONLY_THE_SNAPSHOT: "it is served, and no delta has it any more: a rebuild from nothing would not. `compaction"
     " export`, then `compaction adopt` from that",
+    FOR_NO_GENERATION: "a run of it waits: no generation of the collection that is kept up has its model."
+    " `compaction renew` begins one, `compaction where` names the model",
 }
 """What is told and is no trouble."""
 
@@ -52,6 +55,7 @@ class Signs:
 
     empty: runs that a round merged and that brought no record. records: those of the snapshot by id, with the lines of
     a row's record (none of a word's); None before there is a stack: then nothing is said of what is served.
+    for_no_generation: a run of it is of a model that no generation of the collection has.
     """
 
     facts: ReceiptFacts
@@ -60,6 +64,7 @@ class Signs:
     records: Mapping[str, tuple[int, ...]] | None = None
     pending: bool = False
     quarantined: frozenset[str] = frozenset()
+    for_no_generation: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ def judge(signs: Signs, collection: str) -> Verdict:
         whys[RECORD_WITHOUT_WORD] = strays
     if not facts.exists:
         return Verdict(MISSING if whys else NOTHING, whys)
+    if signs.for_no_generation:
+        whys[FOR_NO_GENERATION] = len(parts)
     runs = runs_that_count(facts, collection)
     waiting = [run for run in runs if run.state != names.COMPLETED and run.run_id not in signs.quarantined]
     if any(not signs.deltas[run.run_id] for run in waiting):

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from receipt_chroma.delta.there import delta_is_there
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.facts import ReceiptFacts
+from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.runs import delta_location
 
 from operate.adopt.diagnosis import NOTES, STATES, TROUBLES, Signs, judge, runs_that_count
 from operate.adopt.served import Served, served_records
-from operate.adopt.table import TableOf, scan_table
+from operate.adopt.table import Models, TableOf, scan_table
 from operate.contents.shard_files import ShardFiles
 from operate.stack import Stack
 
@@ -82,11 +83,28 @@ class Patient:
             ShardFiles.of(stack),
         )
 
+    def collections(self) -> tuple[str, ...]:
+        """What the stack keeps up; the collections before there is one."""
+        return self.stack.collections.names() if self.stack else COLLECTIONS
+
+    def model(self, collection: str) -> str:
+        """The embedding model of its vectors; "" of a collection's first generation."""
+        return self.stack.collections.model(collection) if self.stack else ""
+
+    def active_models(self, collection: str) -> frozenset[str]:
+        """Those of the generations of its collection that are kept up."""
+        if self.stack is None:
+            return frozenset({""})
+        return frozenset(map(self.model, self.stack.collections.generations(collection).active))
+
     def dimension(self, collection: str) -> int | None:
-        """That of the published records; None while there are none. Raises VersionUnreadable."""
+        """That of the published records, or that a generation was made for; None while neither says it.
+
+        Raises VersionUnreadable.
+        """
         head = self.stack.collections.head(collection) if self.stack else None
         if self.stack is None or head is None or head.pointer is None:
-            return None
+            return head.dimension if head else None
         return self.stack.stored.manifest(head.pointer).dimension
 
 
@@ -99,7 +117,10 @@ def diagnose(
     """
     before = {collection: _Waits.read(patient, collection) for collection in collections}
     tables = scan_table(
-        patient.dynamodb, patient.table, collections, lambda seen: progress(f"reading the table: {seen:,} receipts")
+        patient.dynamodb,
+        patient.table,
+        {one: Models(patient.model(one), patient.active_models(one)) for one in collections},
+        lambda seen: progress(f"reading the table: {seen:,} receipts"),
     )
     found = []
     for collection in collections:
@@ -178,6 +199,7 @@ def _diagnosis(
                 records=None if served is None else served.get(receipt.key, {}),
                 pending=receipt in waits.pending,
                 quarantined=waits.quarantined.get(receipt, frozenset()),
+                for_no_generation=receipt in table.for_no_generation,
             ),
             table.collection,
         )

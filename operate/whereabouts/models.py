@@ -32,7 +32,8 @@ class MergedChange:
 @dataclass(frozen=True)
 class RunOfReceipt:
     """One run. state: that of its item in lower case, but `quarantined` while it waits for a person, `taken back` where
-    a rollback left it out since, `of an earlier receipt` where it is older than the receipt.
+    a rollback left it out since, `of an earlier receipt` where it is older than the receipt, `for no generation` where
+    no generation that is kept up has its model.
 
     version: from which version on readers see it. says: why it is not, or not all of it.
     """

@@ -5,7 +5,7 @@ one, and the index of the receipt's shard. Of LOOKED_AT versions, and of at most
 the plan; where that names the receipt, its shard's report, and where attempts left several also the manifest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -17,6 +17,7 @@ from receipt_dynamo_stream import names
 from receipt_dynamo_stream.control.head import parse_snapshot_id
 from receipt_dynamo_stream.errors import KeyMalformed, SchemaUnsupported, StoredObjectDamaged
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
+from receipt_dynamo_stream.generations import collection_of
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.round.report import ReceiptReport
@@ -36,7 +37,7 @@ LOOKED_AT: Final = 20
 """How many of the newest merged versions are asked what they brought of the receipt."""
 RUNS: Final = 50
 """How many of its runs are told, the newest first."""
-TAKEN_BACK, EARLIER = "taken back", "of an earlier receipt"
+TAKEN_BACK, EARLIER, FOR_NO_GENERATION = "taken back", "of an earlier receipt", "for no generation"
 
 _AT_ONCE: Final = 8
 
@@ -65,10 +66,18 @@ def _where(stack: Stack, contents: Contents, collection: str, receipt: ReceiptId
         except VersionUnreadable as error:
             problem = str(error)
     as_of = _written_by(place)
-    all_runs = [run for run in announced.runs if run.of(collection).delta_prefix and _is_about(run, collection)]
+    models = {name: stack.collections.model(name) for name in stack.collections.generations(collection).active}
+    model = head.model if head else ""
+    all_runs = [
+        run
+        for run in announced.runs
+        if run.of(collection).delta_prefix
+        and _is_about(run, collection)
+        and (run.of(collection).model == model or _waits_for_a_generation(run, collection, models.values()))
+    ]
     named = {*(run.of(collection).version for run in all_runs[:RUNS]), as_of}
     changes = _changes(stack, collection, receipt, _to_look_at(published, named), published)
-    runs = tuple(_run(run, collection, announced, waits, changes, published) for run in all_runs[:RUNS])
+    runs = tuple(_run(run, collection, announced, waits, changes, published, model) for run in all_runs[:RUNS])
     return Where(
         collection=collection,
         version=head.version if head else 0,
@@ -186,6 +195,7 @@ def _run(
     waits: Waits,
     changes: Sequence[MergedChange],
     published: Sequence[Version],
+    model: str,
 ) -> RunOfReceipt:
     told = run.of(collection)
     state, version, says = told.state.lower(), told.version, told.error
@@ -199,6 +209,10 @@ def _run(
         says = told.note
     if _is_earlier(run, collection, announced):
         state = EARLIER
+    elif told.model != model:
+        state = FOR_NO_GENERATION
+        named = f"the model {told.model}" if told.model else "no model of its own, as the first has"
+        says = f"no generation of {collection_of(collection)} that is kept up has {named}: it waits for one"
     if (refused := waits.quarantined.get(run.run_id)) is not None:
         state, says = QUARANTINED, f"{refused.error}: {refused.message}"
     times = instant(run.created_at), instant(told.finished_at)
@@ -207,6 +221,12 @@ def _run(
 
 def _is_about(run: CompactionRun, collection: str) -> bool:
     return not is_of_another_collection(run.run_id, collection)
+
+
+def _waits_for_a_generation(run: CompactionRun, collection: str, models: Iterable[str]) -> bool:
+    """Whether it is of a model that no generation which is kept up has, and was not merged while one had it."""
+    told = run.of(collection)
+    return told.model not in models and told.state == names.PENDING
 
 
 def _is_earlier(run: CompactionRun, collection: str, announced: Announced) -> bool:

@@ -72,3 +72,8 @@ class GenerationWorld(World):
             with PublishedShard.open(self.efs / generation, generation, shard) as published:
                 records += [record for key in published.contents() for record in published.records(key).values()]
         return {one.id: (one.embedding.tolist(), int(str(one.metadata["seed"]))) for one in records}
+
+
+def twice(seed: int) -> np.ndarray:
+    """A vector of the second model."""
+    return np.tile(vector(seed), 2)

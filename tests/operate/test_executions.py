@@ -72,6 +72,13 @@ def test_started_executions_have_fresh_names_that_listings_can_filter(operator: 
         assert (execution.result, execution.version) == ("published", 3)
 
 
+def test_a_name_of_a_generation_s_execution_says_the_generation_and_what_started_it() -> None:
+    named = EXECUTION_NAME.fullmatch("words-2-stream-1b0f2c3d")
+    assert named is not None
+    assert named.groupdict() == {"collection": "words-2", "trigger": "stream", "unique": "1b0f2c3d"}
+    assert EXECUTION_NAME.fullmatch("words-0-stream-1b0f2c3d") is None
+
+
 def test_waiting_asks_until_the_execution_has_ended(stack: ToyStack) -> None:
     slept: list[float] = []
 
@@ -132,8 +139,9 @@ def test_what_is_asked_first_by_itself_is_never_repeated_by_a_rerun(stack: ToySt
     for mode in MODES:
         old = stack.start("words", mode=mode)
         if mode in ASKED_BY_THEMSELVES:
+            command = "renew --switch" if mode == "switch" else mode
             for refused in (operator.executions.to_rerun, operator.executions.rerun):
-                with pytest.raises(RerunRefused, match=f"`compaction {mode}` does that, and asks first"):
+                with pytest.raises(RerunRefused, match=f"`compaction {command}` does that, and asks first"):
                     refused(old)
         else:
             assert operator.executions.to_rerun(old).name == old

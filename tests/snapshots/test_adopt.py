@@ -27,7 +27,7 @@ from operate.adopt.adoption import (
 )
 from operate.adopt.bucket import BucketSigns, look_at_bucket
 from operate.adopt.diagnosis import DELTA_EXPIRED, DELTA_MISSING, NOT_MERGED, ONLY_THE_SNAPSHOT
-from operate.adopt.table import scan_table
+from operate.adopt.table import Models, scan_table
 from operate.errors import UsageError
 
 from .conftest import NewRounds
@@ -60,13 +60,13 @@ def old(new_rounds: NewRounds) -> Rounds:
 
 
 def plan(old: Rounds, directory: Path, *, dimension: int | None = None) -> Adoption:
-    facts = scan_table(old.dynamodb, old.receipts_table, ["words"])["words"].facts
+    facts = scan_table(old.dynamodb, old.receipts_table, {"words": Models()})["words"].facts
     with plan_adoption(directory, facts, "words", dimension=dimension, now=NOW) as adoption:
         return adoption
 
 
 def adopt(old: Rounds, directory: Path) -> int:
-    facts = scan_table(old.dynamodb, old.receipts_table, ["words"])["words"].facts
+    facts = scan_table(old.dynamodb, old.receipts_table, {"words": Models()})["words"].facts
     with plan_adoption(directory, facts, "words", dimension=None, now=NOW) as adoption:
         written = write_adoption(
             adoption,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flask import abort
-from receipt_dynamo_stream.grain import COLLECTIONS
+from receipt_dynamo_stream.grain import is_collection
 
+from console.web.site import collections, site
 from operate.asked_first import AskedFirst
 
 Given = Mapping[str, str]
@@ -40,11 +41,18 @@ class Action(Protocol):
 
 
 def collection_of(given: Given) -> str:
-    """The collection that the address names; aborts with 400 when it names none."""
-    collection = given.get("collection", "")
-    if collection not in COLLECTIONS:
-        abort(400, f"Which collection? One of {', '.join(COLLECTIONS)}.")
-    return collection
+    """The collection, or generation of one, that the address names; aborts with 400 when it names none.
+
+    Raises CollectionNotFound for a generation that there never was.
+    """
+    return asked_collection(given.get("collection", ""))
+
+
+def asked_collection(name: str) -> str:
+    """The same name, as `collection_of` looks at it."""
+    if not is_collection(name):
+        abort(400, f"Which collection? One of {', '.join(collections())}.")
+    return site().stack.collections.known(name)
 
 
 def needed(given: Given, name: str) -> str:

@@ -1,7 +1,6 @@
 """What is done to a run that was refused."""
 
 from flask import url_for
-from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.web.actions.action import Done, Given, Question, collection_of, needed
 from console.web.actions.on_executions import page_of
@@ -33,11 +32,11 @@ class RetryAll:
     """Of one reason where the address names one."""
 
     def ask(self, given: Given) -> Question:
-        found = site().stack.quarantine.runs(COLLECTIONS, given.get("reason"))
+        found = site().stack.quarantine.runs(reason=given.get("reason"))
         return Question(asked_first.retry_all(found), "Retry them", url_for("waiting.show"))
 
     def do(self, given: Given, reason: str) -> Done:
-        found = site().stack.quarantine.runs(COLLECTIONS, given.get("reason"))
+        found = site().stack.quarantine.runs(reason=given.get("reason"))
         started = site().stack.quarantine.retry_all(found)
         names = " and ".join(short_name(name_of(arn)) for arn in started.values())
         return Done(f"{names or 'Nothing'} tries {count_of(len(found), 'run')} again.", url_for("waiting.show"))
@@ -57,12 +56,12 @@ class DropAll:
     """Of one reason where the address names one."""
 
     def ask(self, given: Given) -> Question:
-        found = site().stack.quarantine.runs(COLLECTIONS, given.get("reason"))
+        found = site().stack.quarantine.runs(reason=given.get("reason"))
         return Question(asked_first.drop_all(found), "Drop them", url_for("waiting.show"))
 
     def do(self, given: Given, reason: str) -> Done:
         quarantine = site().stack.quarantine
-        states = quarantine.drop_all(quarantine.runs(COLLECTIONS, given.get("reason")), reason)
+        states = quarantine.drop_all(quarantine.runs(reason=given.get("reason")), reason)
         merged = states.count("COMPLETED")
         more = f" A later round had merged {merged:,} of them after all." if merged else ""
         dropped = "run is" if len(states) == 1 else "runs are"

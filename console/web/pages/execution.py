@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from flask import Blueprint, abort, g, render_template, request, url_for
-from receipt_dynamo_stream.grain import COLLECTIONS
+from receipt_dynamo_stream.grain import is_collection
 
 from console.web.site import seen, site
 from console.web.worker_logs import lines_about
@@ -110,7 +110,7 @@ def story_of(name: str, limit: int, *, whole: bool) -> Story:
 
 def rounds_of(one: Execution) -> tuple[MergedRound, ...]:
     """What it planned and merged, by round; nothing for an execution that names no collection."""
-    if one.collection not in COLLECTIONS or one.mode not in MODES_WITH_ROUNDS:
+    if not is_collection(one.collection or "") or one.mode not in MODES_WITH_ROUNDS:
         return ()
     fresh = 2.0 if one.status == "running" else 600.0
     collection = str(one.collection)

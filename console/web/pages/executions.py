@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from flask import Blueprint, abort, render_template, request, url_for
-from receipt_dynamo_stream.grain import COLLECTIONS
+from receipt_dynamo_stream.grain import is_collection
 
-from console.web.site import seen, site
+from console.web.site import collections, seen, site
 from operate.history import Wanted
 from operate.models import MODES, RESULTS, TRIGGERS, UNHEALED, parse_time
 
@@ -35,7 +35,7 @@ def show() -> str:
         older=url_for(".show", **kept, before=listed.older) if listed.older else None,
         newest=url_for(".show", **kept),
         with_idle=url_for(".show", **{**kept, "idle": "1"}),
-        choices={"result": (UNHEALED, *RESULTS), "trigger": TRIGGERS, "mode": MODES, "collection": COLLECTIONS},
+        choices={"result": (UNHEALED, *RESULTS), "trigger": TRIGGERS, "mode": MODES, "collection": collections()},
         live=None if before else 1,
     )
 
@@ -43,7 +43,7 @@ def show() -> str:
 def wanted_by_address() -> Wanted:
     """The filters that the address names. Aborts with 400 for one that does not exist."""
     return Wanted(
-        collection=_choice("collection", COLLECTIONS),
+        collection=_collection(),
         result=_choice("result", (UNHEALED, *RESULTS)),
         trigger=_choice("trigger", TRIGGERS),
         mode=_choice("mode", MODES),
@@ -52,6 +52,14 @@ def wanted_by_address() -> Wanted:
         until=_moment("until"),
         idle=request.args.get("idle") == "1",
     )
+
+
+def _collection() -> str | None:
+    """Also a generation that is not kept up any more: its history stays. Raises CollectionNotFound."""
+    name = request.args.get("collection") or None
+    if name is None or is_collection(name):
+        return name and site().stack.collections.known(name)
+    return _choice("collection", collections())
 
 
 def _choice(name: str, choices: tuple[str, ...]) -> str | None:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from flask import Blueprint, g, render_template
-from receipt_dynamo_stream.grain import COLLECTIONS
 
 from console.web.charts import Bar, Freshness, freshness
 from console.web.growth import Growth, growth
-from console.web.site import seen, site
+from console.web.site import collections, seen, site
 from console.web.strip import Folded, strip
 from operate.health import Health, health, lease_is_left, unhealed_failure
 from operate.models import CollectionStatus, Execution
@@ -25,7 +24,8 @@ class Card:
     """Everything that the page says of one collection. `ticks` are its last executions, those that had nothing to do
     folded; `bars` are the freshness of its versions, oldest first, `growth` their records and bytes.
 
-    `failed` is what no later execution has made good; `left` is whether whoever holds the lease has ended.
+    `serves` is whether readers follow it, None where there is no other generation; `failed` is what no later execution
+    has made good; `left` is whether whoever holds the lease has ended.
     """
 
     status: CollectionStatus
@@ -36,11 +36,12 @@ class Card:
     failed: Execution | None
     left: bool
     growth: tuple[Growth, ...]
+    serves: bool | None
 
 
 @page.get("/")
 def show() -> str:
-    cards = [card(collection) for collection in COLLECTIONS]
+    cards = [card(collection) for collection in collections()]
     return render_template("overview.html", cards=cards, live=2)
 
 
@@ -49,6 +50,7 @@ def card(collection: str) -> Card:
     stack = site().stack
     status = seen(("status", collection), 1.5, lambda: stack.collections.status(collection))
     recent = seen(("recent", collection), 1.5, lambda: stack.executions.history.recent(collection, RECENT))
+    generations = seen(("generations", collection), 3, lambda: stack.collections.generations(collection))
     first = max(1, status.version - VERSIONS + 1)
     rows = seen(
         ("versions", collection, status.version),
@@ -65,4 +67,5 @@ def card(collection: str) -> Card:
         failed=unhealed_failure(recent, status.unpublished),
         left=lease_is_left(status, recent),
         growth=growth(rows),
+        serves=collection == generations.serving if len(generations.active) > 1 else None,
     )

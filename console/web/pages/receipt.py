@@ -1,10 +1,9 @@
 """One receipt: when each of its changes came, which version has it, what waits, and which readers can see it."""
 
 from flask import Blueprint, g, render_template, request
-from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
 
-from console.web.site import seen, site
+from console.web.site import collections, seen, site
 from operate.receipts import parse_receipt
 from operate.whereabouts.where import where_is
 from operate.whereabouts.wording import of_collection, of_receipt
@@ -25,7 +24,7 @@ def find() -> str:
 
 def _page(receipt: ReceiptId) -> str:
     here = site()
-    found = seen(("where", receipt.key), 4, lambda: where_is(here.stack, here.contents, receipt, COLLECTIONS))
+    found = seen(("where", receipt.key), 4, lambda: where_is(here.stack, here.contents, receipt, collections()))
     return render_template(
         "receipt.html",
         receipt=receipt,

@@ -1,9 +1,9 @@
 """A question to any retained version: which records are nearest, and where they come from."""
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, render_template, request
 from receipt_dynamo_stream.grain import COLLECTIONS
 
-from console.web.site import site
+from console.web.site import collections, site
 from operate.contents.query import read_where
 from operate.errors import ConsoleError
 
@@ -15,9 +15,9 @@ MOST = 50
 @page.get("/search")
 def show() -> str:
     given = {name: request.args.get(name, "").strip() for name in ("text", "vector", "version", "where")}
-    collection = request.args.get("collection") or COLLECTIONS[-1]
-    if collection not in COLLECTIONS:
-        abort(404, f"There is no collection {collection}: there are {' and '.join(COLLECTIONS)}.")
+    stack = site().stack
+    collection = request.args.get("collection") or stack.collections.generations(COLLECTIONS[-1]).serving
+    stack.collections.known(collection)
     n = min(MOST, max(1, request.args.get("n", 10, int)))
     answer, problem = None, None
     if given["text"] or given["vector"]:
@@ -33,8 +33,8 @@ def show() -> str:
         except ConsoleError as error:
             problem = str(error)
     versions = {
-        name: [one for one in site().stack.versions.of(name) if one.published and one.state != "expired"]
-        for name in COLLECTIONS
+        name: [one for one in stack.versions.of(name) if one.published and one.state != "expired"]
+        for name in dict.fromkeys((*collections(), collection))
     }
     return render_template(
         "search.html",

@@ -1,6 +1,6 @@
 """The versions of a collection: their lineage, what each brought, what is in one, and what differs between two."""
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.grain import COLLECTIONS
 from werkzeug.wrappers import Response
@@ -129,8 +129,7 @@ def compare(collection: str) -> str:
 
 
 def _known(collection: str) -> None:
-    if collection not in COLLECTIONS:
-        abort(404, f"There is no collection {collection}: there are {' and '.join(COLLECTIONS)}.")
+    site().stack.collections.known(collection)
 
 
 def _version(collection: str, given: str) -> Version:

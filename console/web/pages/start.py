@@ -5,6 +5,7 @@ from receipt_chroma.folding import MOST_SHARDS
 from receipt_dynamo_stream.grain import COLLECTIONS
 from werkzeug.wrappers import Response
 
+from console.web.actions.action import asked_collection
 from console.web.site import refuse_when_reading_only, site
 from operate.models import name_of
 from operate.wording import short_name
@@ -27,8 +28,7 @@ def form() -> str:
 def begin() -> Response:
     refuse_when_reading_only()
     collection, mode = request.form.get("collection", ""), request.form.get("mode", "")
-    if collection not in COLLECTIONS:
-        abort(400, f"Which collection? One of {', '.join(COLLECTIONS)}.")
+    asked_collection(collection)
     stack = site().stack
     if mode == "compact":
         name = name_of(stack.executions.start(collection, "plan"))

@@ -1,9 +1,8 @@
 """What waits: receipts with changes that no snapshot has, runs that were refused, and noted ones."""
 
 from flask import Blueprint, g, render_template
-from receipt_dynamo_stream.grain import COLLECTIONS
 
-from console.web.site import seen, site
+from console.web.site import collections, seen, site
 from operate.models import parse_time
 
 page = Blueprint("waiting", __name__)
@@ -15,10 +14,10 @@ SHOWN = 200
 @page.get("/pending")
 def show() -> str:
     stack = site().stack
-    pending = {c: seen(("pending", c), 2, lambda c=c: stack.collections.pending(c)) for c in COLLECTIONS}  # type: ignore[misc]
+    pending = {c: seen(("pending", c), 2, lambda c=c: stack.collections.pending(c)) for c in collections()}  # type: ignore[misc]
     refused = seen("quarantine", 2, stack.quarantine.runs)
     noted = seen("notes", 2, stack.quarantine.notes)
-    heads = {c: seen(("head", c), 2, lambda c=c: stack.collections.head(c)) for c in COLLECTIONS}  # type: ignore[misc]
+    heads = {c: seen(("head", c), 2, lambda c=c: stack.collections.head(c)) for c in collections()}  # type: ignore[misc]
     return render_template(
         "waiting.html",
         pending=pending,

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 RUNNING: Final = "RUNNING"
-IDLE: Final = ("nothing_pending", "coalesced", "nothing_to_fold", "nothing_to_reshard")
+IDLE: Final = (
+    *("nothing_pending", "coalesced", "nothing_to_fold", "nothing_to_reshard"),
+    *("nothing_to_switch", "not_complete"),
+)
 """Outcomes of executions that had nothing to do: the schedule and bursts make many."""
 IDLE_KEPT: Final = timedelta(hours=1)
 """How long an idle execution has a row of its own."""

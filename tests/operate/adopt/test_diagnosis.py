@@ -10,6 +10,7 @@ from operate.adopt.adopted import adopted_run_id
 from operate.adopt.diagnosis import (
     DELTA_EXPIRED,
     DELTA_MISSING,
+    FOR_NO_GENERATION,
     MISSING,
     NO_RUN,
     NOT_MERGED,
@@ -82,6 +83,11 @@ CASES = {
         signs(facts(run(run_id=adopted_run_id(RECEIPT, "lines"))), {adopted_run_id(RECEIPT, "lines"): True}),
         MISSING,
         {NO_RUN: 2},
+    ),
+    "of a model that no generation has": (
+        signs(COMPLETED, THERE, IDS, for_no_generation=True),
+        SERVED,
+        {FOR_NO_GENERATION: 2},
     ),
     "before a stack, with a delta": (Signs(PENDING, THERE), WAITING, {}),
     "before a stack, expired": (Signs(COMPLETED, GONE), MISSING, {DELTA_EXPIRED: 2}),
