@@ -50,7 +50,7 @@ class Stored:
 
     def serving(self, collection: str) -> Serving:
         """Which generation the bucket says serves. Raises VersionUnreadable."""
-        with _unreadable(f"SERVING of {collection} in the bucket cannot be read"):
+        with unreadable(f"SERVING of {collection} in the bucket cannot be read"):
             return read_stored_serving(self._services.bucket, collection)
 
     def manifest_content(self, collection: str, snapshot_id: str) -> bytes | None:

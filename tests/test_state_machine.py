@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,8 @@ def holds(rule: dict[str, Any], data: dict[str, Any]) -> bool:
         raise PathMissing(name)
     if "IsString" in rule:
         return isinstance(data[name], str) == rule["IsString"]
+    if "StringMatches" in rule:
+        return isinstance(data[name], str) and fnmatchcase(data[name], rule["StringMatches"])
     return bool(data[name] == rule["StringEquals"])
 
 
@@ -220,7 +223,7 @@ def test_the_machine_takes_the_collections_that_there_are_and_names_each_in_one_
     assert f'"collection": {" or ".join(json.dumps(one) for one in COLLECTIONS)}.' in refusal["Cause"]
 
 
-@pytest.mark.parametrize("collection", [None, "words", "receipts", 7])
+@pytest.mark.parametrize("collection", [None, "words", "words-2", "receipts", "receipts-2", 7])
 @pytest.mark.parametrize(
     "mode", [None, "compact", "plan", "expire", "fold", "restore", "rollback", "verify", "unheard-of", 7]
 )
@@ -233,7 +236,7 @@ def test_an_input_is_refused_by_name_whatever_it_leaves_out(
     state = MACHINE["States"]["ValidateInput"]
     taken = next((rule["Next"] for rule in state["Choices"] if holds(rule, data)), state["Default"])
     known = (None, "compact", "plan", "expire", "fold", "restore", "rollback", "verify")
-    good = collection == "words" and mode in known
+    good = collection in ("words", "words-2") and mode in known
     if mode == "rollback":
         good = good and isinstance(snapshot_id, str)
     if mode == "verify":
