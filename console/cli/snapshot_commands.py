@@ -134,7 +134,7 @@ def _compare_generations(arguments: Namespace) -> int:
     """By receipts and numbers of records: vectors of two models cannot be compared."""
     one, other = arguments.collection, arguments.older
     if not is_collection(other):
-        raise UsageError(f"give two versions of {one}, or another generation of its collection, such as {one}-2")
+        raise UsageError(f"give two versions of {one}, or another generation of it: see `{arguments.called} --help`")
     with waiting("comparing generations"):
         found = stack_of(arguments).renewing.across(one, other)
     if arguments.json:

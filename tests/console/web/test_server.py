@@ -24,7 +24,7 @@ def server(connection: Connection) -> Iterator[ConsoleServer]:
     server.stop()
 
 
-def status_of(url: str, path: str = "/start", host: str | None = None) -> int:
+def status_of(url: str, path: str = "/static/icon.svg", host: str | None = None) -> int:
     address = urlsplit(url)
     with closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)) as asked:
         asked.request("GET", path, headers={"Host": host} if host else {})
