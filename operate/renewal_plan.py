@@ -11,10 +11,11 @@ from operate.resharding import BYTES_A_RECORD, DEPLOYED_MB, SECONDS_A_RECORD
 
 RECEIPTS_OF_A_ROUND: Final = 250
 """A round plans at most so many."""
-STATES_OF_A_ROUND: Final = 30
-STATES_OF_A_SHARD: Final = 2
-"""What a round enters in the machine, rounded up, and again for each shard."""
-FUNCTIONS_OF_A_ROUND: Final = 8
+STATES_OF_A_ROUND: Final = 23
+STATES_OF_A_SHARD: Final = 3
+"""What a round enters in the machine, and again for each shard."""
+FUNCTIONS_OF_A_ROUND: Final = 6
+FUNCTIONS_OF_A_SHARD: Final = 2
 SECONDS_OF_A_FUNCTION: Final = 0.5
 """A warm one, most of it round trips: cdk/cost.py."""
 VECTOR_DIMENSION: Final = 1536
@@ -69,7 +70,7 @@ def plan_renewal(
     written = TIMES_WRITTEN * stored
     rounds = math.ceil(receipts / RECEIPTS_OF_A_ROUND)
     transitions = rounds * (STATES_OF_A_ROUND + STATES_OF_A_SHARD * shards)
-    functions = rounds * (FUNCTIONS_OF_A_ROUND + STATES_OF_A_SHARD * shards)
+    functions = rounds * (FUNCTIONS_OF_A_ROUND + FUNCTIONS_OF_A_SHARD * shards)
     at_work = functions * SECONDS_OF_A_FUNCTION + TIMES_WRITTEN * records * SECONDS_A_RECORD
     dollars = (
         transitions * prices.TRANSITION_DOLLARS

@@ -61,22 +61,26 @@ def main() -> int:
     few_arenas()
     settings = StackSettings(schedule_seconds=None, batch_window_seconds=0.5, poll_seconds=0.1)
     with tempfile.TemporaryDirectory() as folder, LocalStack(Path(folder), settings) as stack:
-        told = Story(stack).tell()
+        story = Story(stack)
+        told = story.tell()
         server = serve(stack.connection, port=0)
         try:
             with sync_playwright() as playwright:
                 browser = open_chromium(playwright)
-                take_all(browser, server.url.rstrip("/"), told)
+                console = server.url.rstrip("/")
+                take_each(browser, console, addresses(told))
+                story.renew()
+                take_each(browser, console, {"renewal": "/renewal/words"})
                 browser.close()
         finally:
             server.stop()
     return 0
 
 
-def take_all(browser: Browser, console: str, told: Told) -> None:
-    """Every page in every form; what starts something comes last."""
+def take_each(browser: Browser, console: str, wanted: dict[str, str]) -> None:
+    """These pages, by the names of their pictures."""
     pages = {form: browser.new_page(color_scheme=form.scheme) for form in FORMS}
-    for name, address in addresses(told).items():
+    for name, address in wanted.items():
         for form, page in pages.items():
             page.set_viewport_size({"width": form.width, "height": SMALLEST})
             page.goto(console + address)

@@ -8,20 +8,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from receipt_chroma.batch import announce_batch
+from receipt_chroma.records import Record
+from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.table import ControlTable
 
 from local.aws.executions import wait_until
 from local.demo.samples.catalog import MERCHANTS
 from local.demo.samples.embedding import DIMENSION
 from local.demo.samples.model import Receipt
-from local.demo.samples.producer import COLLECTIONS, Producer
+from local.demo.samples.producer import Producer
 from local.demo.samples.receipts import sample_receipts
+from local.demo.samples.records import word_records
 from local.stack import LocalStack
 from operate.services import utc_now
 from operate.stack import Stack
 from tests.browser.troubles import announce_broken, frozen, lost_shards
 
 SEED = 7
+NEW_MODEL, NEW_DIMENSION = "model-b", 512
 _PATIENCE_SECONDS = 120.0
 
 
@@ -86,6 +91,23 @@ class Story:
             self._producer.put_receipts(self._producer.plan_uploads(last))
         return Told(_name(published), _name(self._last("words", "FAILED")), relabelled)
 
+    def renew(self) -> None:
+        """Then another model for `words`: most receipts are announced for it, and merged."""
+        renewing = self._operator.renewing
+        plan = renewing.to_begin("words", model=NEW_MODEL, dimension=NEW_DIMENSION)
+        renewing.begin(plan)
+        again = (*self._receipts[:2], *self._receipts[3:15])  # one was deleted
+        records = [record for one in again for record in word_records(one, NEW_DIMENSION)]
+        with self._in_one_batch(but="words"):
+            announce_batch(
+                self._stack.client("dynamodb"),
+                self._stack.connection.receipts_table,
+                Bucket(self._stack.client("s3"), self._stack.connection.bucket),
+                created_at=utc_now().isoformat(),
+                models={"words": NEW_MODEL},
+                words=[Record(one.id, one.embedding, one.document, one.metadata) for one in records],
+            )
+
     def _write(self, *receipts: Receipt) -> None:
         with self._in_one_batch():
             self._producer.put_receipts(self._producer.plan_uploads(receipts))
@@ -107,11 +129,12 @@ class Story:
 
     def _settle_down(self, but: str | None = None) -> None:
         self._stack.poller.wait_caught_up(_PATIENCE_SECONDS)
+        names = self._operator.collections.names()
         client, table = self._stack.client("dynamodb"), self._stack.connection.control_table
         wait_until(
             lambda: (
                 None
-                if any(ControlTable(client, table).pending(one).read() for one in COLLECTIONS if one != but)
+                if any(ControlTable(client, table).pending(one).read() for one in names if one != but)
                 else not self._stack.executions.running or None
             ),
             _PATIENCE_SECONDS,

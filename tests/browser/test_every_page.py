@@ -68,6 +68,8 @@ def everything(stack: LocalStack) -> Iterator[Everything]:
     operator.collections.pause("lines", MARKUP)
     desk.write(fourth)
     desk.settle_down()
+    begun = operator.renewing.begin(operator.renewing.to_begin("words", model=MARKUP, dimension=8))
+    stack.wait_for_execution(begun.arn)
     console = serve(stack.connection, port=0)
     odd_one = f"/snapshots/words/{older}?containing=onerror"
     yield Everything(
@@ -94,6 +96,10 @@ def everything(stack: LocalStack) -> Iterator[Everything]:
             Shown(f"/start/{planned}", "Plan for words"),
             Shown("/start?collection=words&mode=reshard", "Into how many shards"),
             Shown("/do/reshard?collection=words&shards=7", "Every reader opens the new shards"),
+            Shown("/renewal/words", "words-2 has 0 of"),
+            Shown("/snapshots/words-2", "Nothing of words-2 is published yet"),
+            Shown("/do/switchwhencomplete?collection=words&generation=words-2", "Nobody is asked again"),
+            Shown("/do/finish?collection=words", "the way back ends"),
             Shown("/do/pause?collection=words", "Why it is paused"),
             Shown(f"/do/rollback?collection=words&version={older}", "stays paused afterwards"),
             Shown(f"/do/drop?collection=words&run={run_id}", "It is given up for good"),
@@ -108,6 +114,7 @@ def everything(stack: LocalStack) -> Iterator[Everything]:
             Shown(f"/snapshots/words/{older}", MARKUP),
             Shown(odd_one, MARKUP),
             Shown("/pending", "DeltaCorrupt"),
+            Shown("/renewal/words", MARKUP),
             Shown(f"/snapshots/words/compare?older={older}&newer={newer}", MARKUP),
             Shown(f"/search?collection=words&text={MARKUP}", MARKUP),
             Shown(f"/executions?text={MARKUP}", MARKUP),

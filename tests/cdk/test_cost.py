@@ -12,7 +12,7 @@ import pytest
 from receipt_chroma import folding
 from receipt_chroma.snapshot import retention
 
-from operate import prices, resharding
+from operate import prices, renewal_plan, resharding
 
 from . import calls
 from .template import Template
@@ -68,6 +68,11 @@ def test_the_plan_of_a_reshard_counts_the_states_of_the_machine_and_the_memory_o
     assert stages == resharding.DEPLOYED_MB
     machine = COST["MACHINE"]["States"]
     assert machine["FoldShards"]["MaxConcurrency"] == resharding.AT_ONCE
+
+
+def test_the_plan_of_a_renewal_counts_the_states_of_a_round() -> None:
+    counted = renewal_plan.STATES_OF_A_ROUND, renewal_plan.STATES_OF_A_SHARD
+    assert counted == (COST["ROUND_STATES"], COST["SHARD_STATES"])
 
 
 def test_writing_the_words_once_costs_about_ten_cents_of_throughput() -> None:
