@@ -17,6 +17,7 @@ from receipt_chroma.errors import DeltaRefused, DeltaTooLarge, WrongCollection
 from receipt_chroma.records import Record
 from receipt_chroma.shard.sqlite_files import SQLITE_FILE
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.generations import collection_of
 from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
 
@@ -111,7 +112,8 @@ def check_prefix(bucket: Bucket, prefix: str, given: Belongs) -> CheckedDelta:
 def _decode(form: str, files: Files, collection: str | None) -> tuple[tuple[Record, ...], str | None]:
     """The records as they are, and of a Chroma directory the collection whose name it has."""
     if form == "arrow" or collection is not None:
-        return tuple(delta_reader.decode(form, collection or COLLECTIONS[0], files)), collection
+        named = collection_of(collection) if collection else COLLECTIONS[0]
+        return tuple(delta_reader.decode(form, named, files)), collection
     for one in COLLECTIONS[:-1]:
         with suppress(WrongCollection):
             return tuple(delta_reader.decode(form, one, files)), one

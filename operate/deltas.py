@@ -13,6 +13,7 @@ from receipt_dynamo_stream import names
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.conditions import query_all
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
+from receipt_dynamo_stream.generations import collection_of
 from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId, parse_item_key
 from receipt_dynamo_stream.read_facts import read_facts
@@ -84,7 +85,7 @@ class Deltas:
             runs=tuple(chance if one is run else one for one in facts.runs),
         )
         dimension = self._dimension(collection)
-        source = DeltaSource(self._bucket, collection, delta_buckets)
+        source = DeltaSource(self._bucket, collection_of(collection), delta_buckets)
         wanted = want_receipt(source, looked_at, dimension)
         said = " ".join(one.message for one in wanted.notes if one.run_id == run_id) or None
         note = unread or (FAILED if run.state == names.FAILED else said)

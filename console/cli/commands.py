@@ -153,6 +153,8 @@ def query(arguments: Namespace) -> int:
     stdout.print(tables.answer_table(answer, width=stdout.width))
     if line := tables.embedded_line(answer):
         stdout.print(line)
+    if (serving := stack.collections.generations(arguments.collection).serving) != arguments.collection:
+        stdout.print(f"Readers follow {serving}; this was {arguments.collection}.")
     return 0
 
 

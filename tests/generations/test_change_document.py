@@ -81,7 +81,7 @@ def test_a_campaign_from_its_plan_to_its_end(world: GenerationWorld, run: Run, t
     assert world.content("words-2") == should_be([A, B], times=2)
     run(doctor)
     (tmp_path / "new-vector.json").write_text(json.dumps(twice(1).tolist()))
-    assert "aaaa" in run(query)
+    assert "Readers follow words; this was words-2." in run(query)
 
     (switch,) = told["The switch"]
     with SnapshotReader(world.efs, "words") as reader:
