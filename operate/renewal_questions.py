@@ -1,9 +1,14 @@
 """What is asked before what a renewal does, as `operate.asked_first` asks of the rest."""
 
+from typing import Final
+
 from operate.asked_first import AskedFirst
 from operate.renewal_plan import RenewalPlan
 from operate.renewing import GenerationNow, Renewal
 from operate.wording import count_of, size
+
+NAMED: Final = 2
+"""How many of the missing receipts a question names."""
 
 
 def renew(plan: RenewalPlan) -> AskedFirst:
@@ -65,7 +70,7 @@ def _lacks(found: Renewal, to: GenerationNow) -> tuple[str, ...]:
     ready, said = found.readiness, []
     if ready is not None and to.name == found.beside:
         if ready.missing:
-            named = f", such as {', '.join(ready.examples)}" if ready.examples else ""
+            named = f", such as {', '.join(ready.examples[:NAMED])}" if ready.examples else ""
             lack = "1 receipt lacks" if ready.missing == 1 else f"{ready.missing:,} receipts lack"
             said.append(f"{lack} records in {to.name}{named}: searches would not find them there.")
         else:

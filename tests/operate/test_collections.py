@@ -51,7 +51,7 @@ def test_quarantined_runs_are_counted_per_collection(stack: ToyStack, operator: 
     quarantine = stack.control.quarantine("words")
     for run_id in ("r1", "r2"):
         quarantine.put(run_id, A, "DeltaCorrupt", "bad", "2026", order="1")
-    quarantine.remove("r2", now="2026")
+    quarantine.remove("r2", A, now="2026")
     assert (operator.collections.status("words").quarantined, operator.collections.status("lines").quarantined) == (
         1,
         0,
