@@ -150,11 +150,13 @@ def announce(arguments: Namespace) -> int:
             **{collection: records},
         )
         total = len(records)
+    waits = patient.stack is not None and model not in patient.active_models(collection)
     if arguments.json:
         print_json(
             {
                 "collection": arguments.collection,
                 "model": model,
+                "for_no_generation": waits,
                 "records": total,
                 "runs": [{"receipt": run.receipt.key, "run_id": run.run_id} for run in runs],
             }
@@ -162,6 +164,9 @@ def announce(arguments: Namespace) -> int:
         return 0
     records_of = f"{count_of(total, 'record')} of {arguments.collection}"
     stdout_console().print(f"{count_of(len(runs), 'run')} announced, with {records_of}.")
+    if waits:
+        named = f"the model {model}" if model else "its first model"
+        stdout_console().print(Text(f"They wait: no generation of {collection} that is kept up has {named}."))
     return 0
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from receipt_dynamo_stream.control.notes import NotedReceipt
+from receipt_dynamo_stream.control.pausing import Resumed
 from receipt_dynamo_stream.texts import one_line
 from rich.text import Text
 
@@ -14,11 +15,11 @@ from console.cli.commands import collections_of, follow, print_json, report, sta
 from console.cli.confirm import confirm, require_answer
 from console.cli.progress import stdout_console
 from operate import asked_first
-from operate.errors import RunAmbiguous
+from operate.errors import ExecutionFailed, RunAmbiguous
 from operate.quarantine import Waiting
 from operate.receipts import parse_receipt
 from operate.stack import Stack
-from operate.wording import count_of
+from operate.wording import count_of, failure_line
 
 
 def pause(arguments: Namespace) -> int:
@@ -47,6 +48,8 @@ def pause(arguments: Namespace) -> int:
 def resume(arguments: Namespace) -> int:
     """Raises ResumeRefused, VersionUnreadable, and ExecutionFailed when the execution that was waited for failed."""
     stack = stack_of(arguments)
+    if arguments.collection is None:
+        return _resume_all(arguments, stack)
     collection = arguments.collection
     with waiting("marking every receipt pending"):
         resumed = stack.collections.resume(collection)
@@ -58,10 +61,38 @@ def resume(arguments: Namespace) -> int:
             stdout_console().print(f"{collection} is not paused: nothing was done.")
         return 0
     if not arguments.json:
-        stdout = stdout_console()
-        stdout.print(Text(f"{collection} is no longer paused; it was: {resumed.was_paused}"))
-        stdout.print(f"{count_of(resumed.receipts, 'receipt')} marked pending.")
+        _say_resumed(collection, resumed)
     return report(stack, follow(stack, resumed.arn, wait=arguments.wait), as_json=arguments.json, more=more)
+
+
+def _resume_all(arguments: Namespace, stack: Stack) -> int:
+    """Whatever is paused of what is kept up: all is resumed before any execution is waited for."""
+    resumed: dict[str, Resumed] = {}
+    for collection in stack.collections.names():
+        with waiting(f"marking every receipt of {collection} pending"):
+            one = stack.collections.resume(collection)
+        if one.arn is not None:
+            resumed[collection] = one
+            if not arguments.json:
+                _say_resumed(collection, one)
+    executions = {name: follow(stack, one.arn or "", wait=arguments.wait) for name, one in resumed.items()}
+    if arguments.json:
+        more = {name: {"was_paused": one.was_paused, "receipts": one.receipts} for name, one in resumed.items()}
+        print_json({"collections": {name: {**one.to_json(), **more[name]} for name, one in executions.items()}})
+    elif not resumed:
+        stdout_console().print("Nothing is paused: nothing was done.")
+    for execution in executions.values():
+        if execution.status not in ("running", "succeeded"):
+            raise ExecutionFailed(failure_line(execution))
+        if not arguments.json:
+            report(stack, execution, as_json=False)
+    return 0
+
+
+def _say_resumed(collection: str, resumed: Resumed) -> None:
+    stdout = stdout_console()
+    stdout.print(Text(f"{collection} is no longer paused; it was: {resumed.was_paused}"))
+    stdout.print(f"{count_of(resumed.receipts, 'receipt')} marked pending.")
 
 
 def quarantine_list(arguments: Namespace) -> int:

@@ -308,7 +308,9 @@ def pause(parser: argparse.ArgumentParser) -> None:
 
 
 def resume(parser: argparse.ArgumentParser) -> None:
-    _collection(parser)
+    parser.add_argument(
+        "collection", nargs="?", choices=NAMES, metavar="COLLECTION", help="default: whatever is paused"
+    )
     parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
 
 

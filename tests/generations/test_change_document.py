@@ -69,7 +69,7 @@ def test_a_campaign_from_its_plan_to_its_end(world: GenerationWorld, run: Run, t
 
     (announce,) = told["What producers do"]
     (tmp_path / "renewed.arrow").write_bytes(write_arrow_delta(renewed_batch(A)))
-    assert "1 run announced, with 3 records of words-2" in run(announce)
+    assert "1 run announced, with 3 records of words-2." in run(announce)
     world.settle_down()
     look, compare, doctor, query = told["Watching"]
     assert "1 of 2" in run(look)
@@ -145,6 +145,9 @@ def test_a_run_of_a_model_that_no_generation_has_is_said_to_wait(world: Generati
     assert one["state"] == "for no generation"
     assert f"no generation of words that is kept up has the model {MODEL}" in one["says"]
     assert "run for no generation" in run(["doctor", "words"])
+    Path("batch.arrow").write_bytes(write_arrow_delta(renewed_batch(A)))
+    said = run(["announce", "words", "batch.arrow", "--model", MODEL])
+    assert f"They wait: no generation of words that is kept up has the model {MODEL}." in said
 
 
 def test_the_other_commands_take_a_generation_by_its_name(world: GenerationWorld, run: Run) -> None:

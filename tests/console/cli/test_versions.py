@@ -394,3 +394,14 @@ def test_what_left_for_the_archive_is_refused_as_expired_by_name(
 
 def test_a_pinned_version_below_a_gap_can_still_be_rolled_back_to(run, archived: list[str]) -> None:
     assert run("rollback", "words", "3", "--yes").code == 0
+
+
+def test_resume_without_a_name_ends_every_pause_and_leaves_the_rest(run, stack: ToyStack) -> None:
+    assert "Nothing is paused" in run("resume").out
+    for collection in ("lines", "words"):
+        stack.published(collection, 1)
+    assert run("pause", "words").code == 0
+    said = run("resume", "--wait", "--json")
+    assert (said.code, list(said.json["collections"])) == (0, ["words"])
+    assert said.json["collections"]["words"]["status"] == "succeeded"
+    assert "Nothing is paused" in run("resume").out
