@@ -135,6 +135,7 @@ def announce(arguments: Namespace) -> int:
     patient = _patient(arguments)
     collection = collection_of(arguments.collection)
     model = arguments.model if arguments.model is not None else patient.model(arguments.collection)
+    generation = patient.generation_with(collection, model)
     place = Path(arguments.place)
     if not place.exists():
         raise UsageError(f"{place} is not there")
@@ -145,18 +146,17 @@ def announce(arguments: Namespace) -> int:
             patient.table,
             patient.bucket,
             created_at=datetime.now(UTC).isoformat(),
-            dimension=patient.dimension(arguments.collection),
+            dimension=None if generation is None else patient.dimension(generation),
             models={collection: model},
             **{collection: records},
         )
         total = len(records)
-    waits = patient.stack is not None and model not in patient.active_models(collection)
     if arguments.json:
         print_json(
             {
                 "collection": arguments.collection,
                 "model": model,
-                "for_no_generation": waits,
+                "generation": generation,
                 "records": total,
                 "runs": [{"receipt": run.receipt.key, "run_id": run.run_id} for run in runs],
             }
@@ -164,7 +164,7 @@ def announce(arguments: Namespace) -> int:
         return 0
     records_of = f"{count_of(total, 'record')} of {arguments.collection}"
     stdout_console().print(f"{count_of(len(runs), 'run')} announced, with {records_of}.")
-    if waits:
+    if generation is None:
         named = f"the model {model}" if model else "its first model"
         stdout_console().print(Text(f"They wait: no generation of {collection} that is kept up has {named}."))
     return 0

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from receipt_dynamo_stream.generations import collection_of, number_of
 from rich.text import Text
 
 from console.cli import tables
@@ -61,6 +62,9 @@ def status(arguments: Namespace) -> int:
         stdout.print("Nothing was published and nothing waits: `compaction doctor` says whether anything should be.")
     if any(status.quarantined for status in statuses):
         stdout.print("A quarantined run waits for a good run of its receipt, or for you: `compaction quarantine list`.")
+    for name in sorted({collection_of(one.collection) for one in statuses if number_of(one.collection) > 1}):
+        serving = stack.collections.generations(name).serving
+        stdout.print(f"Readers of {name} follow {serving}: `compaction renew {name}` shows its generations.")
     for status in statuses:
         if status.paused is not None:
             stdout.print(f"Nothing of {status.collection} is published until `compaction resume {status.collection}`.")

@@ -97,6 +97,13 @@ class Patient:
             return frozenset({""})
         return frozenset(map(self.model, self.stack.collections.generations(collection).active))
 
+    def generation_with(self, collection: str, model: str) -> str | None:
+        """The generation that is kept up and has this model; before there is a stack the collection itself."""
+        if self.stack is None:
+            return collection
+        active = self.stack.collections.generations(collection).active
+        return next((one for one in active if self.model(one) == model), None)
+
     def dimension(self, collection: str) -> int | None:
         """That of the published records, or that a generation was made for; None while neither says it.
 

@@ -64,7 +64,7 @@ def test_a_campaign_from_its_plan_to_its_end(world: GenerationWorld, run: Run, t
     assert world.generations.active == ("words",), "a plan begins nothing"
     assert "words-2 is kept up; 2 receipts marked in it" in run(begin)
     world.settle_down()
-    assert "words-2" in run(status)
+    assert "Readers of words follow words: `compaction renew words` shows its generations." in run(status)
     assert "0 of 2" in run(look)
 
     (announce,) = told["What producers do"]
