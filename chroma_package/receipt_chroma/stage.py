@@ -108,7 +108,8 @@ class Stage:
                 write.result()
             if (entry.size, state) == (state[0], self._state(entry.name)):
                 done.append(entry)
-        names = set(file_names(self._folder)) - {entry.name for entry in done}
+        proved = {entry.name for entry in done}
+        names = [name for name in file_names(self._folder) if name not in proved]
         digests = {name: self._pool.submit(sha256_file, self._folder / name) for name in names}
         for write in [write for name in names for write in self._write(name)]:
             write.result()
