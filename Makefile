@@ -19,6 +19,7 @@ FOLDER ?= dist/bench
 MINUTES ?= 5
 RECEIPTS ?= 40
 SHARDS ?= 1
+SEEDS ?= 100
 STAGE ?= dev
 TWO_AT_ONCE := -n 2 --dist loadfile
 # Each is a target of its own; the first that fails ends `make test`, whose last line names it.
@@ -26,7 +27,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-stream zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -92,6 +93,9 @@ test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo,
 
 fuzz: $(VENV)/.installed-dev ## 100,000 deltas of a stranger; part of test-slow as well
 	$(BIN)/python -m pytest chroma_package/tests/delta/test_fuzz_deltas.py -m slow --timeout 7200
+
+simulate: $(VENV)/.installed-dev ## random histories of the whole machine: SEEDS=1000, or SEEDS=7..8 for one
+	$(BIN)/python -m tests.simulator $(SEEDS)
 
 check: lint format-check types lint-machine check-cdk ## what needs no test run: lint, format, types, the machine, the CDK app
 

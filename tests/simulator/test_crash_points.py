@@ -1,0 +1,76 @@
+"""CrashLeavesGarbageOnly, at every effect of every act: what goes wrong there is made good by the schedule alone.
+
+The effects are those that the machine has today: one that is added is covered by that.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .effects import Kind
+from .scenarios import ACTS, effects_of, two_versions, writes_of
+from .trial import Start, Trial, run_act
+from .world import Machine
+
+Stage = tuple[Machine, Start]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Machine(tmp_path_factory.mktemp("machine")).running() as machine:
+        yield machine, two_versions(machine)
+
+
+pytestmark = pytest.mark.timeout(1800)  # of a machine that has other work
+
+
+def every(stage: Stage, act: str, kind: Kind, *, step: int = 1) -> None:
+    """One trial for each effect that writes, or for each `step`-th of them."""
+    machine, start = stage
+    writes = writes_of(machine, start, ACTS[act])
+    assert len(writes) > 10, "an act is made of effects"
+    for number, _ in writes[::step]:
+        run_act(machine, start, ACTS[act], {number: kind})
+
+
+def test_nothing_goes_wrong_where_nothing_does(stage: Stage) -> None:
+    for act in ACTS.values():
+        run_act(*stage, act, {})
+
+
+# Every third effect and every fifth here; all of them, with all kinds and acts, among the slow tests.
+
+
+def test_a_function_that_dies_before_an_effect_of_a_publication_is_made_good(stage: Stage) -> None:
+    every(stage, "publish", Kind.CRASH_BEFORE, step=3)
+
+
+def test_an_execution_that_is_overtaken_before_an_effect_of_a_publication_harms_nothing(stage: Stage) -> None:
+    every(stage, "publish", Kind.OVERTAKE, step=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("act", ACTS)
+def test_whatever_goes_wrong_at_any_effect_of_any_act_is_made_good(stage: Stage, act: str, kind: Kind) -> None:
+    every(stage, act, kind)
+
+
+def test_the_same_run_twice_has_the_same_effects(stage: Stage) -> None:
+    for act in (ACTS["publish"], ACTS["fold"]):
+        assert effects_of(*stage, act) == effects_of(*stage, act)
+
+
+def test_a_process_that_died_has_no_effect_any_more(stage: Stage) -> None:
+    """Its `finally` and its clean-ups run here, as they would not where it was killed: nothing comes of them."""
+    machine, start = stage
+    effects = effects_of(machine, start, ACTS["publish"])
+    at = next(n for n, effect in enumerate(effects) if effect.what == "efs.replace")
+    trial = Trial(machine, start)
+    trial.go_wrong({at: Kind.CRASH_BEFORE})
+    ACTS["publish"](trial)
+    machine.scheduler.run(until=lambda: len(machine.gate.seen) > at + 1)
+    who = effects[at].who
+    assert [effect for effect in machine.gate.seen[at + 1 :] if effect.who == who] == []
+    assert list(machine.own.iterdir()), "its own disk is as it left it"
+    machine.scheduler.end()

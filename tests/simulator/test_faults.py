@@ -1,0 +1,44 @@
+"""Each deliberate fault is found, by the law that it breaks; and the trial that finds it holds without it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .checks import Broken
+from .faults import FAULTS
+from .scenarios import two_versions
+from .trial import Start, Trial
+from .world import Machine
+
+pytestmark = pytest.mark.timeout(1800)  # of a machine that has other work
+Stage = tuple[Machine, Start]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Machine(tmp_path_factory.mktemp("machine")).running() as machine:
+        yield machine, two_versions(machine)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_deliberate_fault_is_found(stage: Stage, name: str) -> None:
+    fault = FAULTS[name]
+    trial = Trial(*stage)
+    with fault.breaks(stage[0]), pytest.raises(Broken, match=f"^{fault.law}"):  # noqa: PT012 -- any of the two
+        fault.find(trial)
+        trial.heal()
+
+
+def test_the_document_names_every_deliberate_fault() -> None:
+    document = (Path(__file__).parents[2] / "docs/reliability.md").read_text()
+    assert re.findall(r"^\| (.+) \| \w+[,:]? ?.*\|$", document.partition("| Fault |")[2], re.MULTILINE) == list(FAULTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_same_trial_holds_without_the_fault(stage: Stage, name: str) -> None:
+    trial = Trial(*stage)
+    FAULTS[name].find(trial)
+    trial.heal()
