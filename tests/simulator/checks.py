@@ -108,6 +108,8 @@ class Watch:
         if int(new.split("-")[1]) != int(head["fence"]):
             raise Broken(f"FencedNeverPublishes: {new} was committed under fence {head['fence']}")
         manifest = manifest_of(self.machine, new)
+        if "paused" in before and manifest["kind"] not in ("rollback", "restore"):
+            raise Broken(f"PausedPublishesNothing: {new} was committed while {before['paused']!r}")
         parent = (manifest.get("parent") or {}).get("snapshot_id")
         if parent != old:
             raise Broken(f"OneLineage: {new} is a child of {parent}, and was committed over {old}")

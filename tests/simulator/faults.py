@@ -25,7 +25,7 @@ from operate import collections
 from .effects import Kind
 from .scenarios import fold, rollback
 from .scenarios import publish as publishing
-from .trial import Trial, at
+from .trial import WORDS, Trial, at
 from .world import Machine
 
 Break = Callable[[Machine], AbstractContextManager[object]]
@@ -121,6 +121,11 @@ def only_when_behind(state: dict[str, Any]) -> None:
     del state["Choices"][1:]
 
 
+def believe_no_commit(state: dict[str, Any]) -> None:
+    """What HEAD names is never mine."""
+    del state["Choices"][0]
+
+
 def forget_what_went(raws: Any) -> Any:
     return real_read(tuple(raw for raw in raws if raw["eventName"] != "REMOVE"))
 
@@ -175,6 +180,20 @@ def word_goes(trial: Trial) -> None:
     trial.run()
 
 
+def no_answer_of_a_commit(trial: Trial) -> None:
+    goes_wrong(COMMIT, Kind.LOSE_ANSWER)(trial)
+    trial.is_prompt()
+
+
+def paused_before_a_commit(trial: Trial) -> None:
+    def pause(trial: Trial) -> None:
+        trial.operator("pause", lambda stack: stack.collections.pause(WORDS, "a person wants it so"))
+
+    trial.meanwhile(COMMIT, pause)
+    publishing(trial)
+    trial.run()
+
+
 def two_runs(trial: Trial) -> None:
     """Of the same moment: the id decides."""
     trial.producer.announce("aaaa", at="2026-02-01T00:00:00+00:00")
@@ -213,6 +232,14 @@ FAULTS: dict[str, Fault] = {
         of_states(instead_of(A_LEASE, f"attribute_exists(PK) OR {A_LEASE}"), "CommitSnapshot"),
         overtaken(COMMIT),
         "VersionsOnlyGrow",
+    ),
+    "a commit without an answer counts as refused": Fault(
+        of_states(believe_no_commit, "WhoseCommit"), no_answer_of_a_commit, "ReadersNeverMix"
+    ),
+    "a paused collection is published": Fault(
+        of_states(instead_of(" AND attribute_not_exists(paused)"), "CommitSnapshot"),
+        paused_before_a_commit,
+        "PausedPublishesNothing",
     ),
     "the fence stays what it is": Fault(
         of_states(instead_of("ADD fence :one", of="UpdateExpression"), "AcquireLease", "TakeOverLease"),

@@ -154,11 +154,14 @@ class Trial:
         return check_at_rest(self.machine, self.receipts, self.scratch, efs_was_lost=not self.watch.has_efs)
 
     def is_prompt(self) -> None:
-        """Where nothing failed, nothing waits for the schedule."""
+        """Where nothing was stopped, nothing waits for the schedule."""
         self.run()
         wanted, found = expected(self.receipts), published(self.machine, self.scratch)
         if wanted != found:
             raise Broken(f"NoChangeLost: a change waits for the schedule: {difference(wanted, found)}")
+        seen, committed = (self.machine.item().get(name) for name in ("projected_version", "version"))
+        if seen != committed:
+            raise Broken(f"ReadersNeverMix: version {committed} waits for the schedule, readers see {seen}")
 
     @property
     def story(self) -> str:
