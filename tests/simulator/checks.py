@@ -90,7 +90,7 @@ class Watch:
         """VersionsOnlyGrow, OneLineage and FencedNeverPublishes, of what just changed."""
         head, before = self.machine.item(), self.head
         if head != before:
-            for number in ("fence", "version", "projected_version"):
+            for number in ("fence", "version", "projected_version", "serving_order"):
                 if int(head.get(number, 0)) < int(before.get(number, 0)):
                     raise Broken(f"VersionsOnlyGrow: {number} of HEAD went from {before[number]} to {head.get(number)}")
             if head.get("snapshot_id") != before.get("snapshot_id"):
@@ -171,9 +171,24 @@ def check_at_rest(machine: Machine, receipts: dict[str, Receipt], scratch: Path,
     ):
         if json.loads(text).get("snapshot_id") != head["snapshot_id"]:
             raise Broken(f"ReadersNeverMix: CURRENT in {where} is {text.strip()}, HEAD names {head['snapshot_id']}")
+    _check_serving(machine, head, objects)
     wanted, found = expected(receipts), published(machine, scratch)
     if wanted != found:
         raise Broken(f"RowsConserved: {difference(wanted, found)}")
+
+
+def _check_serving(machine: Machine, head: dict[str, Any], objects: dict[str, bytes]) -> None:
+    """SERVING on both sides is what HEAD says, where there ever was a switch."""
+    if "serving_order" not in head:
+        return
+    wanted = {"generation": head["serving"], "order": int(head["serving_order"])}
+    file = machine.efs / "words/SERVING"
+    for where, text in (
+        ("EFS", file.read_bytes() if file.is_file() else b"{}"),
+        ("the bucket", objects.get("snapshots/words/SERVING", b"{}")),
+    ):
+        if json.loads(text) != wanted or "serving_unseen" in head:
+            raise Broken(f"ReadersNeverMix: SERVING in {where} is {text!r}, HEAD says {wanted}")
 
 
 def _check_readable(machine: Machine, snapshot_id: str, objects: dict[str, bytes], *, in_bucket_alone: bool) -> None:

@@ -89,6 +89,8 @@ class Gate:
         if task.crashed:
             raise Crash
         kind = self.act(number, effect)
+        if kind is Kind.LATE and effect.what == "invoke":
+            kind = Kind.LOSE_ANSWER  # an execution has no sandbox that could time out; its function has
         self.story.append(f"{number:4} {effect}" + (f"   ← {kind}" if kind else ""))
         result = self._do(kind, task, do)
         self.after(effect)

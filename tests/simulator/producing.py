@@ -38,8 +38,11 @@ class Producer:
             self._put(receipt, f"#LINE#00001#WORD#{word:05d}", TYPE="RECEIPT_WORD")
         return receipt
 
-    def announce(self, name: str, at: str | None = None) -> None:
-        """A new run with a new text for every word; each is later than all before, unless it is said when."""
+    def announce(self, name: str, at: str | None = None, model: str = "") -> None:
+        """A new run with a new text for every word; each is later than all before, unless it is said when.
+
+        model: another embedding model's, for a later generation of `words`, which the naive model knows nothing of.
+        """
         receipt = self.receipts[name]
         self.runs += 1
         run_id = str(UUID(int=self.runs, version=4))
@@ -48,7 +51,8 @@ class Producer:
             run_id,
             {w: f"{name} {w} of {self.runs}" for w in receipt.words},
         )
-        receipt.runs.append(run)
+        if not model:
+            receipt.runs.append(run)
         for collection, ids in (("lines", {}), ("words", run.texts)):
             found = [
                 DeltaRecord(
@@ -75,6 +79,7 @@ class Producer:
             lines_merged_vectors=0,
             words_merged_vectors=0,
             created_at=run.created_at,
+            **({"words_model": model} if model else {}),
         )
 
     def label(self, name: str, word: int, label: str, status: str | None) -> None:

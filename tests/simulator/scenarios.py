@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from .effects import Effect, Kind
-from .trial import Act, Start, Trial, published_start
+from receipt_dynamo_stream.control.table import ControlTable
+
+from operate.stack import Stack
+
+from .effects import Effect
+from .model import ADDED
+from .trial import Act, Start, Trial, deepcopy_producer, published_start
 from .world import Machine
 
 
@@ -31,7 +36,13 @@ def rollback(trial: Trial) -> None:
     trial.start("rollback", snapshot_id=kept[-2])
 
 
-ACTS: dict[str, Act] = {act.__name__: act for act in (publish, fold, reshard, rollback)}
+def switch(trial: Trial) -> None:
+    """Readers go to the second generation."""
+    trial.start("switch", generation=BESIDE)
+
+
+ACTS: dict[str, Act] = {act.__name__: act for act in (publish, fold, reshard, rollback, switch)}
+MODEL, BESIDE = "another model", "words-2"
 
 
 def two_versions(machine: Machine) -> Start:
@@ -42,6 +53,27 @@ def two_versions(machine: Machine) -> Start:
         trial.deliver()
 
     return published_start(machine, "aaaa", "bbbb", act=second)
+
+
+def renewed(machine: Machine, start: Start) -> Start:
+    """A second generation beside, published."""
+    trial = Trial(machine, start)
+    trial.operator("renew", lambda stack: begin(stack, machine))
+    trial.run()
+    for name in trial.receipts:
+        trial.producer.announce(name, model=MODEL)
+    trial.deliver()
+    trial.run()
+    trial.heal()
+    assert "snapshot_id" in machine.item(partition=f"COLLECTION#{BESIDE}")
+    return Start(machine.save(), deepcopy_producer(trial.producer))
+
+
+def begin(stack: Stack, machine: Machine) -> None:
+    """The second generation is made, and every receipt is marked in it."""
+    control = ControlTable(machine.dynamodb, "control")
+    control.generations("words").begin(model=MODEL, dimension=None, shards=1, now=ADDED)
+    stack.collections.reconcile([BESIDE])
 
 
 def effects_of(machine: Machine, start: Start, act: Act) -> list[Effect]:
@@ -57,6 +89,3 @@ def writes_of(machine: Machine, start: Start, act: Act) -> list[tuple[int, Effec
     an empty one."""
     seen = enumerate(effects_of(machine, start, act))
     return [(number, effect) for number, effect in seen if not effect.reads and effect.what != "efs.mkdir"]
-
-
-KINDS = tuple(Kind)
