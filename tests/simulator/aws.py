@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ReadTimeoutError
+from botocore.retries.quota import RetryQuota
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from .effects import AnswerLost, Effect, Gate, Refused, stable
@@ -41,7 +42,9 @@ class AwsGate:
             return self._pass(service, operation, request, lambda: original(stubber, event_name, request, **more))
 
         no_sleep = SimpleNamespace(**{**vars(time), "sleep": self.sleep})
-        with patch.object(BotocoreStubber, "__call__", call), patch("botocore.endpoint.time", no_sleep):
+        # A quota that one trial used up would be missing in the next one.
+        no_quota = patch.object(RetryQuota, "acquire", lambda _quota, _amount: True)
+        with patch.object(BotocoreStubber, "__call__", call), patch("botocore.endpoint.time", no_sleep), no_quota:
             yield
 
     def _pass(self, service: str, operation: str, request: AWSPreparedRequest, do: Callable[[], Any]) -> Any:
@@ -51,13 +54,13 @@ class AwsGate:
         on = stable(_thing(service, request))
         effect = Effect(task.name, f"{service}.{operation}", on, reads=operation.startswith(READS))
         if self._refused == (task, effect):  # as long as its caller tries again
-            return _refusal(service, request)
+            return _refusal(service, request, self.gate)
         self._refused = None
         try:
             return self.gate.passing(effect, do)
         except Refused:
             self._refused = (task, effect)
-            return _refusal(service, request)
+            return _refusal(service, request, self.gate)
         except AnswerLost:
             raise ReadTimeoutError(endpoint_url=request.url) from None
 
@@ -80,13 +83,22 @@ def _thing(service: str, request: AWSPreparedRequest) -> str:
     return str(body.get("executionArn") or body.get("name") or body.get("QueueUrl") or "").rpartition(":")[2]
 
 
-def _refusal(service: str, request: AWSPreparedRequest) -> AWSResponse:
-    """What each service says when it has too much to do."""
+_OF_S3 = ((503, "SlowDown"), (500, "InternalError"), (503, "ServiceUnavailable"), (403, "AccessDenied"))
+_OF_DYNAMODB = (
+    *((400, "ProvisionedThroughputExceededException"), (500, "InternalServerError"), (400, "RequestLimitExceeded")),
+    *((400, "TransactionConflictException"), (400, "ThrottlingException"), (400, "AccessDeniedException")),
+)
+_OF_OTHERS = ((400, "ThrottlingException"), (500, "InternalFailure"), (503, "ServiceUnavailable"))
+
+
+def _refusal(service: str, request: AWSPreparedRequest, gate: Gate) -> AWSResponse:
+    """What each service says when it did not do what it was asked; the last one of each is not tried again."""
     if service == "s3":
-        text = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
-        return AWSResponse(request.url, 503, {"content-type": "application/xml"}, MockRawResponse(text))
-    code = {"dynamodb": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}
-    return _json(request, 400, {"__type": code.get(service, "ThrottlingException"), "message": "try again later"})
+        status, code = gate.pick(_OF_S3)
+        text = f"<Error><Code>{code}</Code><Message>Not now.</Message></Error>"
+        return AWSResponse(request.url, status, {"content-type": "application/xml"}, MockRawResponse(text))
+    status, code = gate.pick(_OF_DYNAMODB if service == "dynamodb" else _OF_OTHERS)
+    return _json(request, status, {"__type": f"com.amazonaws#{code}", "message": "not now"})
 
 
 def _json(request: AWSPreparedRequest, status: int, body: dict[str, Any]) -> AWSResponse:

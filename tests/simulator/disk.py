@@ -20,6 +20,7 @@ from .tasks import Crash, current, wait
 
 _ONE = ("unlink", "remove", "mkdir", "rmdir")
 _TWO = ("rename", "replace", "link", "symlink")
+_ERRORS = (errno.EIO, errno.ESTALE, errno.ENOSPC, errno.ETIMEDOUT)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -121,7 +122,7 @@ class DiskGate:
         try:
             return self.gate.passing(Effect(task.name, f"efs.{what}", _without_chance(where)), do)
         except (Refused, AnswerLost):
-            raise OSError(errno.EIO, "the file server is away", full) from None
+            raise OSError(self.gate.pick(_ERRORS), "the file server is away, or full", full) from None
 
 
 def _without_chance(where: str) -> str:

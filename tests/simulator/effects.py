@@ -6,7 +6,7 @@ somebody else may act first.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -73,6 +73,7 @@ class Gate:
     after: Callable[[Effect], None] = lambda _effect: None
     tick: Callable[[], None] = lambda: None
     stop: Callable[[Task, Kind], None] = lambda _task, _kind: None
+    picks: int | None = None
     story: list[str] = field(default_factory=list)
 
     def passing(self, effect: Effect, do: Callable[[], T]) -> T:
@@ -113,6 +114,10 @@ class Gate:
         if kind is Kind.REPEAT:
             do()
         return do()
+
+    def pick(self, options: Sequence[T]) -> T:
+        """One of them, by the number of the effect at hand unless `picks` says which."""
+        return options[(len(self.seen) if self.picks is None else self.picks) % len(options)]
 
     @staticmethod
     def _crash(task: Task) -> None:

@@ -33,6 +33,13 @@ def machine(control_table: str, shards: int = 1) -> dict[str, Any]:
     return found
 
 
+_REFUSALS = (
+    *("TooManyRequestsException", "ServiceException", "ResourceConflictException", "ResourceNotReadyException"),
+    *("EC2ThrottledException", "ENILimitReachedException", "EFSMountTimeoutException", "EFSMountConnectivityException"),
+)
+"""What Lambda says of an invocation that did not happen."""
+
+
 @dataclass(eq=False)
 class Execution:
     """`at`: the state, and its data, that a redrive begins with."""
@@ -157,7 +164,7 @@ class StepFunctions:
         try:
             task = self.gate.passing(Effect(execution.label, "invoke", action.state), invoke)
         except Refused:
-            raise StateError("Lambda.TooManyRequestsException", "too many at once") from None
+            raise StateError(f"Lambda.{self.gate.pick(_REFUSALS)}", "not now") from None
         except AnswerLost:
             raise StateError("Lambda.ServiceException", "the answer was lost") from None
         if task.late:

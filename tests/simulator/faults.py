@@ -157,6 +157,7 @@ def overtaken(text: str, *, by_a_change: bool = False) -> Callable[[Trial], None
 def goes_wrong(text: str, kind: Kind) -> Callable[[Trial], None]:
     def find(trial: Trial) -> None:
         trial.go_wrong(at(text, kind))
+        trial.machine.gate.picks = 0  # what is refused is throttled
         publishing(trial)
         trial.run()
 

@@ -177,9 +177,10 @@ class Machine:
     def _uuid4(self) -> UUID:
         return UUID(int=self.chance.getrandbits(128), version=4)
 
-    def _nap(self, seconds: float) -> None:
+    def _nap(self, _seconds: float) -> None:
+        """A client waits before it tries again, here without jitter."""
         if current() is not None:
-            sleep_until(self.scheduler.now + timedelta(seconds=seconds))
+            sleep_until(self.scheduler.now + timedelta(milliseconds=100))
 
     # -- a run's beginning
 
