@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -138,6 +139,7 @@ class Machine:
             self.begin()
             yield self
             self.scheduler.end()
+            vars(tempfile)["_name_sequence"] = None
 
     def _patch(self, entered: ExitStack) -> None:
         machine_now = lambda: self.scheduler.now  # noqa: E731
@@ -188,7 +190,7 @@ class Machine:
         """A new run."""
         self.scheduler.end()
         self.chance.seed(seed)
-        vars(tempfile)["_name_sequence"] = None
+        vars(tempfile)["_name_sequence"] = (f"{self.chance.getrandbits(32):08x}" for _ in count())
         for folder in (self.efs, self.own):
             shutil.rmtree(folder, ignore_errors=True)
         self.own.mkdir(parents=True)
