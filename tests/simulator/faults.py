@@ -23,7 +23,7 @@ from handlers import inspect_holder
 from operate import collections
 
 from .effects import Kind
-from .scenarios import fold, rollback
+from .scenarios import change, fold, rollback
 from .scenarios import publish as publishing
 from .trial import WORDS, Trial, at
 from .world import Machine
@@ -135,12 +135,6 @@ def newest_first(run: Any) -> tuple[datetime, str]:
 
 
 # -- the trials
-
-
-def change(trial: Trial) -> None:
-    """Of a receipt that is published just now."""
-    trial.producer.label("aaaa", 1, "TOTAL", "INVALID")
-    trial.deliver()
 
 
 def overtaken(text: str, *, by_a_change: bool = False) -> Callable[[Trial], None]:

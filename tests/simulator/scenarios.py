@@ -19,6 +19,12 @@ def publish(trial: Trial) -> None:
     trial.deliver()
 
 
+def change(trial: Trial) -> None:
+    """Of a receipt that is published just now."""
+    trial.producer.label("aaaa", 1, "TOTAL", "INVALID")
+    trial.deliver()
+
+
 def fold(trial: Trial) -> None:
     """All segments become a base."""
     trial.start("fold", all=True)

@@ -89,7 +89,9 @@ class Scheduler:
                 task.thread.switch()
                 if isinstance(task.error, AssertionError | NotImplementedError):
                     raise task.error  # what must not be: whoever waits for it may have gone
-            elif not self._sleep():
+            elif times := self._sleeping() or (self._sleeping(late=True) if late else []):
+                self.now = min(times)
+            else:
                 waiting = [task.name for task in self.tasks if not task.late or late]
                 if waiting and not until:
                     raise Stuck(f"everybody waits: {waiting}")
@@ -100,13 +102,10 @@ class Scheduler:
             return False
         return task.waits is None or task.waits()
 
-    def _sleeping(self) -> list[datetime]:
-        return [task.wakes_at for task in self.tasks if task.wakes_at and task.wakes_at > self.now and not task.late]
-
-    def _sleep(self) -> bool:
-        if times := self._sleeping():
-            self.now = min(times)
-        return bool(times)
+    def _sleeping(self, *, late: bool = False) -> list[datetime]:
+        """When those who sleep go on: the late ones, or the others."""
+        asleep = [task for task in self.tasks if task.late == late and task.wakes_at]
+        return [task.wakes_at for task in asleep if task.wakes_at and task.wakes_at > self.now]
 
     @staticmethod
     def forget(task: Task) -> None:

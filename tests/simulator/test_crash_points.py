@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from .checks import Broken
 from .effects import Kind
-from .scenarios import ACTS, effects_of, renewed, two_versions, writes_of
+from .scenarios import ACTS, change, effects_of, renewed, two_versions, writes_of
 from .trial import Start, Trial, run_act
 from .world import Machine
 
@@ -51,6 +52,30 @@ def test_a_function_that_dies_before_an_effect_of_a_publication_is_made_good(sta
 
 def test_an_execution_that_is_overtaken_before_an_effect_of_a_publication_harms_nothing(stage: Stage) -> None:
     every(stage, "publish", Kind.OVERTAKE, step=5)
+
+
+def a_change_at_every(stage: Stage, act: str, *, step: int = 1) -> None:
+    """Before each effect (each `step`-th), of reads too, a receipt of the act changes and others do what they can."""
+    machine, start = stage
+    for number in range(len(effects_of(machine, start, ACTS[act])))[::step]:
+        trial = Trial(machine, start)
+        try:
+            trial.meanwhile(number, change)
+            ACTS[act](trial)
+            trial.is_prompt()
+            trial.heal()
+        except Broken as broken:
+            raise Broken(f"a change at {number}: {broken}\n{trial.story}") from None
+
+
+def test_a_change_that_comes_at_an_effect_of_a_publication_waits_for_no_schedule(stage: Stage) -> None:
+    a_change_at_every(stage, "publish", step=20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("act", ["publish", "fold", "reshard"])
+def test_a_change_that_comes_at_any_effect_waits_for_no_schedule(stage: Stage, act: str) -> None:
+    a_change_at_every(stage, act)
 
 
 @pytest.mark.slow

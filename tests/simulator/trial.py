@@ -114,12 +114,13 @@ class Trial:
             if task.error is not None:
                 raise task.error
 
-    def meanwhile(self, text: str, act: Act) -> None:
-        """At the first effect that says this, something else is done first, and all others do what they can."""
+    def meanwhile(self, where: str | int, act: Act) -> None:
+        """At the first effect that says this, or the one of this number, something else is done first, and all others
+        do what they can."""
         done: list[Effect] = []
 
-        def before(_number: int, effect: Effect) -> None:
-            if text in str(effect) and not done:
+        def before(number: int, effect: Effect) -> None:
+            if not done and (where == number if isinstance(where, int) else where in str(effect)):
                 done.append(effect)
                 act(self)
                 let_others_rest()
