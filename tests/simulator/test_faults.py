@@ -1,25 +1,16 @@
 """Each deliberate fault is found, by the law that it breaks; and the trial that finds it holds without it."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .checks import Broken
+from .conftest import Stage
 from .faults import FAULTS
-from .scenarios import two_versions
-from .trial import Start, Trial
-from .world import Machine
+from .trial import Trial
 
 pytestmark = pytest.mark.timeout(1800)  # of a machine that has other work
-Stage = tuple[Machine, Start]
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Machine(tmp_path_factory.mktemp("machine")).running() as machine:
-        yield machine, two_versions(machine)
 
 
 @pytest.mark.parametrize("name", FAULTS)

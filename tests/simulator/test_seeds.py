@@ -1,22 +1,11 @@
 """Random histories: the invariants hold at the end of each, and a seed is the same history every time."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from .scenarios import two_versions
+from .conftest import Stage
 from .seeds import run_seed
-from .trial import Start
-from .world import Machine
 
 pytestmark = pytest.mark.timeout(3600)  # of a machine that has other work
-Stage = tuple[Machine, Start]
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Machine(tmp_path_factory.mktemp("machine")).running() as machine:
-        yield machine, two_versions(machine)
 
 
 @pytest.mark.parametrize("seed", range(6))
