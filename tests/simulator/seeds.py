@@ -56,7 +56,17 @@ class History:
 
     def _acts(self) -> list[Callable[[], object]]:
         edits = [self._edit, self._edit, self._announce, self._place, self._remove_word, self._delete, self._create]
-        rare = [self._rollback, self._reshard, self._lose_efs, self._hours_pass, self._pause, self._resume]
+        rare = [
+            self._expire,
+            self._restore,
+            self._verify,
+            self._rollback,
+            self._reshard,
+            self._lose_efs,
+            self._hours_pass,
+            self._pause,
+            self._resume,
+        ]
         often = [*[self._deliver] * 5, self._again, self._tick, self._tick, self._fold, self._stop, self._redrive]
         return [*edits, *often, *rare]
 
@@ -109,6 +119,15 @@ class History:
         kept = [row for row in self.machine.rows("COLLECTION#words") if row.get("state") == "committed"]
         if len(kept) > 1:
             rollback(self.trial)
+
+    def _expire(self) -> None:
+        self.trial.start("expire", apply=True)
+
+    def _restore(self) -> None:
+        self.trial.start("restore")
+
+    def _verify(self) -> None:
+        self.trial.start("verify")
 
     def _pause(self) -> None:
         self.trial.operator("pause", lambda stack: stack.collections.pause(WORDS, "a person wants it so"))
