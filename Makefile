@@ -27,7 +27,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-stream zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -117,6 +117,9 @@ bench-reshard: $(STAMP) ## what a re-shard from 1 to 4 and back costs, beside a 
 
 bench-freshness: $(STAMP) ## how long a change takes to be visible on the local stack: MINUTES=5 FOLDER=dist/bench
 	$(BIN)/python benchmarks/freshness.py --folder $(FOLDER) --minutes $(MINUTES)
+
+bench-campaign: $(STAMP) ## another embedding model under traffic on the local stack: RECEIPTS=805
+	$(BIN)/python benchmarks/campaign.py --receipts $(if $(filter command line,$(origin RECEIPTS)),$(RECEIPTS),805)
 
 bench-stream: $(STAMP) ## how fast and how small the stream side is
 	$(BIN)/python benchmarks/stream.py
