@@ -74,6 +74,7 @@ def test_every_record_is_in_the_shard_that_it_is_routed_to_and_back_again(world:
     assert world.verify().records == len(before)
 
 
+@pytest.mark.slow
 def test_publications_go_on_with_the_new_number(world: World) -> None:
     assert world.commit_reshard(world.reshard(3))
     world.publish(*(labelled(number, "TOTAL") for number in NUMBERS))
@@ -85,6 +86,7 @@ def test_publications_go_on_with_the_new_number(world: World) -> None:
     assert world.verify().records == len(found)
 
 
+@pytest.mark.slow
 def test_what_was_laid_over_the_old_base_is_in_the_new_ones(world: World) -> None:
     world.publish(labelled(1, "FIRST"), replace(receipt_facts(2), exists=False))
     before = world.records()
@@ -105,6 +107,7 @@ def test_what_is_published_while_it_is_staged_is_laid_over_the_new_bases(world: 
     assert world.verify().records == len(before)
 
 
+@pytest.mark.slow
 def test_a_fold_a_rollback_or_another_reshard_in_between_loses_nothing(world: World) -> None:
     first = world.manifest.pointer
     world.publish(labelled(1, "SECOND"))
@@ -120,6 +123,7 @@ def test_a_fold_a_rollback_or_another_reshard_in_between_loses_nothing(world: Wo
     assert world.verify().records == len(before)
 
 
+@pytest.mark.slow
 def test_a_fold_that_was_staged_before_it_is_lost_after_it(world: World) -> None:
     world.publish(labelled(1, "TOTAL"))
     fold = world.fold()
@@ -161,6 +165,7 @@ def test_a_reader_goes_on_and_has_the_new_shards_with_its_refresh(world: World) 
         assert {record.id for record in reader.records()} == before
 
 
+@pytest.mark.slow
 def test_an_empty_shard_is_one_of_them(world: World) -> None:
     publish_receipts(world, [])
     into = 12
@@ -182,6 +187,7 @@ def test_it_may_be_written_twice_with_the_same_bytes(world: World) -> None:
     assert world.write_reshard(staged) == first
 
 
+@pytest.mark.slow
 def test_too_much_that_has_changed_meanwhile_makes_it_lose(world: World) -> None:
     staged = world.reshard(2)
     world.publish(*(labelled(number, "LATE") for number in NUMBERS))
@@ -190,6 +196,7 @@ def test_too_much_that_has_changed_meanwhile_makes_it_lose(world: World) -> None
     assert world.pointer == before
 
 
+@pytest.mark.slow
 def test_more_than_the_process_that_writes_it_should_hold_makes_it_lose_whatever_the_bound(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +206,7 @@ def test_more_than_the_process_that_writes_it_should_hold_makes_it_lose_whatever
     assert world.write_reshard(staged) is None
 
 
+@pytest.mark.slow
 def test_reports_that_are_not_of_one_reshard_are_refused(world: World) -> None:
     two, three = world.reshard(2), world.reshard(3)
     for wrong in ([two[0]], [two[0], two[0]], [two[0], three[1]]):
@@ -227,6 +235,7 @@ def _later(world: World) -> tuple[Pointer, Path]:
     return pointer, world.folder / segment.path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "check"), [("flip", "file_sha256"), ("remove", "files"), ("object", "objects")])
 def test_a_segment_that_is_not_what_the_manifest_says_is_found(world: World, how: str, check: str) -> None:
     pointer, file = _later(world)
@@ -241,6 +250,7 @@ def test_a_segment_that_is_not_what_the_manifest_says_is_found(world: World, how
     assert found.value.problem == check
 
 
+@pytest.mark.slow
 def test_a_damaged_old_base_is_fetched_again_or_named(world: World) -> None:
     shard = world.manifest.shards[0]
     file = world.folder / str(shard.path) / "chroma.sqlite3"

@@ -101,6 +101,7 @@ def damages_of(published: Published) -> list[Damage]:
     return [*files, *OF_BASES, *(OF_SEGMENTS if fresh else ())]
 
 
+@pytest.mark.slow
 def test_it_proves_what_was_published_and_finds_whatever_happens_to_it(
     published: Published, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +136,7 @@ def test_it_imports_nothing_of_ours_and_has_at_most_200_lines() -> None:
     assert roots - sys.stdlib_module_names == {"numpy", "pyarrow"}
 
 
+@pytest.mark.slow
 def test_an_older_version_is_proved_by_the_chain_or_by_a_sha256_that_was_noted(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,6 +153,7 @@ def test_an_older_version_is_proved_by_the_chain_or_by_a_sha256_that_was_noted(
     assert proved(world.efs, "--version", chain[0], "--sha256", "0" * 64, capsys=capsys)[0] == 1
 
 
+@pytest.mark.slow
 def test_of_a_collection_with_generations_the_one_that_serves_is_proved(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +166,7 @@ def test_of_a_collection_with_generations_the_one_that_serves_is_proved(
     assert "words-2" in answer["checks"][0]["says"]
 
 
+@pytest.mark.slow
 def test_a_bucket_is_proved_as_a_folder_is_and_empty_shards_too(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

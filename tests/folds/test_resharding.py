@@ -44,22 +44,26 @@ def test_what_is_published_while_it_stages_is_laid_over_the_new_bases(world: Fol
     assert world.run(mode="verify").outcome == "verified"
 
 
+@pytest.mark.slow
 def test_as_many_as_there_are_is_nothing_to_do(world: FoldWorld) -> None:
     world.published(A)
     assert world.run(mode="reshard", shards=1).outcome == "nothing_to_reshard"
     assert world.head().version == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", [257, "4"])
 def test_what_is_no_number_of_shards_is_refused_by_the_machine(world: FoldWorld, shards: object) -> None:
     assert world.run(mode="reshard", shards=shards).error == "InvalidInput"
 
 
+@pytest.mark.slow
 def test_half_a_shard_is_refused_by_name(world: FoldWorld) -> None:
     world.published(A)
     assert world.run(mode="reshard", shards=2.5).error == "ReshardRefused"
 
 
+@pytest.mark.slow
 def test_a_version_with_another_number_of_shards_is_rolled_back_to_and_goes_on(world: FoldWorld) -> None:
     world.published(A)
     old = world.manifest().snapshot_id
@@ -73,6 +77,7 @@ def test_a_version_with_another_number_of_shards_is_rolled_back_to_and_goes_on(w
     assert (world.head().shards, world.content()) == (1, should_be([A, B]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [pytest.param("FoldShard", marks=pytest.mark.slow), "WriteFold"])
 def test_an_execution_that_is_stopped_in_it_leaves_garbage_only(world: FoldWorld, function: str) -> None:
     """CrashLeavesGarbageOnly."""
@@ -89,6 +94,7 @@ def test_an_execution_that_is_stopped_in_it_leaves_garbage_only(world: FoldWorld
     assert world.content() == should_be([A, B])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["FoldShard", pytest.param("WriteFold", marks=pytest.mark.slow)])
 def test_a_worker_that_is_killed_in_it_is_retried(world: FoldWorld, function: str) -> None:
     world.published(A, B)
@@ -99,6 +105,7 @@ def test_a_worker_that_is_killed_in_it_is_retried(world: FoldWorld, function: st
     assert world.content() == should_be([A, B])
 
 
+@pytest.mark.slow
 def test_a_late_commit_whose_lease_was_taken_over_is_fenced(world: FoldWorld) -> None:
     """FencedNeverPublishes."""
     world.published(A)
@@ -111,6 +118,7 @@ def test_a_late_commit_whose_lease_was_taken_over_is_fenced(world: FoldWorld) ->
     assert world.content() == should_be([A, B])
 
 
+@pytest.mark.slow
 def test_a_paused_collection_is_not_resharded(world: FoldWorld) -> None:
     world.published(A)
     world.change_head("SET paused = :why", {":why": {"S": "a test"}})
@@ -118,6 +126,7 @@ def test_a_paused_collection_is_not_resharded(world: FoldWorld) -> None:
     assert world.head().shards == 1
 
 
+@pytest.mark.slow
 def test_a_reader_goes_on_and_sees_the_new_shards_with_its_refresh(world: FoldWorld) -> None:
     """ReadersNeverMix."""
     world.published(A, B)

@@ -20,6 +20,7 @@ def serving(world: GenerationWorld) -> tuple[Serving, Serving]:
     return read_serving(world.efs, "words"), read_stored_serving(Bucket(world.s3, world.names.bucket), "words")
 
 
+@pytest.mark.slow
 def test_runs_of_the_new_model_go_into_the_new_generation_and_into_no_other(world: GenerationWorld) -> None:
     world.published(A, B)
     world.begin()
@@ -67,6 +68,7 @@ def test_a_vector_of_another_dimension_than_was_said_is_quarantined_and_stops_no
     assert [one.run_id for one in world.control.quarantine("words-2").list()] == [wrong]
 
 
+@pytest.mark.slow
 def test_a_run_says_in_which_generation_it_was_merged(world: GenerationWorld) -> None:
     world.published(A)
     world.begin()
@@ -93,6 +95,7 @@ def test_the_switch_is_one_moment_and_the_way_back_is_another(world: GenerationW
     assert serving(world) == (Serving("words", 2), Serving("words", 2))
 
 
+@pytest.mark.slow
 def test_it_waits_until_the_generation_is_complete_where_that_is_asked_for(world: GenerationWorld) -> None:
     world.published(A, B)
     world.begin()
@@ -117,6 +120,7 @@ def test_what_cannot_serve_is_refused_by_name(world: GenerationWorld) -> None:
     assert world.run("pages-2").error == "InvalidInput"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [pytest.param("PrepareSwitch", marks=pytest.mark.slow), "SwapPointer"])
 def test_an_execution_that_is_stopped_in_a_switch_is_made_good_by_the_next(
     world: GenerationWorld, function: str
@@ -139,6 +143,7 @@ def test_an_execution_that_is_stopped_in_a_switch_is_made_good_by_the_next(
     assert world.switch("words-2") == ("nothing_to_switch" if is_committed else "switched")
 
 
+@pytest.mark.slow
 def test_a_late_switch_whose_lease_was_taken_over_is_fenced(world: GenerationWorld) -> None:
     """FencedNeverPublishes."""
     world.published(A)
@@ -150,6 +155,7 @@ def test_a_late_switch_whose_lease_was_taken_over_is_fenced(world: GenerationWor
     assert serving(world)[0] == Serving("words", 0)
 
 
+@pytest.mark.slow
 def test_serving_that_is_lost_on_either_side_is_written_again_by_the_schedule(world: GenerationWorld) -> None:
     world.published(A)
     world.begin()
@@ -161,6 +167,7 @@ def test_serving_that_is_lost_on_either_side_is_written_again_by_the_schedule(wo
     assert serving(world) == (Serving("words-2", 1), Serving("words-2", 1))
 
 
+@pytest.mark.slow
 def test_a_head_that_was_restored_to_before_the_switch_is_followed_again(world: GenerationWorld) -> None:
     """VersionsOnlyGrow, of switches."""
     world.published(A)

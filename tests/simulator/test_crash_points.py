@@ -39,6 +39,7 @@ def test_a_function_that_dies_before_an_effect_of_a_publication_is_made_good(sta
     every(stage, "publish", Kind.CRASH_BEFORE, step=3)
 
 
+@pytest.mark.slow
 def test_an_execution_that_is_overtaken_before_an_effect_of_a_publication_harms_nothing(stage: Stage) -> None:
     every(stage, "publish", Kind.OVERTAKE, step=6)
 
@@ -57,6 +58,7 @@ def a_change_at_every(stage: Stage, act: str, *, step: int = 1) -> None:
             raise Broken(f"a change at {number}: {broken}\n{trial.story}") from None
 
 
+@pytest.mark.slow
 def test_a_change_that_comes_at_an_effect_of_a_publication_waits_for_no_schedule(stage: Stage) -> None:
     a_change_at_every(stage, "publish", step=30)
 

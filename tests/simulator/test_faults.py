@@ -13,6 +13,7 @@ from .trial import Trial
 pytestmark = pytest.mark.timeout(1800)  # of a machine that has other work
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_deliberate_fault_is_found(stage: Stage, name: str) -> None:
     fault = FAULTS[name]
