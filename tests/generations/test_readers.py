@@ -11,6 +11,7 @@ from .world import MODEL, TWICE, GenerationWorld, should_be
 A = ReceiptId("aaaa", 1)
 
 
+@pytest.mark.slow
 def test_readers_follow_a_switch_and_the_way_back_and_answer_their_own_model(
     world: GenerationWorld, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def ended(world: GenerationWorld, visitor: Visitor, question: str, **fields: str
     world.until(lambda: Stack(world.stack.connection).executions.describe(name).status != "running", "its end")
 
 
+@pytest.mark.slow
 def test_without_a_renewal_the_page_says_how_one_is_begun_and_no_other_page_speaks_of_it(
     world: GenerationWorld, visitor: Visitor
 ) -> None:
@@ -40,6 +41,7 @@ def test_without_a_renewal_the_page_says_how_one_is_begun_and_no_other_page_spea
     assert "no generation words-2" in visitor.open("/do/pause?collection=words-2", status=404)
 
 
+@pytest.mark.slow
 def test_the_page_shows_how_far_it_is_what_is_missing_and_offers_what_can_be_done(
     world: GenerationWorld, visitor: Visitor
 ) -> None:
@@ -60,6 +62,7 @@ def test_the_page_shows_how_far_it_is_what_is_missing_and_offers_what_can_be_don
     assert "1 receipt lacks records in words-2" in visitor.open("/do/switch?collection=words&generation=words-2")
 
 
+@pytest.mark.slow
 def test_switch_back_and_finish_by_their_questions(world: GenerationWorld, visitor: Visitor) -> None:
     world.published(A)
     world.begin()
