@@ -13,6 +13,7 @@ A, B, C, D = (ReceiptId(letter * 4, 1) for letter in "abcd")
 RESHARD = {"mode": "reshard", "shards": 3}
 
 
+@pytest.mark.slow
 def test_a_collection_has_the_same_records_in_as_many_shards_as_are_asked_for_and_goes_on(world: FoldWorld) -> None:
     world.published(A, B, C)
     before = world.manifest()

@@ -42,6 +42,7 @@ def test_what_was_announced_before_the_campaign_is_merged_by_it(world: Generatio
     assert world.content("words-2") == should_be([A], times=2)
 
 
+@pytest.mark.slow
 def test_an_edit_during_the_campaign_reaches_both(world: GenerationWorld) -> None:
     """NoChangeLost, RowsConserved."""
     world.published(A, B)
@@ -110,6 +111,7 @@ def test_it_waits_until_the_generation_is_complete_where_that_is_asked_for(world
     assert world.generations.switching is None
 
 
+@pytest.mark.slow
 def test_what_cannot_serve_is_refused_by_name(world: GenerationWorld) -> None:
     world.published(A)
     assert world.run(mode="switch", generation="words-2").error == "GenerationRefused"

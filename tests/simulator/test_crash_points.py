@@ -35,6 +35,7 @@ def test_nothing_goes_wrong_where_nothing_does(stage: Stage) -> None:
 # Every third effect and every sixth here; all of them, with all kinds and acts, among the slow tests.
 
 
+@pytest.mark.slow
 def test_a_function_that_dies_before_an_effect_of_a_publication_is_made_good(stage: Stage) -> None:
     every(stage, "publish", Kind.CRASH_BEFORE, step=3)
 
@@ -76,6 +77,7 @@ def test_whatever_goes_wrong_at_any_effect_of_any_act_is_made_good(stage: Stage,
     every(stage, act, kind)
 
 
+@pytest.mark.slow
 def test_the_same_run_twice_has_the_same_effects(stage: Stage) -> None:
     for act in (ACTS["publish"], ACTS["fold"]):
         assert effects_of(*stage, act) == effects_of(*stage, act)
