@@ -41,7 +41,8 @@ def test_readers_follow_a_switch_and_the_way_back_and_answer_their_own_model(
         for reader in readers:
             assert (reader.generation, reader.model, reader.dimension) == ("words-2", MODEL, TWICE)
             assert reader.nearest(question, 1, model=reader.model)[0].distance == 0.0
-        run = world.announce(A, seed=7, dimension=TWICE, words_model=MODEL)
+        later = "2026-01-01T00:00:09+00:00"  # or the two runs would be in the order of their ids
+        run = world.announce(A, seed=7, dimension=TWICE, words_model=MODEL, created_at=later)
         world.settle_down()
         for reader in readers:
             version = reader.wait_for(
