@@ -83,7 +83,7 @@ def test_a_corrupt_delta_waits_with_its_reason_until_it_is_dropped(desk: Desk, p
     desk.stack.poller.pause()
     run_id = announce_broken(desk.stack, desk.producer, receipt)
     desk.stack.poller.resume()
-    row = page.locator(f"#run-words-{run_id}")
+    row = page.locator(f"tr[id^='run-words-{run_id}-']")
     expect(row).to_contain_text("DeltaCorrupt")
     row.get_by_role("link", name="Drop").click()
     expect(page.get_by_text("It is given up for good")).to_be_visible()
