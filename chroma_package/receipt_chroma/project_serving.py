@@ -57,7 +57,10 @@ def project_serving(
         return False
     serving = Serving(now.serving, now.order)
     # The bucket first, as with CURRENT: what readers on EFS ever saw it then knows.
-    written = [swap_stored_serving(bucket, collection, serving), swap_serving(efs_root, collection, serving)]
+    written = [
+        stored != serving and swap_stored_serving(bucket, collection, serving),
+        on_efs != serving and swap_serving(efs_root, collection, serving),
+    ]
     if now.unseen is not None:
         of.note_seen(now.order)
     return any(written)

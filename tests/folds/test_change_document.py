@@ -1,55 +1,34 @@
 """docs/change.md does what it says: its commands, in its order, on the local stack."""
 
 import json
-import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from receipt_dynamo_stream.keys import ReceiptId
 
-from console.cli.main import main
-from operate.connection import save_local
 from operate.contents.merged import what_came
 from operate.stack import Stack
+from tests.documented import chapters, runner
 from tests.pipeline.world import vector
 
 from .world import FoldWorld, should_be
 
-PAGE = (Path(__file__).parents[2] / "docs/change.md").read_text()
 A, B = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1)
-
-
-def parts() -> dict[str, list[list[str]]]:
-    """The commands of each chapter of the first part."""
-    (part,) = re.findall(r"^## Part 1: .*?(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    chapters = re.split(r"^### (.+)$", part, flags=re.MULTILINE)
-    return {
-        title: [shlex.split(line) for line in re.findall(r"^\$ compaction (.+)$", text, re.MULTILINE)]
-        for title, text in zip(chapters[1::2], chapters[2::2], strict=True)
-    }
 
 
 @pytest.fixture
 def run(
     world: FoldWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """A command, in a folder where it finds the stack; what it said, in one line."""
-    monkeypatch.chdir(tmp_path)
-    save_local(world.stack.connection)
-
-    def said(*command: str) -> str:
-        assert main(list(command)) == 0, capsys.readouterr().err
-        return " ".join(capsys.readouterr().out.split())
-
-    return said
+    said = runner(world.stack, tmp_path, monkeypatch, capsys)
+    return lambda *command: said(list(command))
 
 
 def test_another_number_of_shards_and_both_ways_back(world: FoldWorld, run: Callable[..., str]) -> None:
     world.published(A)
-    chapters = parts()
-    plan, does_it, versions, compare, verify = chapters["How"]
+    told = chapters("change.md", 1)
+    plan, does_it, versions, compare, verify = told["How"]
     assert "1, then 4" in run(*plan)
     assert world.head().version == 1, "a plan starts nothing"
     assert "resharded version 2" in run(*does_it)
@@ -60,7 +39,7 @@ def test_another_number_of_shards_and_both_ways_back(world: FoldWorld, run: Call
     assert "Version 1 has 1 shard, version 2 has 4" in said
     assert "is whole: 3 records in 4 shards" in run(*verify)
     world.published(B)
-    again, rollback, resume = chapters["The way back"]
+    again, rollback, resume = told["The way back"]
     assert "resharded" in run(*again)
     assert (world.head().shards, world.content()) == (1, should_be([A, B]))
     run("reshard", "words", "--shards", "4", "--wait")

@@ -1,9 +1,6 @@
 """Part 2 of docs/change.md does what it says: its commands, in its order, on the local stack."""
 
 import json
-import re
-import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,38 +10,18 @@ from receipt_chroma.records import Record
 from receipt_dynamo_stream.keys import ReceiptId, word_record_id
 
 from console.cli.main import main
-from operate.connection import save_local
+from tests.documented import Run, chapters, runner
 
 from .world import MODEL, TWICE, GenerationWorld, should_be, twice
 
-PAGE = (Path(__file__).parents[2] / "docs/change.md").read_text()
 A, B, C = (ReceiptId(letter * 4, 1) for letter in "abc")
-Run = Callable[[list[str]], str]
-
-
-def chapters() -> dict[str, list[list[str]]]:
-    """The commands of each chapter of the second part."""
-    (part,) = re.findall(r"^## Part 2: .*?(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    split = re.split(r"^### (.+)$", part, flags=re.MULTILINE)
-    return {
-        title: [shlex.split(line) for line in re.findall(r"^\$ compaction (.+)$", text, re.MULTILINE)]
-        for title, text in zip(split[1::2], split[2::2], strict=True)
-    }
 
 
 @pytest.fixture
 def run(
     world: GenerationWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
-    """A command, in a folder where it finds the stack; what it said, in one line."""
-    monkeypatch.chdir(tmp_path)
-    save_local(world.stack.connection)
-
-    def said(command: list[str]) -> str:
-        assert main(command) == 0, capsys.readouterr().err
-        return " ".join(capsys.readouterr().out.split())
-
-    return said
+    return runner(world.stack, tmp_path, monkeypatch, capsys)
 
 
 def renewed_batch(*receipts: ReceiptId, seed: int = 1) -> list[Record]:
@@ -58,7 +35,7 @@ def renewed_batch(*receipts: ReceiptId, seed: int = 1) -> list[Record]:
 
 def test_a_campaign_from_its_plan_to_its_end(world: GenerationWorld, run: Run, tmp_path: Path) -> None:
     world.published(A, B)
-    told = chapters()
+    told = chapters("change.md", 2)
     plan, begin, status, look = told["Beginning"]
     assert "announce 2 runs" in run(plan)
     assert world.generations.active == ("words",), "a plan begins nothing"
