@@ -346,12 +346,13 @@ class PrepareSwitchInput(TypedDict):
 
 class PrepareSwitchOutput(TypedDict):
     """outcome: `switched`, or why not. receipts: of the generation that serves; missing: how many of them the other one
-    lacks, or has with another number of records."""
+    lacks, or has with another number of records. active: the generations that are kept up, as HEAD has them."""
 
     ready: bool
     outcome: str
     generation: str
     order: int
+    active: str
     receipts: int
     missing: int
 

@@ -24,6 +24,7 @@ def prepare_switch(event: PrepareSwitchInput, _context: LambdaContext) -> Prepar
         "outcome": prepared.outcome,
         "generation": prepared.generation,
         "order": prepared.order,
+        "active": prepared.active,
         "receipts": prepared.readiness.receipts,
         "missing": prepared.readiness.missing,
     }

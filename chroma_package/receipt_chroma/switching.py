@@ -12,13 +12,14 @@ from receipt_chroma.snapshot.manifest import Manifest, load_manifest
 
 @dataclass(frozen=True)
 class PreparedSwitch:
-    """generation will serve when `ready`; order: that of the switch, past every one before. outcome: what the execution
-    says of itself, once it is done."""
+    """generation will serve when `ready`; order: that of the switch, past every one before; active: the generations
+    that have to be kept up still when it is committed. outcome: what the execution says of itself, once it is done."""
 
     generation: str
     ready: bool
     outcome: str
     order: int
+    active: str
     readiness: Readiness
 
 
@@ -38,10 +39,10 @@ def prepare_switch(
         )
     found = readiness(bucket, _served(control, bucket, now.serving), _served(control, bucket, generation))
     if generation == now.serving:
-        return PreparedSwitch(generation, False, "nothing_to_switch", now.order, found)
+        return PreparedSwitch(generation, False, "nothing_to_switch", now.order, now.kept_up, found)
     if when_complete and not found.is_complete:
-        return PreparedSwitch(generation, False, "not_complete", now.order, found)
-    return PreparedSwitch(generation, True, "switched", now.order + 1, found)
+        return PreparedSwitch(generation, False, "not_complete", now.order, now.kept_up, found)
+    return PreparedSwitch(generation, True, "switched", now.order + 1, now.kept_up, found)
 
 
 def _served(control: ControlTable, bucket: Bucket, generation: str) -> Manifest:

@@ -6,9 +6,11 @@ import signal
 import pytest
 from receipt_chroma.snapshot.serving import Serving, read_serving, read_stored_serving
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.control.generations import GenerationsOf
 from receipt_dynamo_stream.keys import ReceiptId
 
 from operate.stack import Stack
+from tests.pipeline.faults import after, at_update, lose_the_answer
 
 from .world import MODEL, TWICE, GenerationWorld, should_be
 
@@ -155,6 +157,34 @@ def test_a_late_switch_whose_lease_was_taken_over_is_fenced(world: GenerationWor
         world.change_head("SET holder = :h ADD fence :one", {":h": {"S": "another"}, ":one": {"N": "1"}})
     assert world.end_of(arn).error == "Fenced"
     assert serving(world)[0] == Serving("words", 0)
+
+
+@pytest.mark.slow
+def test_a_generation_that_is_left_just_before_the_switch_to_it_commits_does_not_serve(world: GenerationWorld) -> None:
+    """It would get no change any more: the commit proves that both are still kept up."""
+    world.published(A)
+    world.begin()
+    world.renewed(A)
+
+    def leave_it() -> None:
+        GenerationsOf(world.inside, world.names.control_table, "words").finish("words")
+
+    with at_update("REMOVE switching", after(leave_it)) as seen:
+        assert world.run(mode="switch", generation="words-2").error == "Fenced"
+    assert len(seen) == 1
+    assert (world.generations.serving, world.generations.active) == ("words", ("words",))
+    assert serving(world)[0] == Serving("words", 0)
+
+
+@pytest.mark.slow
+def test_a_switch_whose_answer_is_lost_is_the_same_switch(world: GenerationWorld) -> None:
+    world.published(A)
+    world.begin()
+    world.renewed(A)
+    with at_update("REMOVE switching", lose_the_answer) as seen:
+        assert world.switch("words-2") == "switched"
+    assert len(seen) == 1
+    assert serving(world) == (Serving("words-2", 1), Serving("words-2", 1))
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ conditionally and without a lease, as an operator's `pause` does.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
 from receipt_dynamo_stream.conditions import update_if
@@ -12,6 +13,9 @@ from receipt_dynamo_stream.control.head import head_key
 from receipt_dynamo_stream.control.part import Part
 from receipt_dynamo_stream.errors import GenerationRefused
 from receipt_dynamo_stream.generations import generation_name, number_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,11 @@ class Generations:
     newest: int = 1
     switching: str | None = None
     unseen: str | None = None
+
+    @property
+    def kept_up(self) -> str:
+        """The active ones as HEAD has them, for conditions."""
+        return " ".join(self.active)
 
     @property
     def beside(self) -> str | None:
@@ -62,34 +71,45 @@ class GenerationsOf(Part):
     def begin(self, *, model: str, dimension: int | None, shards: int, now: str) -> Generations:
         """Make the next generation, and keep it up from now on; the generations as they are then.
 
-        May be repeated after a failure in between: what was made for nobody is made again. The caller marks every
-        receipt in it afterwards. Raises GenerationRefused when there is a second one already, when the collection has
-        no snapshot, or when somebody else changes them.
+        Its HEAD and the collection's change together, so that of two who begin at once one is refused. The caller marks
+        every receipt in it afterwards. Raises GenerationRefused when there is a second one already, when the collection
+        has no snapshot, or when somebody else changes them; other errors of AWS as they are.
         """
+        from botocore.exceptions import ClientError
+
         was = self.read()
         if was.beside is not None:
             raise GenerationRefused(
                 f"{self.collection} has the generation {was.beside} beside {was.serving}: finish that first"
             )
         name = generation_name(self.collection, was.newest + 1)
-        self._make(name, model, dimension, shards, now)
-        applied, _ = update_if(
-            self.client,
-            table=self.table,
-            key=head_key(self.collection),
-            condition="attribute_exists(snapshot_id)"
+        collection: UpdateTypeDef = {
+            "TableName": self.table,
+            "Key": head_key(self.collection),
+            "ConditionExpression": "attribute_exists(snapshot_id)"
             f" AND (active = :was{_or_none('active', was.active == (self.collection,))})"
             f" AND (generations = :number{_or_none('generations', was.newest == 1)})",
-            UpdateExpression="SET active = :active, generations = :newest",
-            ExpressionAttributeValues={
-                ":active": string(" ".join((*was.active, name))),
+            "UpdateExpression": "SET active = :active, generations = :newest",
+            "ExpressionAttributeValues": {
+                ":active": string(f"{was.kept_up} {name}"),
                 ":newest": number(was.newest + 1),
-                ":was": string(" ".join(was.active)),
+                ":was": string(was.kept_up),
                 ":number": number(was.newest),
             },
-        )
-        if not applied:
-            raise GenerationRefused(f"{self.collection} has no snapshot yet, or somebody changes it now: look again")
+        }
+        try:
+            self.client.transact_write_items(
+                TransactItems=[{"Update": self._made(name, model, dimension, shards, now)}, {"Update": collection}]
+            )
+        except ClientError as error:
+            reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+            if "ConditionalCheckFailed" not in reasons:
+                raise
+            if reasons[0] == "ConditionalCheckFailed":
+                why = f"{name} is there already, and HEAD of {self.collection} does not know it"
+            else:
+                why = f"{self.collection} has no snapshot yet, or somebody changes its generations now: look again"
+            raise GenerationRefused(why) from error
         return self.read()
 
     def finish(self, keep: str) -> Generations:
@@ -123,14 +143,17 @@ class GenerationsOf(Part):
         )
 
     def switch_when_complete(self, generation: str, *, now: str) -> None:
-        """Let the schedule switch to it as soon as it is complete."""
+        """Let the schedule switch to it as soon as it is complete; nothing, when it is not kept up."""
+        was = self.read()
+        if generation not in was.active:
+            return
         update_if(
             self.client,
             table=self.table,
             key=head_key(self.collection),
-            condition="attribute_exists(active) AND contains(active, :generation)",
+            condition="active = :was",
             UpdateExpression="SET switching = :what",
-            ExpressionAttributeValues={":generation": string(generation), ":what": string(f"{generation} {now}")},
+            ExpressionAttributeValues={":was": string(was.kept_up), ":what": string(f"{generation} {now}")},
         )
 
     def note_seen(self, order: int) -> None:
@@ -162,24 +185,21 @@ class GenerationsOf(Part):
             },
         )
 
-    def _make(self, name: str, model: str, dimension: int | None, shards: int, now: str) -> None:
-        """HEAD of a generation; one that an execution has had is somebody's."""
-        applied, _ = update_if(
-            self.client,
-            table=self.table,
-            key=head_key(name),
-            condition="attribute_not_exists(fence)",
-            UpdateExpression="SET model = :model, shards = :shards, made_at = :now"
+    def _made(self, name: str, model: str, dimension: int | None, shards: int, now: str) -> "UpdateTypeDef":
+        """HEAD of a new generation; one that an execution has had is somebody's."""
+        return {
+            "TableName": self.table,
+            "Key": head_key(name),
+            "ConditionExpression": "attribute_not_exists(fence)",
+            "UpdateExpression": "SET model = :model, shards = :shards, made_at = :now"
             + (", dimension = :dimension" if dimension else " REMOVE dimension"),
-            ExpressionAttributeValues={
+            "ExpressionAttributeValues": {
                 ":model": string(model),
                 ":shards": number(shards),
                 ":now": string(now),
                 **({":dimension": number(dimension)} if dimension else {}),
             },
-        )
-        if not applied:
-            raise GenerationRefused(f"{name} is there already, and HEAD of {self.collection} does not know it")
+        }
 
 
 def _or_none(attribute: str, may_be: bool) -> str:

@@ -1,7 +1,7 @@
 """The generations of a collection on its HEAD: made, kept up, left; the switch itself is the machine's."""
 
 import pytest
-from receipt_dynamo_stream.control.generations import Generations
+from receipt_dynamo_stream.control.generations import Generations, GenerationsOf
 from receipt_dynamo_stream.errors import GenerationRefused
 
 from ..conftest import Tables
@@ -48,15 +48,25 @@ def test_a_collection_without_a_snapshot_has_nothing_to_renew(tables: Tables) ->
         begin(tables)
 
 
-def test_what_was_made_for_nobody_is_made_again(tables: Tables) -> None:
-    """The collection's HEAD did not come to know it: a crash in between, or no snapshot yet."""
+def test_a_beginning_that_is_refused_makes_nothing(tables: Tables) -> None:
     with pytest.raises(GenerationRefused):
         begin(tables, "first")
+    assert tables.control_table.head("words-2").read() is None
+
+
+def test_of_two_who_begin_at_once_the_model_is_that_of_the_one_who_does(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
     published(tables)
-    begin(tables, "second")
+    of = tables.control_table.generations("words")
+    before = of.read()
+    begin(tables, "quick")
+    monkeypatch.setattr(GenerationsOf, "read", lambda _self: before)  # as the slow one has read it
+    with pytest.raises(GenerationRefused, match="somebody changes"):
+        of.begin(model="slow", dimension=12, shards=1, now=NOW)
     head = tables.control_table.head("words-2").read()
     assert head is not None
-    assert head.model == "second"
+    assert head.model == "quick"
 
 
 def test_one_that_an_execution_has_had_is_not_made_again(tables: Tables) -> None:
