@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from waitress.wasyncore import close_all
 
-from console.web.bounded import BODY_BYTES, HEADER_BYTES, BoundedServer, Limits
+from console.web.bounded import BODY_BYTES, HEADER_BYTES, BoundedChannel, BoundedServer, Limits
 
 HALF = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
 
@@ -51,13 +51,25 @@ class Served:
         self.server.trigger.pull_trigger(lambda: (call(), done.set()))
         assert done.wait(10)
 
+    def waits_for(self, connections: int) -> None:
+        """Come back when so many connections are taken and wait for the rest of a request.
+
+        What a client has sent is not yet what the loop has read: it reads nothing of a connection whose last answer
+        the worker has not put away, and takes newcomers one at a time.
+        """
+        give_up = time.monotonic() + 10
+        seen: list[int] = []
+        while not seen or seen[-1] != connections:
+            assert time.monotonic() < give_up, f"{seen[-1]} of {connections} connections wait for a request"
+            self.in_its_loop(lambda: seen.append(sum(one.began is not None for one in self.channels)))
+
     def after(self, seconds: float) -> None:
         """Let the server look at its connections as if so much time had gone by."""
         self.in_its_loop(lambda: self.server.maintenance(time.time() + seconds))
 
     @property
-    def open(self) -> int:
-        return len(self.server.active_channels)
+    def channels(self) -> list[BoundedChannel]:
+        return list(self.server.active_channels.values())
 
     def stop(self) -> None:
         self.let_go.set()
@@ -98,7 +110,7 @@ def test_another_visitor_is_served_at_once_beside_150_half_sent_requests(
         assert served.ask() == 200
         assert time.monotonic() - began < 1
         served.in_its_loop(lambda: None)
-        assert served.open <= Limits().connections + 1
+        assert len(served.channels) <= Limits().connections + 1
 
 
 def test_the_one_that_has_waited_longest_gives_way_and_one_that_is_answered_never(serve: Callable[..., Served]) -> None:
@@ -131,6 +143,7 @@ def test_where_all_others_are_answered_a_newcomer_gives_way(serve: Callable[...,
 def test_a_request_has_its_time_from_its_first_byte_however_its_bytes_drip(serve: Callable[..., Served]) -> None:
     served = serve(connections=20, request_seconds=10, idle_seconds=60)
     with closing(served.connect(b"GET / HT")) as slow, closing(served.connect()) as silent:
+        served.waits_for(2)
         served.after(9)
         slow.sendall(b"TP/1.1\r\n")
         served.after(11)
@@ -147,7 +160,7 @@ def test_between_two_requests_a_connection_may_be_idle_for_longer(serve: Callabl
             served.after(30)
         assert kept.sock is not None
         kept.sock.sendall(b"GET / HT")
-        served.in_its_loop(lambda: None)
+        served.waits_for(1)
         served.after(30)
         assert is_closed(kept.sock)
 
