@@ -74,7 +74,7 @@ test-heavy: $(VENV)/.installed-dev ## part of test: the heavy package
 	$(BIN)/python -m pytest chroma_package/tests $(TWO_AT_ONCE)
 
 test-house: $(VENV)/.installed-dev ## part of test: everything around the packages
-	$(BIN)/python -m pytest tests $(TWO_AT_ONCE)
+	$(BIN)/python -m pytest tests -n 2 --dist loadscope --no-loadscope-reorder
 
 test-browser-if-any:
 ifneq ($(CHROMIUM),)

@@ -49,6 +49,7 @@ def test_another_number_of_shards_and_both_ways_back(world: FoldWorld, run: Call
     assert (world.head().shards, world.content()) == (1, should_be([A, B]))
 
 
+@pytest.mark.slow
 def test_what_is_asked_of_a_version_is_answered_on_both_sides_of_a_reshard(
     world: FoldWorld, run: Callable[..., str], tmp_path: Path
 ) -> None:

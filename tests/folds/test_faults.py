@@ -21,7 +21,9 @@ def damage(file: Path, how: str) -> None:
     file.write_bytes(data if how == "flip" else data[: len(data) // 2])
 
 
-@pytest.mark.parametrize("how", ["flip", "truncate", "remove"])
+@pytest.mark.parametrize(
+    "how", ["flip", pytest.param("truncate", marks=pytest.mark.slow), pytest.param("remove", marks=pytest.mark.slow)]
+)
 def test_a_damaged_segment_on_efs_is_fetched_again_from_s3_by_the_round_that_needs_it(
     world: FoldWorld, how: str
 ) -> None:
@@ -33,7 +35,7 @@ def test_a_damaged_segment_on_efs_is_fetched_again_from_s3_by_the_round_that_nee
     assert world.run(mode="verify").outcome == "verified"
 
 
-@pytest.mark.parametrize("how", ["flip", "remove"])
+@pytest.mark.parametrize("how", [pytest.param("flip", marks=pytest.mark.slow), "remove"])
 def test_a_damaged_segment_on_efs_is_fetched_again_by_a_fold(world: FoldWorld, how: str) -> None:
     world.published(A)
     damage(world.efs / "words" / world.shard().segments[0].path, how)
@@ -41,6 +43,7 @@ def test_a_damaged_segment_on_efs_is_fetched_again_by_a_fold(world: FoldWorld, h
     assert world.content() == should_be([A])
 
 
+@pytest.mark.slow
 def test_a_segment_that_is_damaged_on_s3_too_is_not_folded(world: FoldWorld) -> None:
     world.published(A)
     before, path = world.head().pointer, world.shard().segments[0].path

@@ -1,5 +1,6 @@
 """A fold from beginning to end: what starts it, and that it changes no record."""
 
+import pytest
 from receipt_dynamo_stream.keys import ReceiptId
 
 from .world import FoldWorld, should_be
@@ -41,6 +42,7 @@ def test_the_row_of_a_fold_says_that_it_is_one_and_brings_nothing(world: FoldWor
     assert world.head().projected_version == 2
 
 
+@pytest.mark.slow
 def test_a_fold_by_hand_takes_every_shard_that_has_a_segment_and_then_there_is_nothing_to_fold(
     world: FoldWorld,
 ) -> None:
@@ -57,6 +59,7 @@ def test_there_is_nothing_to_fold_before_the_first_version(world: FoldWorld) -> 
     assert world.run(mode="fold", all=True).outcome == "nothing_to_fold"
 
 
+@pytest.mark.slow
 def test_a_deleted_receipt_is_gone_after_the_fold(world: FoldWorld) -> None:
     world.published(A, B)
     world.run(mode="fold", all=True)
@@ -89,6 +92,7 @@ def test_versions_before_and_after_a_fold_can_be_verified_and_rolled_back_to(wor
         assert world.content() == should_be([A])
 
 
+@pytest.mark.slow
 def test_a_scrub_finds_a_damaged_segment(world: FoldWorld) -> None:
     world.published(A)
     assert world.run(mode="verify").outcome == "verified"

@@ -48,6 +48,7 @@ def test_a_fold_of_segments_that_a_rollback_took_away_is_lost(world: FoldWorld) 
     assert [row.folded for row in world.control.versions("words").list()] == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_fold_of_a_collection_that_was_paused_meanwhile_publishes_nothing(world: FoldWorld) -> None:
     world.published(A)
     before = world.head()
@@ -60,6 +61,7 @@ def test_a_fold_of_a_collection_that_was_paused_meanwhile_publishes_nothing(worl
     assert "FoldShard" not in world.states_of(paused)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_its_fold_is_retried(world: FoldWorld) -> None:
     world.published(A)
     with world.frozen("FoldShard", **FOLD) as arn:
@@ -69,7 +71,14 @@ def test_a_worker_that_is_killed_in_its_fold_is_retried(world: FoldWorld) -> Non
     assert world.content() == should_be([A])
 
 
-@pytest.mark.parametrize("function", ["FoldShard", "ValidateFold", "WriteFold"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        pytest.param("FoldShard", marks=pytest.mark.slow),
+        pytest.param("ValidateFold", marks=pytest.mark.slow),
+        "WriteFold",
+    ],
+)
 def test_an_execution_that_is_stopped_in_its_fold_leaves_garbage_only(world: FoldWorld, function: str) -> None:
     world.published(A)
     before = world.head().pointer
@@ -84,6 +93,7 @@ def test_an_execution_that_is_stopped_in_its_fold_leaves_garbage_only(world: Fol
     assert world.shard().segments == ()
 
 
+@pytest.mark.slow
 def test_a_late_write_of_a_fold_whose_lease_was_taken_over_is_fenced(world: FoldWorld) -> None:
     """FencedNeverPublishes."""
     world.published(A)
@@ -95,6 +105,7 @@ def test_a_late_write_of_a_fold_whose_lease_was_taken_over_is_fenced(world: Fold
     assert world.content() == should_be([A])
 
 
+@pytest.mark.slow
 def test_a_publication_of_the_next_holder_makes_a_late_fold_fenced_too(world: FoldWorld) -> None:
     world.published(A)
     with world.frozen("WriteFold", **FOLD) as arn:
@@ -106,6 +117,7 @@ def test_a_publication_of_the_next_holder_makes_a_late_fold_fenced_too(world: Fo
     assert world.content() == should_be([A, B])
 
 
+@pytest.mark.slow
 def test_a_round_that_was_asked_for_during_the_commit_of_a_fold_follows_it(world: FoldWorld) -> None:
     world.published(A)
     with world.frozen("WriteFold", **FOLD) as arn:

@@ -80,6 +80,7 @@ def test_a_campaign_from_its_plan_to_its_end(world: GenerationWorld, run: Run, t
     assert world.generations.active == ("words-2",)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_is_refused_by_name_with_exit_code_2(
     world: GenerationWorld, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +101,7 @@ def test_what_cannot_be_done_is_refused_by_name_with_exit_code_2(
     assert "has words-2 beside words" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_beginning_that_broke_off_is_gone_on_with_by_the_same_command(world: GenerationWorld, run: Run) -> None:
     """What a crash between the generation and the marks leaves."""
     world.published(A)
@@ -113,6 +115,7 @@ def test_a_beginning_that_broke_off_is_gone_on_with_by_the_same_command(world: G
     assert json.loads(run(["renew", "words", "--json"]))["readiness"]["is_complete"]
 
 
+@pytest.mark.slow
 def test_a_run_of_a_model_that_no_generation_has_is_said_to_wait(world: GenerationWorld, run: Run) -> None:
     world.published(A)
     waits = world.announce(A, dimension=TWICE, words_model=MODEL)
@@ -127,6 +130,7 @@ def test_a_run_of_a_model_that_no_generation_has_is_said_to_wait(world: Generati
     assert f"They wait: no generation of words that is kept up has the model {MODEL}." in said
 
 
+@pytest.mark.slow
 def test_the_other_commands_take_a_generation_by_its_name(world: GenerationWorld, run: Run) -> None:
     world.published(A)
     world.begin()

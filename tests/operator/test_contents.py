@@ -30,6 +30,7 @@ def test_every_record_that_a_reader_sees_is_listed_with_and_without_the_file_sys
                 assert contents.records("words", None, receipt=key, limit=0).total == listed[key]
 
 
+@pytest.mark.slow
 def test_a_label_edit_and_a_rollback_are_seen_in_the_comparison(desk: Desk) -> None:
     receipt = desk.receipts[0]
     desk.write(receipt, desk.receipts[1])

@@ -39,6 +39,7 @@ def test_a_delta_that_was_uploaded_again_is_merged_after_a_retry(desk: Desk) -> 
         assert desk.verdict(collection).differences == ()
 
 
+@pytest.mark.slow
 def test_a_retry_of_what_is_still_corrupt_comes_back(desk: Desk) -> None:
     run_id = refused(desk)
     desk.run("quarantine", "retry", run_id, "--collection", "words")

@@ -1,5 +1,7 @@
 """Rollback, pause and resume, from the command line to what readers see: nothing is lost, by the independent model."""
 
+import pytest
+
 from .desk import Desk
 
 
@@ -57,6 +59,7 @@ def test_a_paused_collection_collects_changes_and_publishes_them_when_it_is_resu
     assert desk.run("versions", "lines").code == 0
 
 
+@pytest.mark.slow
 def test_a_rollback_of_a_rollback_goes_forward_again(desk: Desk) -> None:
     first, second, *_ = desk.receipts
     desk.write(first)

@@ -28,6 +28,7 @@ def test_a_corrupt_run_is_quarantined_by_name_and_the_others_are_published(world
     assert world.ids() == word_ids(B)
 
 
+@pytest.mark.slow
 def test_a_good_run_of_the_same_receipt_becomes_visible_after_a_bad_one(world: World) -> None:
     world.put_receipt(A)
     bad = world.announce(A, body=b"not an Arrow file")
@@ -74,7 +75,9 @@ def test_a_worker_that_is_killed_in_its_merge_is_retried_and_leaves_nothing(worl
         world.stack.poller.resume()
 
 
-@pytest.mark.parametrize("how", ["flip", "truncate", "remove"])
+@pytest.mark.parametrize(
+    "how", ["flip", pytest.param("truncate", marks=pytest.mark.slow), pytest.param("remove", marks=pytest.mark.slow)]
+)
 def test_a_damaged_base_on_efs_is_fetched_again_from_s3(world: World, how: str) -> None:
     world.published(A)
     (file,) = (world.efs / "words/shards").rglob("chroma.sqlite3")
@@ -112,6 +115,7 @@ def test_a_staged_shard_that_is_not_what_was_merged_is_never_published(world: Wo
         world.stack.poller.resume()
 
 
+@pytest.mark.slow
 def test_download_snapshot_brings_back_what_efs_lacks_of_the_base(world: World) -> None:
     world.published(A)
     pointer = world.head().pointer
@@ -146,6 +150,7 @@ def test_a_record_that_does_not_parse_goes_raw_to_the_failure_queue_and_holds_no
     assert any("StreamRecordError" in m["Body"] and A.pk in m["Body"] for m in messages)
 
 
+@pytest.mark.slow
 def test_an_interrupted_arrow_file_is_corrupt(world: World) -> None:
     world.put_receipt(A)
     table = pa.table({"id": ["x"]})

@@ -37,6 +37,7 @@ def test_a_second_execution_asks_the_running_holder_for_another_round_and_ends(w
     assert world.head().holder == other
 
 
+@pytest.mark.slow
 def test_the_holder_makes_the_round_it_was_asked_for(world: World) -> None:
     world.published(A)
     world.stack.poller.pause()
@@ -109,6 +110,7 @@ def test_a_commit_that_was_never_projected_is_projected_first_even_when_paused(w
     assert world.head().projected_version == world.head().version
 
 
+@pytest.mark.slow
 def test_versions_of_a_head_without_pointer_are_an_error_and_nothing_is_overwritten(world: World) -> None:
     world.published(A)
     current = (world.efs / "words/CURRENT").read_bytes()

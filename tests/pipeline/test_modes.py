@@ -40,6 +40,7 @@ def test_a_rollback_publishes_the_older_version_as_a_new_one_and_pauses(world: W
     assert {row.state for row in rows.values()} == {"committed"}
 
 
+@pytest.mark.slow
 def test_a_version_tells_what_it_brought_and_a_rollback_which_version_it_publishes_again(world: World) -> None:
     old, _ = two_versions(world)
     arn = world.start(mode="rollback", snapshot_id=old)
@@ -89,6 +90,7 @@ def test_current_says_what_readers_may_fall_back_to_and_never_what_a_rollback_un
     assert (current.version, current.before and current.before.snapshot_id) == (3, old)
 
 
+@pytest.mark.slow
 def test_an_unanswered_rollback_that_was_mine_goes_on_to_the_swap(world: World) -> None:
     old, _ = two_versions(world)
     with at_update(COMMIT_ROLLBACK, lose_the_answer) as faults:
@@ -97,6 +99,7 @@ def test_an_unanswered_rollback_that_was_mine_goes_on_to_the_swap(world: World) 
     assert world.ids() == word_ids(A)
 
 
+@pytest.mark.slow
 def test_a_rollback_whose_lease_is_lost_before_its_commit_is_fenced(world: World) -> None:
     """FencedNeverPublishes."""
     old, _ = two_versions(world)
@@ -110,6 +113,7 @@ def test_a_rollback_whose_lease_is_lost_before_its_commit_is_fenced(world: World
     assert world.head().pointer == before
 
 
+@pytest.mark.slow
 def test_a_rollback_that_a_resume_overtakes_changes_nothing(world: World) -> None:
     """NoChangeLost: what the resume derived again and settled would be undone with nothing marked."""
     old, _ = two_versions(world)

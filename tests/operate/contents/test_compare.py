@@ -140,14 +140,6 @@ def check_every_pair(history: History) -> None:
                 assert said(found, content[older], content[newer]) == naive(content[older], content[newer])
 
 
-@settings(max_examples=2, **SETTINGS)
-@given(shards=st.sampled_from([1, 2, 3]), events=HISTORIES)
-def test_a_comparison_agrees_with_the_naive_model(
-    new_history: NewHistory, shards: int, events: list[tuple[Any, ...]]
-) -> None:
-    check(new_history(shards), events)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)
 @settings(max_examples=60, **SETTINGS)
@@ -158,6 +150,7 @@ def test_a_comparison_agrees_with_the_naive_model_in_tens_of_histories(
     check(new_history(shards), events)
 
 
+@pytest.mark.slow
 def test_document_vector_value_and_list_are_told_apart(new_history: NewHistory) -> None:
     history = new_history(1)
     words = WORDS[:2]
@@ -205,6 +198,7 @@ def test_shards_that_both_versions_have_are_skipped_unread(history: History) -> 
     assert not (history.folder / "cache").exists()
 
 
+@pytest.mark.slow
 def test_the_same_records_in_another_directory_are_skipped_too(new_history: NewHistory) -> None:
     history = three_versions(new_history(4))
     history.remove(A, "#PLACE")
@@ -217,7 +211,7 @@ def test_the_same_records_in_another_directory_are_skipped_too(new_history: NewH
         assert (found.skipped, found.differs, found.unchanged) == (4, False, 2 * len(WORDS) - 1)
 
 
-@pytest.mark.parametrize("which", ["segmented", "mixed"])
+@pytest.mark.parametrize("which", ["segmented", pytest.param("mixed", marks=pytest.mark.slow)])
 def test_every_version_is_compared_with_every_other_one(request: pytest.FixtureRequest, which: str) -> None:
     check_every_pair(request.getfixturevalue(which))
 
@@ -233,6 +227,7 @@ def test_a_fold_differs_in_nothing_and_nothing_of_it_is_read(
     assert brought == []
 
 
+@pytest.mark.slow
 def test_what_neither_side_needs_of_a_base_stays_where_it_is(
     new_history: NewHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

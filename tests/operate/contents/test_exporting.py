@@ -40,7 +40,7 @@ KINDS = ["stack with its EFS", "stack without", "folder", "bucket"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("which", ["segmented", "mixed"])
+@pytest.mark.parametrize("which", ["segmented", pytest.param("mixed", marks=pytest.mark.slow)])
 def test_every_version_is_exported_from_every_source(
     request: pytest.FixtureRequest, which: str, kind: str, tmp_path: Path
 ) -> None:
@@ -77,6 +77,7 @@ def test_the_current_version_is_that_of_the_control_table_or_of_current(segmente
         source_of("bucket", segmented, tmp_path).manifest("words", None)
 
 
+@pytest.mark.slow
 def test_a_file_that_the_file_system_lost_comes_from_the_bucket(new_history: NewHistory, tmp_path: Path) -> None:
     history = three_versions(new_history(2))
     pointer = history.versions["words"][2]
@@ -94,6 +95,7 @@ def test_a_file_that_the_file_system_lost_comes_from_the_bucket(new_history: New
     assert not (tmp_path / "another").exists()
 
 
+@pytest.mark.slow
 def test_of_several_manifests_of_a_version_the_one_that_newer_ones_grew_from_counts(
     new_history: NewHistory, tmp_path: Path
 ) -> None:

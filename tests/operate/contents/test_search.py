@@ -42,7 +42,7 @@ def check(history: History, pointer: Pointer, answer: Answer, embedding: np.ndar
 
 
 @pytest.mark.parametrize("local", [True, False], ids=["EFS", "S3"])
-@pytest.mark.parametrize("which", ["segmented", "mixed"])
+@pytest.mark.parametrize("which", ["segmented", pytest.param("mixed", marks=pytest.mark.slow)])
 def test_versions_with_segments_answer_as_if_they_were_folded(
     request: pytest.FixtureRequest, which: str, local: bool
 ) -> None:
