@@ -90,7 +90,7 @@ def manifest_of(entry: ManifestShard) -> Manifest:
     )
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=1_000)
 @given(st.lists(EVENTS, max_size=14))
 def test_wherever_folds_begin_and_commit_the_content_is_that_of_the_publications(
     events: list[tuple[str, object]],

@@ -281,7 +281,7 @@ def module_world(s3: object, tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(s3, "reshard-laws", tmp_path_factory.mktemp("laws"))
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(events=st.lists(EVENTS, min_size=3, max_size=8))
 def test_wherever_it_begins_and_commits_the_records_are_those_of_the_publications(
     module_world: World, events: list[tuple[str, int, str]]

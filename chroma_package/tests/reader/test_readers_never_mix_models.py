@@ -18,7 +18,7 @@ from .layers import Layers
 
 RECEIPTS = 3
 COUNT = 4
-SWITCHES = 30
+SWITCHES = 12
 MODELS = {"words": "", "words-2": "embed-3"}
 FIRST_SEED = {"words": 0, "words-2": 5_000}
 
@@ -96,7 +96,7 @@ def test_no_answer_mixes_generations_while_both_publish_and_a_switch_goes_back_a
                 serves = "words-2" if order % 2 else "words"
                 for name, layers in both.items():
                     layers.forget_covered()
-                    layers.base() if order % 10 == 0 else layers.segment(content(name, order + 1))
+                    layers.base() if order % 5 == 0 else layers.segment(content(name, order + 1))
                 swap_serving(tmp_path / "efs", "words", Serving(serves, order))
                 lazy.refresh()
                 assert (lazy.generation, lazy.version, lazy.fallback_reason) == (serves, order + 1, None)
