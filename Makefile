@@ -132,10 +132,11 @@ synth: $(VENV)/.installed-cdk zip ## the CloudFormation template, in dist/cdk.ou
 
 check-cdk: synth ## check the CDK app, its template and the image
 	$(BIN)/mypy -p compaction_cdk
-	$(BIN)/mypy cdk/app.py cdk/lint.py cdk/cost.py cdk/pin_image.py
+	$(BIN)/mypy cdk/app.py cdk/lint.py cdk/cost.py cdk/crossover.py cdk/pin_image.py
 	$(BIN)/python cdk/lint.py dist/cdk.out/receipt-compaction-$(STAGE).template.json
 	$(BIN)/hadolint handlers/Dockerfile examples/search_lambda/Dockerfile
 	$(BIN)/python cdk/cost.py --check
+	$(BIN)/python cdk/crossover.py --check
 	$(BIN)/python -m pytest tests/cdk -m cdk --timeout 600
 
 test-template: $(VENV)/.installed-cdk $(MINISTACK)/bin/ministack ## deploy the template to an emulator and run it

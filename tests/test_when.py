@@ -1,0 +1,70 @@
+"""docs/when.md says of others what it has a source for, of this what was measured, and of a law what holds it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/when.md").read_text()
+BENCHMARKS = (ROOT / "benchmarks/README.md").read_text()
+OWN = re.compile(r"([\d.]+) m?s \(`(make bench-[a-z]+)`\)")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the tables below a heading."""
+    (part,) = re.findall(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    lines = [line for line in part.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def measured_by(command: str) -> str:
+    """The sections of the benchmarks that name a command."""
+    return "".join(part for part in re.split(r"^## ", BENCHMARKS, flags=re.MULTILINE) if f"`{command}`" in part)
+
+
+def test_own_figures_are_those_of_the_benchmark_that_is_named() -> None:
+    found = OWN.findall(PAGE)
+    assert len(found) >= 4
+    for number, command in found:
+        assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", measured_by(command)), f"{number} of {command}"
+
+
+OTHERS = [row for row in rows("Beside others") if row[0] not in ("", "**this**")]
+
+
+@pytest.mark.parametrize("row", OTHERS, ids=lambda row: f"{row[0]} in a table of {len(row)}")
+def test_a_figure_of_others_has_a_page_or_a_command(row: list[str]) -> None:
+    for cell in row[1:]:
+        without = re.sub(r"\[[^]]*\]\([^)]*\)", "", cell)
+        assert not re.search(r"\d", without) or "](https://" in cell or OWN.search(cell), cell
+
+
+def test_every_way_is_in_all_tables() -> None:
+    named = [row[0] for row in OTHERS]
+    assert len(named) == 2 * len(set(named)) == 14
+    priced = [row[0] for row in rows("What it costs here and there")]
+    assert set(named) <= set(priced)
+
+
+def test_the_page_says_when_others_were_read_and_links_to_them_by_https() -> None:
+    assert "was read on 2026-11-27" in PAGE
+    assert not re.search(r"\]\(http://", PAGE)
+
+
+def test_a_link_to_a_chapter_leads_to_one() -> None:
+    for target, anchor in re.findall(r"\]\(([^):]*)#([^)]+)\)", PAGE):
+        text = (ROOT / "docs" / target).read_text() if target else PAGE
+        titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        slugs = {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+        assert anchor in slugs, f"{target}#{anchor}"
+
+
+def test_every_law_has_tests_that_name_it_and_are_there() -> None:
+    architecture = (ROOT / "docs/architecture.md").read_text()
+    (laws,) = re.findall(r"^## Invariants$(.*?)(?=^## )", architecture, re.MULTILINE | re.DOTALL)
+    held = {row[0]: re.findall(r"`([^`]+)`", row[1]) for row in rows("What is guaranteed, and what holds it")[1:]}
+    assert list(held) == re.findall(r"^\| ([A-Z]\w+) \|", laws, re.MULTILINE)[1:]
+    for law, files in held.items():
+        assert all(Path(file).name.startswith("test_") and (ROOT / file).is_file() for file in files), law
+        assert any(law in (ROOT / file).read_text() for file in files), law
