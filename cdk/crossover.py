@@ -17,6 +17,7 @@ from foreign_prices import CHROMA_SERVER, CHROMA_SERVERS, FOREIGN, READ
 
 GUIDE = ROOT / "docs/when.md"
 MOST_QUERIES, MOST_CHANGES = 1_000.0, 100_000
+LEAST = "at least {}"
 TEN_MINUTES, THIRTY_TWO = SCENARIOS["… or ten"], SCENARIOS["… in 32 shards"]
 
 
@@ -83,10 +84,10 @@ def bills() -> str:
         f"| **this**, 32 shards | | **{many:,.0f}** | **not** the machine that answers, with some 90 GB of memory |",
     ]
     for name, way in ELSEWHERE.items():
-        small, large = (
-            f"{'at least ' if way.at_least else ''}{way.bill(load):,.0f}" for load in (A_RECEIPT_A_MINUTE, INTO_MANY)
+        amounts = [f"{way.bill(load):,.0f}" for load in (A_RECEIPT_A_MINUTE, INTO_MANY)]
+        lines.append(
+            f"| {name} | {' | '.join(map(LEAST.format, amounts) if way.at_least else amounts)} | {way.counts} |"
         )
-        lines.append(f"| {name} | {small} | {large} | {way.counts} |")
     lines.append(
         "| sqlite-vec in a Lambda | not stated | does not fit | a file of"
         f" {gigabytes(INTO_MANY):,.0f} GB, and `/tmp` has at most 10.24; a query's time for"

@@ -22,7 +22,7 @@ DIMENSIONS = 1_536
 GIB = 2**30 / 1e9
 ANSWER_KB = 10 * (SEGMENT_KB - DIMENSIONS * 4 / 1e3)  # ten records without their vectors
 PAGE_KB, CACHE_SHARE, ACU_GIB = 8.192, 0.75, 2.0  # pgvector: one such vector on a page; the index in Postgres' cache
-PRICE = {name: value[0] for name, value in {**PRICES, **FOREIGN}.items()}
+PRICE = {name: value[0] for name, value in PRICES.items()} | {name: value[0] for name, value in FOREIGN.items()}
 
 
 def gigabytes(load: Load) -> float:
