@@ -102,7 +102,7 @@ def pgvector(load: Load) -> float:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A way to do it, its bill, and what the bill counts or leaves out."""
+    """A way to do it, its bill, and what the bill counts or leaves out; at_least: what is left out is paid for."""
 
     bill: Callable[[Load], float]
     counts: str
@@ -115,7 +115,7 @@ ELSEWHERE = {
     ),
     "LanceDB on S3": Elsewhere(
         lancedb,
-        "storage, and Lambda waiting 0.5 s a query; **not** S3's requests: a query's are not stated",
+        "storage, and a function of 1.77 GB that waits 0.5 s a query; **not** S3's requests: a query's are not stated",
         at_least=True,
     ),
     "turbopuffer": Elsewhere(
@@ -124,8 +124,6 @@ ELSEWHERE = {
     "Chroma server": Elsewhere(chroma_server, "one machine of Chroma's table; the largest is just full"),
     "Chroma Cloud": Elsewhere(chroma_cloud, "a query without a filter: each predicate is one more"),
     "pgvector": Elsewhere(
-        pgvector,
-        "Aurora Serverless, the index in memory; **not** its I/O. An instance of fixed size: not stated",
-        at_least=True,
+        pgvector, "Aurora Serverless with the index in memory (at half precision: less); **not** its reads and writes"
     ),
 }

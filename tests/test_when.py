@@ -52,6 +52,11 @@ def test_the_page_says_when_others_were_read_and_links_to_them_by_https() -> Non
     assert not re.search(r"\]\(http://", PAGE)
 
 
+def test_the_first_page_and_the_index_lead_to_it() -> None:
+    assert "](docs/when.md)" in (ROOT / "README.md").read_text().split("## ")[0]
+    assert "](when.md)" in (ROOT / "docs/README.md").read_text()
+
+
 def test_a_link_to_a_chapter_leads_to_one() -> None:
     for target, anchor in re.findall(r"\]\(([^):]*)#([^)]+)\)", PAGE):
         text = (ROOT / "docs" / target).read_text() if target else PAGE
