@@ -16,6 +16,7 @@ from console.web.pages import (
     execution,
     executions,
     overview,
+    played,
     receipt,
     renewal,
     search,
@@ -29,7 +30,7 @@ from operate.errors import CollectionNotFound, ExecutionNotFound, ReceiptNotFoun
 
 log = logging.getLogger(__name__)
 
-_MODULES = (overview, executions, execution, snapshots, waiting, receipt, renewal, search, start, actions)
+_MODULES = (overview, executions, execution, snapshots, waiting, receipt, renewal, search, start, played, actions)
 PAGES = tuple(module.page for module in _MODULES)
 _MISSING = (CollectionNotFound, ExecutionNotFound, ReceiptNotFound, SnapshotNotFound, VersionNotFound)
 

@@ -93,6 +93,7 @@ def everything(stack: LocalStack) -> Iterator[Everything]:
             Shown("/search?collection=lines&text=total", "nearest first"),
             Shown("/search", "Write a text"),
             Shown("/start", "What for"),
+            Shown("/watch", "This is how it begins"),
             Shown(f"/start/{planned}", "Plan for words"),
             Shown("/start?collection=words&mode=reshard", "Into how many shards"),
             Shown("/do/reshard?collection=words&shards=7", "Every reader opens the new shards"),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .tasks import Crash, Task, current, give_way
 
@@ -65,9 +65,11 @@ def stable(text: str) -> str:
 
 @dataclass
 class Gate:
-    """`act(number, effect)` says what happens at an effect, None for nothing; `seen` has all effects in order."""
+    """`act(number, effect)` says what happens at an effect, None for nothing; `seen` has all effects in order; `around`
+    gives what is done in place of `do`, for whoever records."""
 
     act: Callable[[int, Effect], Kind | None] = lambda _number, _effect: None
+    around: Callable[[Effect, Kind | None, Callable[[], Any]], Callable[[], Any]] = lambda _effect, _kind, do: do
     seen: list[Effect] = field(default_factory=list)
     before: Callable[[int, Effect], None] = lambda _number, _effect: None
     after: Callable[[Effect], None] = lambda _effect: None
@@ -93,7 +95,7 @@ class Gate:
         if kind is Kind.LATE and effect.what == "invoke":
             kind = Kind.LOSE_ANSWER  # an execution has no sandbox that could time out; its function has
         self.story.append(f"{number:4} {effect}" + (f"   ← {kind}" if kind else ""))
-        result = self._do(kind, task, do)
+        result = self._do(kind, task, self.around(effect, kind, do))
         self.after(effect)
         if kind is Kind.CRASH_AFTER:
             self._crash(task)

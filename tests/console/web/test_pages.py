@@ -22,6 +22,7 @@ PAGES = (
     "/pending",
     "/search",
     "/start",
+    "/watch",
 )
 TEMPLATES = sorted((Path(console.web.__file__).parent / "templates").glob("*.html"))
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>"
