@@ -27,7 +27,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate watch recordings test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate watch recordings spec test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -102,6 +102,9 @@ watch: $(VENV)/.installed-dev ## a page that plays a trial of the simulator: SEE
 
 recordings: $(VENV)/.installed-dev ## record anew what comes with the console and docs/watch
 	$(BIN)/python -m tests.simulator.watched --all
+
+spec: $(VENV)/.installed-dev ## search the models of the protocol: every state within their bounds, each guard left out
+	$(BIN)/python docs/spec
 
 check: lint format-check types lint-machine check-cdk ## what needs no test run: lint, format, types, the machine, the CDK app
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from receipt_dynamo_stream.control.notes import NotedReceipt
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from receipt_dynamo_stream.keys import ReceiptId
-from receipt_dynamo_stream.runs import RunStates
+from receipt_dynamo_stream.runs import DROPPED, RunStates
 
 from operate.errors import RunAmbiguous, RunNotFound
 from operate.executions import Executions
 from operate.generations import active_names
 from operate.services import Services
+
+DROP_REASON = "DROP COMPACTION_RUN"
 
 Waiting = tuple[str, QuarantinedRun]
 """A collection, and a run that is in its quarantine."""
@@ -84,12 +86,18 @@ class WaitingRuns:
 
         Returns the run's state: COMPLETED when a later round merged it after all, None when its item is gone.
         """
-        collection, run = waiting
-        now = self._services.now().isoformat()
-        states = RunStates(self._services.dynamodb, self._services.connection.receipts_table, collection)
+        (collection, run), services = waiting, self._services
+        now = services.now().isoformat()
+        states = RunStates(services.dynamodb, services.connection.receipts_table, collection)
         state = states.fail(
-            run.receipt, run.run_id, error=f"Dropped: {why}; it was refused as {run.error}: {run.message}", now=now
+            run.receipt, run.run_id, error=f"{DROPPED}{why}; it was refused as {run.error}: {run.message}", now=now
         )
+        # A round that merged it meanwhile may have committed; the mark lets the next one leave it out again.
+        failed = services.control.pending(collection).mark(
+            {run.receipt: [DROP_REASON]}, now=now, new_token=services.new_unique
+        )
+        for error in failed.values():
+            raise error
         # Last, so that a crash in between leaves the run where it is found and dropped again.
-        self._services.control.quarantine(collection).remove(run.run_id, run.receipt, now=now)
+        services.control.quarantine(collection).remove(run.run_id, run.receipt, now=now)
         return state

@@ -11,7 +11,7 @@ it. A newer refusal turns a completed run into FAILED; an older one, whenever it
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import Item, int_of, number, string, text_of
@@ -22,12 +22,18 @@ from receipt_dynamo_stream.grain import COLLECTIONS, grain_of
 from receipt_dynamo_stream.keys import ItemKey, ReceiptId, parse_item_key
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
 PIPELINE_PREFIXES = ("snapshots/", "plans/", "reports/")
 """Of the pipeline's bucket: what its steps write, and nobody else."""
 
 _NULL = {"NULL": True}
+
+DROPPED = "Dropped: "
+"""How the error of a run begins that a person gave up."""
 
 MESSAGE_LENGTH = 1_000
 """Characters of an error message that are kept in the table."""
@@ -145,6 +151,18 @@ def settle_order(fence: int, round: int) -> str:
     return f"{fence:010d}-{round:010d}"
 
 
+class _State(TypedDict):
+    """A state that a run is to have, and when it may be written."""
+
+    key: Item
+    state: str
+    order: str | None
+    sets: str
+    values: Item
+    condition: str
+    now: str
+
+
 @dataclass(frozen=True)
 class RunStates:
     """The states that runs have in one collection or generation, written in the receipts table. A run is of one
@@ -171,23 +189,27 @@ class RunStates:
         """Make a run COMPLETED; returns the state it has afterwards, None when the run item is gone.
 
         version: that has it, and that readers see by now.
-        Writes nothing when it is COMPLETED with this count already, or a higher order wrote its state (see fail).
+        Writes nothing when it is COMPLETED with this count already, when a higher order wrote its state (see fail), or
+        when a person gave it up meanwhile: the next round leaves it out again.
         """
         c = collection_of(self.collection)
         is_later = self.collection != c
         return self._write(
-            run_key(receipt, run_id),
+            key=run_key(receipt, run_id),
             state=names.COMPLETED,
             order=order,
             sets=f", {c}_merged_vectors = :merged, {c}_version = :version, {c}_error = :null"
             + (f", {c}_generation = :generation" if is_later else ""),
             values={
                 **({":generation": string(self.collection)} if is_later else {}),
+                ":failed": string(names.FAILED),
+                ":dropped": string(DROPPED),
                 ":merged": number(merged_vectors),
                 ":version": _NULL if version is None else number(version),
                 ":null": _NULL,
             },
-            condition=f"NOT ({c}_state = :state AND {c}_merged_vectors = :merged)",
+            condition=f"NOT ({c}_state = :state AND {c}_merged_vectors = :merged)"
+            f" AND NOT ({c}_state = :failed AND begins_with({c}_error, :dropped))",
             now=now,
         )
 
@@ -208,21 +230,41 @@ class RunStates:
         wrote, so that a late duplicate does not undo a retry. Without an order, or when the run is only suspected, a
         COMPLETED run stays COMPLETED.
         """
+        return self._write(**self._failing(receipt, run_id, error=error, now=now, order=order, suspected=suspected))
+
+    def failing(
+        self, receipt: ReceiptId, run_id: str, *, error: str, now: str, order: str, suspected: bool = False
+    ) -> "UpdateTypeDef":
+        """The conditional update that `fail` makes, for a transaction."""
+        key, update, condition, values = self._update(
+            **self._failing(receipt, run_id, error=error, now=now, order=order, suspected=suspected)
+        )
+        return {
+            "TableName": self.receipts_table,
+            "Key": key,
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        }
+
+    def _failing(
+        self, receipt: ReceiptId, run_id: str, *, error: str, now: str, order: str | None, suspected: bool
+    ) -> "_State":
         c = collection_of(self.collection)
         condition = f"NOT ({c}_state = :state AND {c}_error = :error)"
         values = {":error": string(error[:MESSAGE_LENGTH])}
         if order is None or suspected:
             condition += f" AND NOT ({c}_state = :completed)"
             values[":completed"] = string(names.COMPLETED)
-        return self._write(
-            run_key(receipt, run_id),
-            state=names.FAILED,
-            order=order,
-            sets=f", {c}_error = :error",
-            values=values,
-            condition=condition,
-            now=now,
-        )
+        return {
+            "key": run_key(receipt, run_id),
+            "state": names.FAILED,
+            "order": order,
+            "sets": f", {c}_error = :error",
+            "values": values,
+            "condition": condition,
+            "now": now,
+        }
 
     def note(self, receipt: ReceiptId, run_id: str, note: str, *, now: str, order: str) -> str | None:
         """Write what there is to know of a run beside its state, "" takes it away; returns the note that it has
@@ -270,34 +312,31 @@ class RunStates:
         )
         return applied or item is not None
 
-    def _write(
-        self,
-        key: Item,
-        *,
-        state: str,
-        order: str | None,
-        sets: str,
-        values: dict[str, Any],
-        condition: str,
-        now: str,
-    ) -> str | None:
-        c = collection_of(self.collection)
-        condition = f"attribute_exists(PK) AND ({condition})"
-        if order is not None:
-            sets += f", {c}_settled_by = :order"
-            condition += f" AND (attribute_not_exists({c}_settled_by) OR {c}_settled_by < :order)"
-            values = {**values, ":order": string(order)}
+    def _write(self, **state: "Unpack[_State]") -> str | None:
+        key, update, condition, values = self._update(**state)
         applied, item = update_if(
             self.client,
             table=self.receipts_table,
             key=key,
             condition=condition,
-            UpdateExpression=f"SET {c}_state = :state, {c}_finished_at = :now, updated_at = :now{sets}",
-            ExpressionAttributeValues={**values, ":state": string(state), ":now": string(now)},
+            UpdateExpression=update,
+            ExpressionAttributeValues=values,
         )
         if applied:
-            return state
-        return None if item is None else text_of(item, f"{c}_state") or names.PENDING
+            return state["state"]
+        return None if item is None else text_of(item, f"{collection_of(self.collection)}_state") or names.PENDING
+
+    def _update(self, **to: "Unpack[_State]") -> tuple[Item, str, str, Item]:
+        """Key, update, condition and values of a write of a state."""
+        c = collection_of(self.collection)
+        sets, values = to["sets"], to["values"]
+        condition = f"attribute_exists(PK) AND ({to['condition']})"
+        if to["order"] is not None:
+            sets += f", {c}_settled_by = :order"
+            condition += f" AND (attribute_not_exists({c}_settled_by) OR {c}_settled_by < :order)"
+            values = {**values, ":order": string(to["order"])}
+        update = f"SET {c}_state = :state, {c}_finished_at = :now, updated_at = :now{sets}"
+        return to["key"], update, condition, {**values, ":state": string(to["state"]), ":now": string(to["now"])}
 
 
 def run_key(receipt: ReceiptId, run_id: str) -> Item:

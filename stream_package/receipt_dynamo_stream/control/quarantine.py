@@ -8,10 +8,10 @@ earlier releases have the id alone there; one that is there stays its run's.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from receipt_dynamo_stream.attributes import Item, string, text_of
 from receipt_dynamo_stream.conditions import query_all, update_if
@@ -19,6 +19,9 @@ from receipt_dynamo_stream.control.part import Part
 from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.runs import MESSAGE_LENGTH, RunStates
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
 
 MERGE_KEEPS_FAILING = "MergeKeepsFailing"
 """Error name of runs whose receipt fails its merge alone, again and again, while other work succeeds. It is a
@@ -35,7 +38,8 @@ _SORT_KEY_BYTES: Final = 1_024  # DynamoDB's bound
 class QuarantinedRun:
     """A run that was refused: error is the name of the error class, message says what was wrong.
 
-    since: when the oldest change of its receipt came, of a run that is only suspected.
+    since: when the oldest change of its receipt came, of a run that is only suspected. order: of the round that refused
+    it, "" of items of earlier releases.
     """
 
     run_id: str
@@ -44,6 +48,7 @@ class QuarantinedRun:
     message: str
     quarantined_at: str
     since: str = ""
+    order: str = field(default="", compare=False)
 
 
 class Quarantine(Part):
@@ -60,22 +65,27 @@ class Quarantine(Part):
         order: str,
         since: str = "",
         deployment: str = "",
+        failing: "UpdateTypeDef | None" = None,
     ) -> bool:
         """Quarantine a run; order is the settle_order of the round that refuses it, and the newest round has the say.
 
-        deployment names the code that did it, "" where nothing does.
+        failing: the update that makes the run FAILED (RunStates.failing), in one transaction with this: a run that is
+        FAILED is planned no more, so that nobody would ever come and put it here. deployment names the code that did
+        it, "" where nothing does.
 
-        False when this round or a newer one quarantined the run before, whether it is still there or has left.
+        False when this round or a newer one quarantined the run before, whether it is still there or has left; and with
+        `failing` when that is refused: the run is deleted, or another one has the say. Raises what AWS raised.
         """
-        applied, _ = update_if(
-            self.client,
-            table=self.table,
-            key=self._key(run_id, receipt),
-            condition="attribute_not_exists(settle_order) OR settle_order < :order",
-            UpdateExpression="SET run_id = :run, receipt = :receipt, #error = :error, message = :message,"
+        from botocore.exceptions import ClientError
+
+        update: UpdateTypeDef = {
+            "TableName": self.table,
+            "Key": self._key(run_id, receipt),
+            "ConditionExpression": "attribute_not_exists(settle_order) OR settle_order < :order",
+            "UpdateExpression": "SET run_id = :run, receipt = :receipt, #error = :error, message = :message,"
             " quarantined_at = :now, settle_order = :order, deployment = :deployment, since = :since REMOVE left_at",
-            ExpressionAttributeNames={"#error": "error"},
-            ExpressionAttributeValues={
+            "ExpressionAttributeNames": {"#error": "error"},
+            "ExpressionAttributeValues": {
                 ":run": string(run_id),
                 ":receipt": string(receipt.key),
                 ":error": string(error),
@@ -85,8 +95,18 @@ class Quarantine(Part):
                 ":deployment": string(deployment),
                 ":since": string(since),
             },
-        )
-        return applied
+        }
+        both: list[TransactWriteItemTypeDef] = [{"Update": update}]
+        if failing is not None:
+            both.append({"Update": failing})
+        try:
+            self.client.transact_write_items(TransactItems=both)
+        except ClientError as error_of_aws:
+            reasons = {reason.get("Code") for reason in error_of_aws.response.get("CancellationReasons", [])}
+            if reasons and reasons <= {"None", "ConditionalCheckFailed"}:
+                return False
+            raise
+        return True
 
     def list(self) -> list[QuarantinedRun]:
         """Every quarantined run by a consistent read, the oldest first."""
@@ -125,15 +145,20 @@ class Quarantine(Part):
         item = self._item(self._key(run_id, receipt))
         return _parse(item) if item and "left_at" not in item else None
 
-    def remove(self, run_id: str, receipt: ReceiptId, *, now: str) -> None:
-        """Take a run out; nothing happens when it is not in quarantine."""
+    def remove(self, run_id: str, receipt: ReceiptId, *, now: str, order: str | None = None) -> None:
+        """Take a run out; nothing happens when it is not in quarantine, or no longer by the round of this order: a
+        newer one refused it again since."""
+        condition, values = "attribute_exists(PK) AND attribute_not_exists(left_at)", {":now": string(now)}
+        if order:
+            condition += " AND settle_order = :seen"
+            values[":seen"] = string(order)
         update_if(
             self.client,
             table=self.table,
             key=self._key(run_id, receipt),
-            condition="attribute_exists(PK) AND attribute_not_exists(left_at)",
+            condition=condition,
             UpdateExpression="SET left_at = :now",
-            ExpressionAttributeValues={":now": string(now)},
+            ExpressionAttributeValues=values,
         )
 
     def retry(
@@ -154,7 +179,7 @@ class Quarantine(Part):
             raise error
         if run.error == MERGE_KEEPS_FAILING:
             pending.suspect(run.receipt, together=1)
-        self.remove(run_id, receipt, now=now)
+        self.remove(run_id, receipt, now=now, order=run.order)
         return True
 
     def _items(self) -> Sequence[Item]:
@@ -195,4 +220,5 @@ def _parse(item: Item) -> QuarantinedRun:
         message=text_of(item, "message") or "",
         quarantined_at=text_of(item, "quarantined_at") or "",
         since=text_of(item, "since") or "",
+        order=text_of(item, "settle_order") or "",
     )

@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
-from receipt_dynamo_stream import names
 from receipt_dynamo_stream.control.pending import WORKERS, PendingReceipts
 from receipt_dynamo_stream.control.quarantine import MERGE_KEEPS_FAILING
 from receipt_dynamo_stream.control.table import ControlTable
@@ -146,22 +145,22 @@ def _quarantine(control: ControlTable, receipts_table: str, plan: Plan, error: s
         f" see the failed executions, the last is {plan.execution}"
     )
     quarantined = 0
-    for run in runs_to_quarantine(guilty.facts):
+    refused = runs_to_quarantine(guilty.facts)
+    for run in refused:
         text = f"{MERGE_KEEPS_FAILING}: {message}"
-        state = runs.fail(receipt, run.run_id, error=text, now=now, order=order, suspected=True)
-        if state == names.FAILED:
-            log.error("run %s of %s is set aside: %s", run.run_id, receipt.key, message)
-            quarantine.put(
-                run.run_id,
-                receipt,
-                MERGE_KEEPS_FAILING,
-                message,
-                now,
-                order=order,
-                since=guilty.first_changed_at,
-                deployment=deployment,
-            )
-            quarantined += 1
+        quarantined += quarantine.put(
+            run.run_id,
+            receipt,
+            MERGE_KEEPS_FAILING,
+            message,
+            now,
+            order=order,
+            since=guilty.first_changed_at,
+            deployment=deployment,
+            failing=runs.failing(receipt, run.run_id, error=text, now=now, order=order, suspected=True),
+        )
     if quarantined:
+        log.error("%s runs of %s are set aside: %s", quarantined, receipt.key, message)
+    if refused:  # also by an earlier attempt, which may have ended here
         control.pending(plan.collection).forgive(receipt)
     return quarantined

@@ -69,12 +69,9 @@ def settle_changes(
         return state == names.COMPLETED
 
     def refuse(refusal: Refusal) -> bool:
-        state = runs.fail(
-            refusal.receipt, refusal.run_id, error=f"{refusal.error}: {refusal.message}", now=now, order=order
-        )
-        if state != names.FAILED:  # the run is deleted, or a newer round or a retry has the say
-            return False
-        return quarantine.put(refusal.run_id, refusal.receipt, refusal.error, refusal.message, now, order=order)
+        receipt, run_id, error, message = refusal.receipt, refusal.run_id, refusal.error, refusal.message
+        failing = runs.failing(receipt, run_id, error=f"{error}: {message}", now=now, order=order)
+        return quarantine.put(run_id, receipt, error, message, now, order=order, failing=failing)
 
     refusals = [refusal for report in reports for refusal in report.refusals]
     reported = {report.shard for report in reports}

@@ -62,8 +62,9 @@ class World:
     # The control table and the receipts table, as far as a round writes to them.
     client: Any = None
 
-    def put(self, run_id: str, receipt: ReceiptId, *_: Any, **__: Any) -> bool:
+    def put(self, run_id: str, receipt: ReceiptId, *_: Any, failing: Any, **__: Any) -> bool:
         assert run_id == self.guilty_run, "a good run pays for another one"
+        self.update_item(**failing)
         self.quarantined.append(receipt)
         return True
 

@@ -93,6 +93,19 @@ def test_runs_whose_ids_hold_other_keys_are_never_taken_for_each_other(tables: T
     assert {(run.run_id, run.receipt) for run in quarantine.list()} == set(names)
 
 
+def test_a_retry_leaves_a_run_there_that_a_newer_round_refused_meanwhile(tables: Tables) -> None:
+    tables.put(run_item())
+    quarantine = tables.control_table.quarantine("words")
+    quarantine.put(RUN, RECEIPT, "DeltaMissing", "nothing there", NOW, order=settle_order(1, 0))
+
+    def refused_again() -> str:
+        assert quarantine.put(RUN, RECEIPT, "DeltaCorrupt", "still bad", LATER, order=settle_order(2, 0))
+        return "token"
+
+    assert quarantine.retry(RUN, RECEIPT, receipts_table=tables.receipts, now=LATER, new_token=refused_again)
+    assert [run.error for run in quarantine.list()] == ["DeltaCorrupt"]
+
+
 def test_an_item_of_an_earlier_release_stays_its_run_s_and_hides_no_other(tables: Tables) -> None:
     said = {"receipt": RECEIPT.key, "error": "DeltaCorrupt", "message": "why", "quarantined_at": NOW}
     order = text(settle_order(1, 0))

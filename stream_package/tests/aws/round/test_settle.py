@@ -196,6 +196,30 @@ def test_a_late_duplicate_does_not_quarantine_again_what_a_person_dropped(world:
     assert (item["words_state"], item["words_error"]) == ({"S": "FAILED"}, {"S": "Dropped: enough"})
 
 
+def test_a_crash_between_its_writes_leaves_no_run_failed_that_is_not_in_quarantine(world: Tables) -> None:
+    """It would be planned no more, and nobody would ever come and put it there."""
+
+    class EndsAtTheQuarantine:
+        def __getattr__(self, name: str) -> Any:
+            def call(**request: Any) -> Any:
+                if "QUARANTINE#words" in str(request):
+                    raise RuntimeError("the process ends here")
+                return getattr(world.client, name)(**request)
+
+            return call
+
+    with pytest.raises(RuntimeError):
+        settle(world, client=EndsAtTheQuarantine())
+    assert state(world, A, "bad") == "PENDING"
+    assert A in waiting(world)
+
+
+def test_a_run_that_a_person_dropped_is_not_completed_by_a_round_that_merged_it_before(world: Tables) -> None:
+    drop(world, "good")
+    settle(world)
+    assert state(world, A, "good") == "FAILED"
+
+
 @pytest.mark.parametrize("leave", ["drop", "retry"])
 def test_not_even_one_that_had_read_the_run_s_state_before(world: Tables, leave: str) -> None:
     settle(world)
