@@ -200,7 +200,7 @@ def _notes_json(noted: Sequence[tuple[str, NotedReceipt]]) -> dict[str, Any]:
 def _run_json(quarantined: Waiting) -> dict[str, Any]:
     collection, run = quarantined
     return {
-        **{k: v for k, v in asdict(run).items() if k != "since"},
+        **{k: v for k, v in asdict(run).items() if k not in ("since", "order")},
         "collection": collection,
         "receipt": run.receipt.key,
     }

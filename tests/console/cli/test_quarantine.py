@@ -96,7 +96,8 @@ def test_drop_leaves_the_run_failed_with_the_reason_in_its_error(run, stack: Toy
     error = "Dropped: the upload was cut off; it was refused as DeltaCorrupt: the footer is cut off"
     assert stack.run(RUN, "words") == ("FAILED", error)
     assert stack.quarantine_of("words").list() == []
-    assert (stack.pending("words"), stack.executions()) == ([], [])
+    # a round that merged it meanwhile may have published it: the next one leaves it out again
+    assert (stack.pending("words"), stack.executions()) == (["aaaa"], [])
 
 
 def test_dropping_a_run_whose_item_is_gone_creates_no_ghost(run, stack: ToyStack) -> None:
@@ -176,4 +177,5 @@ def test_a_run_id_of_two_receipts_is_refused_by_their_names_until_one_is_given(r
     (left,) = run("quarantine", "list", "--json").json["runs"]
     assert left["receipt"] == "IMAGE#aaaa#RECEIPT#00001"
     assert run("quarantine", "retry", RUN[:8], "--receipt", left["receipt"]).code == 0
-    assert stack.pending("words") == ["aaaa"]
+    assert stack.run(RUN, "words", "aaaa")[0] == "PENDING"
+    assert stack.pending("words") == ["aaaa", "bbbb"]
