@@ -20,6 +20,7 @@ class ExecutionInput(TypedDict):
     snapshot_id: NotRequired[str]
     apply: NotRequired[bool]
     all: NotRequired[bool]
+    rebuild: NotRequired[bool]
     generation: NotRequired[str]
     when_complete: NotRequired[bool]
     shards: NotRequired[int]
@@ -254,10 +255,12 @@ class VerifySnapshotOutput(TypedDict):
 
 
 class PlanFoldInput(TypedDict):
-    """all: every shard that has a segment. into: of a re-shard, how many shards there will be; 0 of a fold."""
+    """all: every shard that has a segment; rebuild: every shard that has anything. into: of a re-shard, how many shards
+    there will be; 0 of a fold."""
 
     collection: str
     all: bool
+    rebuild: bool
     into: int
     execution_name: str
 
@@ -274,10 +277,13 @@ class PlanFoldOutput(TypedDict):
 
 
 class FoldShardInput(TypedDict):
+    """rebuild: the new base is filled from the live records; nothing of the old one is copied."""
+
     collection: str
     base: PointerFields
     shard: int
     into: int
+    rebuild: bool
     execution_name: str
 
 

@@ -27,7 +27,7 @@ def fold_shard(event: FoldShardInput, context: LambdaContext) -> FoldShardOutput
         if into:
             report = reshard.reshard(base, into, attempt, **places)
         else:
-            report = fold.fold_shard(base, shard, attempt, **places)
+            report = fold.fold_shard(base, shard, attempt, rebuild=event["rebuild"], **places)
     report_key = save_fold_report(bucket(), report)
     measure_fold(report)
     return {"shard": shard, "report_key": report_key, "records": report.staged.records}

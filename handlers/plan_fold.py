@@ -15,7 +15,8 @@ from .step import LambdaContext, step
 
 @step
 def plan_fold(event: PlanFoldInput, _context: LambdaContext) -> PlanFoldOutput:
-    """Shards past the bound; with `all` every shard that has a segment; of a re-shard the new ones, none where there
+    """Shards past the bound; with `all` every shard that has a segment, with `rebuild` every one
+    that has anything; of a re-shard the new ones, none where there
     are as many already. None of a paused collection, which would publish nothing of it. Raises ReshardRefused."""
     into = folding.shard_number(event["into"])
     now = datetime.now(UTC).isoformat()  # before anything is staged
@@ -25,7 +26,7 @@ def plan_fold(event: PlanFoldInput, _context: LambdaContext) -> PlanFoldOutput:
         return {"paused": is_paused, "planned_at": now, "base": None, "shards": [], "into": into}
     manifest = load_manifest(bucket(), head.pointer)
     bound = folding.FoldBound(**settings().fold_bound)
-    chosen = folding.plan_fold(manifest, bound, all=event["all"], into=into)
+    chosen = folding.plan_fold(manifest, bound, all=event["all"], into=into, rebuild=event["rebuild"])
     return {
         "paused": False,
         "planned_at": now,

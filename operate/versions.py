@@ -148,9 +148,12 @@ class Versions:
         """Mark and delete what no retained version needs; unless `apply` only say what that would be."""
         return self._executions.start(collection, "expire", apply=apply)
 
-    def fold(self, collection: str) -> str:
-        """Fold every shard that has a segment: new bases with the same records."""
-        return self._executions.start(collection, "fold", all=True)
+    def fold(self, collection: str, *, rebuild: bool = False) -> str:
+        """Fold every shard that has a segment: new bases with the same records.
+
+        rebuild: every shard, from its live records alone, so that a new base holds no byte of a deleted one.
+        """
+        return self._executions.start(collection, "fold", all=True, **({"rebuild": True} if rebuild else {}))
 
     def to_reshard(self, collection: str, into: int) -> ReshardPlan:
         """What a re-shard would take. Raises UsageError for what is no number of shards, VersionRefused for the present

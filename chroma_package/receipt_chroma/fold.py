@@ -42,9 +42,19 @@ def fold_attempt(base: Pointer, shard: int, name: str, *, collection: str, execu
 
 
 def fold_shard(
-    base: Pointer, shard: int, attempt: Attempt, *, bucket: Bucket, efs_root: Path, workdir: Path
+    base: Pointer,
+    shard: int,
+    attempt: Attempt,
+    *,
+    bucket: Bucket,
+    efs_root: Path,
+    workdir: Path,
+    rebuild: bool = False,
 ) -> FoldReport:
     """Stage the base that a shard of a version folds to. Needs no lease, and may run twice: paths carry the attempt.
+
+    rebuild: a new index and new tables are filled from the live records, so that no byte of a deleted one is left;
+    else the old base is copied and changed where that is cheaper.
 
     Raises FoldChangedContent when base and segments do not come to what the manifest says, SnapshotDamaged when they
     are wrong on EFS and on S3, DiskFull, StorageUnavailable, TransientServiceError.
@@ -69,6 +79,7 @@ def fold_shard(
             watch=watch,
             bucket=bucket,
             efs_root=efs_root,
+            rebuild=rebuild,
         )
     if (staged.records, staged.digest) != (before.records, before.digest):
         raise FoldChangedContent(

@@ -61,11 +61,17 @@ def shard_number(into: float) -> int:
     return int(into)
 
 
-def plan_fold(manifest: Manifest, bound: FoldBound, *, all: bool, into: int = 0) -> tuple[int, ...]:
+def plan_fold(
+    manifest: Manifest, bound: FoldBound, *, all: bool, into: int = 0, rebuild: bool = False
+) -> tuple[int, ...]:
     """PlanFold: the shards to fold now, those past the bound, or with `all` every one that has a segment.
+
+    rebuild: every shard that has a base or a segment, since a base alone may hold what was deleted.
 
     into: of a re-shard the number of shards, which are all written, unless there are so many already.
     """
     if into:
         return tuple(range(into)) if into != manifest.shard_count else ()
+    if rebuild:
+        return tuple(shard.shard for shard in manifest.shards if shard.segments or shard.path is not None)
     return tuple(shard.shard for shard in manifest.shards if shard.segments) if all else shards_to_fold(manifest, bound)

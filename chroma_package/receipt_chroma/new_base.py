@@ -44,12 +44,15 @@ def write_new_base(
     watch: Stopwatch,
     bucket: Bucket,
     efs_root: Path,
+    rebuild: bool = False,
 ) -> StagedShard:
     """Write and stage the base that holds the old one's receipts, but for those of the overlay, which have its records.
 
-    The old base is copied into `folder`, every file proved. Memory: the records of the overlay and their old rows; for
-    a rebuild also those of a batch. Raises FoldChangedContent when the records do not come to the contents,
-    SnapshotDamaged, DiskFull, StorageUnavailable, TransientServiceError.
+    The old base is copied into `folder`, every file proved; with `rebuild` its records alone reach the new one.
+    Memory: the records of the overlay and their old rows; for a rebuild also those of a batch.
+
+    Raises FoldChangedContent when the records do not come to the contents, SnapshotDamaged, DiskFull,
+    StorageUnavailable, TransientServiceError.
     """
     with room(folder, sum(entry.size for entry in shard.files)):
         if shard.path is not None:
@@ -67,7 +70,7 @@ def write_new_base(
                 raise FoldChangedContent(
                     f"shard {shard.shard}: the base and what lies over it do not come to the digest {whole.digest}"
                 )
-            planned = target.plan_write(changes)
+            planned = target.plan_write(changes, rebuild=rebuild)
         with Stage(planned.folder, attempt, bucket=bucket, efs_root=efs_root) as stage:
             with watch.measure("write"):
                 stage.begin(planned.kept)

@@ -65,17 +65,18 @@ class PrivateShard:
         self._base = ClosedShard(folder / "base", collection) if base.path is not None else None
         self._ids = self._base.ids if self._base else {}
 
-    def plan_write(self, changes: Difference) -> WritePlan:
+    def plan_write(self, changes: Difference, *, rebuild: bool = False) -> WritePlan:
         """Where `write` will leave the directory, and which files it will find there and not touch.
 
-        Past REBUILD_ABOVE tombstones per record the directory is written anew from all records. Metadata alone is in
+        Past REBUILD_ABOVE tombstones per record, or where it is asked for, the directory is written anew from all
+        records. Metadata alone is in
         SQLite; the pickle says how far the index has read the queue.
         """
         remaining = {record_id for ids in self._ids.values() for record_id in ids}
         remaining -= set(changes.removed)
         remaining |= {record.id for record in changes.added}
         tombstones = self._manifest.tombstones + changes.dropped_elements
-        if self._base is None or tombstones > REBUILD_ABOVE * len(remaining) > 0:
+        if rebuild or self._base is None or tombstones > REBUILD_ABOVE * len(remaining) > 0:
             return WritePlan(self._parent / "written", remaining, rebuild=True)
         kept = tuple(entry for entry in self._manifest.files if Path(entry.name).name in _VECTOR_FILES)
         return WritePlan(self._parent / "base", remaining, kept=() if changes.touches_vectors else kept)

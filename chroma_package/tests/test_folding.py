@@ -51,6 +51,12 @@ def test_a_fold_takes_the_shards_past_the_bound_and_by_hand_every_one_with_a_seg
     assert plan_fold(given, bound, all=True) == (1, 2, 3, 4, 5)
 
 
+def test_a_fold_that_rebuilds_takes_every_shard_that_has_anything() -> None:
+    given = manifest(shard(0), shard(1, 10), replace(shard(2, base=100), path="shards/2"))
+    assert plan_fold(given, FoldBound(), all=True) == (1,)
+    assert plan_fold(given, FoldBound(), all=True, rebuild=True) == (1, 2)
+
+
 @pytest.mark.parametrize(("minutes", "late"), [(0, False), (53, False), (54, True), (600, True)])
 def test_a_fold_is_late_before_expiry_may_take_what_it_staged(minutes: int, late: bool) -> None:
     planned_at = (NOW - timedelta(minutes=minutes)).isoformat()

@@ -115,13 +115,16 @@ class World:
             delta_buckets=self.delta_buckets,
         )
 
-    def fold(self, shard: int = 0, *, of: Pointer | None = None, attempt: str = "attempt-1") -> FoldReport:
+    def fold(
+        self, shard: int = 0, *, of: Pointer | None = None, attempt: str = "attempt-1", rebuild: bool = False
+    ) -> FoldReport:
         """FoldShard and its validation, of the current version or an earlier one; nothing is committed."""
         base = of or self.pointer
         assert base is not None
         self.fence += 1
         place = Attempt(self.collection, f"fold-{self.fence}", 0, shard, attempt, f"{base.snapshot_id}-fold")
-        report = fold_shard(base, shard, place, bucket=self.store, efs_root=self.efs, workdir=self.work)
+        places = {"bucket": self.store, "efs_root": self.efs, "workdir": self.work}
+        report = fold_shard(base, shard, place, rebuild=rebuild, **places)
         validate_fold(report, bucket=self.store, efs_root=self.efs, workdir=self.work)
         return report
 

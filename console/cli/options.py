@@ -260,6 +260,9 @@ def unpin(parser: argparse.ArgumentParser) -> None:
 
 def fold(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
+    parser.add_argument(
+        "--rebuild", action="store_true", help="every shard from its live records alone: no byte of a deleted one stays"
+    )
     parser.add_argument("--wait", action="store_true", help="wait for its end; exit code 1 when it fails")
 
 

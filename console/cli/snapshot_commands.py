@@ -213,7 +213,7 @@ def restore(arguments: Namespace) -> int:
 def fold(arguments: Namespace) -> int:
     """It needs no question: it publishes the records that are there."""
     stack = stack_of(arguments)
-    execution = follow(stack, stack.versions.fold(arguments.collection), wait=arguments.wait)
+    execution = follow(stack, stack.versions.fold(arguments.collection, rebuild=arguments.rebuild), wait=arguments.wait)
     return report(stack, execution, as_json=arguments.json)
 
 

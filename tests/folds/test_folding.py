@@ -71,6 +71,19 @@ def test_a_deleted_receipt_is_gone_after_the_fold(world: FoldWorld) -> None:
     assert (world.shard().segments, world.content()) == ((), should_be([B]))
 
 
+@pytest.mark.slow
+def test_a_fold_that_rebuilds_leaves_no_byte_of_a_deleted_receipt_in_what_readers_open(world: FoldWorld) -> None:
+    world.published(A, B)
+    world.run(mode="fold", all=True)
+    world.dynamodb.delete_item(TableName=world.names.receipts_table, Key={"PK": {"S": A.pk}, "SK": {"S": A.sk}})
+    world.settle_down()
+    assert world.run(mode="fold", rebuild=True).outcome == "folded"
+    shard = world.shard()
+    base = world.efs / "words" / str(shard.path)
+    assert (shard.segments, shard.tombstones, world.content()) == ((), 0, should_be([B]))
+    assert not any(A.key.encode() in file.read_bytes() for file in base.rglob("*") if file.is_file())
+
+
 def test_a_change_beyond_the_bound_writes_a_base_at_once(world: FoldWorld) -> None:
     world.put_receipt(A, words=8)
     world.announce(A, words=8)

@@ -298,6 +298,12 @@ def test_fold_folds_whatever_lies_in_segments_and_asks_nothing(run, stack: ToySt
     assert given == {"collection": "words", "mode": "fold", "trigger": "operator", "all": True}
 
 
+def test_a_fold_that_rebuilds_says_so_to_the_machine(run, stack: ToyStack) -> None:
+    assert run("fold", "words", "--rebuild").code == 0
+    (given,) = stack.executions()
+    assert (given["mode"], given["rebuild"]) == ("fold", True)
+
+
 def test_expire_is_a_dry_run_and_says_so(run, stack: ToyStack) -> None:
     said = run("expire", "words")
     assert said.code == 0
