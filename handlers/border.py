@@ -19,6 +19,7 @@ class ExecutionInput(TypedDict):
     trigger: NotRequired[str]
     snapshot_id: NotRequired[str]
     apply: NotRequired[bool]
+    before: NotRequired[int]
     all: NotRequired[bool]
     rebuild: NotRequired[bool]
     generation: NotRequired[str]
@@ -211,11 +212,14 @@ class SettleChangesOutput(TypedDict):
 
 
 class ExpireSnapshotsInput(TypedDict):
-    """Unless `apply` is false, what need not be kept is deleted: after a commit expiry is part of the round."""
+    """Unless `apply` is false, what need not be kept is deleted: after a commit expiry is part of the round.
+
+    before: versions with a smaller number are not kept for being among the newest; 0 for none."""
 
     collection: str
     fence: int
     apply: NotRequired[bool]
+    before: NotRequired[int]
 
 
 class ExpireSnapshotsOutput(TypedDict):

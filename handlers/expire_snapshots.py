@@ -56,6 +56,7 @@ def _expire(event: ExpireSnapshotsInput) -> expire.Expired:
             grace=timedelta(seconds=settings().expire_grace_seconds),
             now=datetime.now(UTC),
             expired_for=timedelta(seconds=settings().expired_for_seconds),
+            before=int(event.get("before", 0)),
         ),
         dry_run=not event.get("apply", True),
         rows_a_round=expire.ROWS_BY_HAND if "apply" in event else expire.ROWS_A_ROUND,

@@ -181,13 +181,14 @@ def unpin(collection: str, version: Version) -> AskedFirst:
     )
 
 
-def expire(collection: str, *, apply: bool) -> AskedFirst:
+def expire(collection: str, *, apply: bool, before: str | None = None) -> AskedFirst:
     return AskedFirst(
         f"Expire what no retained version of {collection} needs" + ("" if apply else ": dry run"),
         (
             "An execution takes the lease and "
             + ("deletes" if apply else "says, and deletes nothing of,")
             + " what no retained, pinned or current version names.",
+            *([f"No version before {before} can be rolled back to afterwards."] if before else []),
             "Then it goes on as a normal compaction.",
         ),
         grave=apply,

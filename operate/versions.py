@@ -144,16 +144,29 @@ class Versions:
         _, target = self.to_roll_back(collection, given)
         return self._executions.start(collection, "rollback", snapshot_id=target.snapshot_id)
 
-    def expire(self, collection: str, *, apply: bool) -> str:
-        """Mark and delete what no retained version needs; unless `apply` only say what that would be."""
-        return self._executions.start(collection, "expire", apply=apply)
+    def expire(self, collection: str, *, apply: bool, before: str | None = None) -> str:
+        """Mark and delete what no retained version needs; unless `apply` only say what that would be.
+
+        before: a version; older ones are given up however new they are. Raises as `find` does, and VersionRefused while
+        an older one is pinned.
+        """
+        if before is None:
+            return self._executions.start(collection, "expire", apply=apply)
+        bound = self.find(collection, before, expired=True).version
+        pinned = [str(one.version) for one in self.of(collection) if one.pinned and one.version < bound]
+        if pinned:
+            raise VersionRefused(
+                f"older than version {bound} of {collection} and pinned: {', '.join(pinned)}; unpin what may go"
+            )
+        return self._executions.start(collection, "expire", apply=apply, before=bound)
 
     def fold(self, collection: str, *, rebuild: bool = False) -> str:
         """Fold every shard that has a segment: new bases with the same records.
 
         rebuild: every shard, from its live records alone, so that a new base holds no byte of a deleted one.
         """
-        return self._executions.start(collection, "fold", all=True, **({"rebuild": True} if rebuild else {}))
+        more: dict[str, bool] = {"rebuild": True} if rebuild else {}
+        return self._executions.start(collection, mode="fold", trigger="operator", all=True, **more)
 
     def to_reshard(self, collection: str, into: int) -> ReshardPlan:
         """What a re-shard would take. Raises UsageError for what is no number of shards, VersionRefused for the present

@@ -27,7 +27,13 @@ FOR_PEOPLE = {  # what stands in a step's output for who looks at it, and no sta
     "ValidateShardOutput": {"records", "checks"},
     "StartFoldOutput": {"started"},
     "ValidateFoldOutput": {"records", "checks"},
-    "ExecutionInput": {"trigger", "apply", "all", "rebuild"},  # what has a default stands in the machine itself
+    "ExecutionInput": {
+        "trigger",
+        "apply",
+        "all",
+        "rebuild",
+        "before",
+    },  # what has a default stands in the machine itself
     "Unchanged": {"unchanged"},
 }
 

@@ -302,6 +302,7 @@ def restore(parser: argparse.ArgumentParser) -> None:
 def expire(parser: argparse.ArgumentParser) -> None:
     _collection(parser)
     parser.add_argument("--apply", action="store_true", help="mark and delete; without it only say what would be")
+    parser.add_argument("--before", metavar="VERSION", help="give up every older version, however new it is")
     _yes(parser)
 
 

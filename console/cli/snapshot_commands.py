@@ -243,10 +243,10 @@ def expire(arguments: Namespace) -> int:
     if arguments.apply:
         require_answer(arguments)
         if not arguments.yes:
-            execution, expiry = _expire(stack, arguments.collection, apply=False)
+            execution, expiry = _expire(stack, arguments, apply=False)
             _say_expiry(arguments, execution, expiry)
-            confirm(arguments, asked_first.expire(arguments.collection, apply=True))
-    execution, expiry = _expire(stack, arguments.collection, apply=arguments.apply)
+            confirm(arguments, asked_first.expire(arguments.collection, apply=True, before=arguments.before))
+    execution, expiry = _expire(stack, arguments, apply=arguments.apply)
     if arguments.json:
         report(stack, execution, as_json=True, more={"expired": expiry.to_json() if expiry else None})
     else:
@@ -258,8 +258,10 @@ def expire(arguments: Namespace) -> int:
     return 0
 
 
-def _expire(stack: Stack, collection: str, *, apply: bool) -> tuple[Execution, Expiry | None]:
-    execution = follow(stack, stack.versions.expire(collection, apply=apply), wait=True)
+def _expire(stack: Stack, arguments: Namespace, *, apply: bool) -> tuple[Execution, Expiry | None]:
+    execution = follow(
+        stack, stack.versions.expire(arguments.collection, apply=apply, before=arguments.before), wait=True
+    )
     return execution, stack.versions.expiry(execution.arn)
 
 

@@ -67,6 +67,13 @@ EVERY: dict[str, tuple[Callable[[], AskedFirst], bool]] = {
 }
 
 
+def test_who_gives_up_older_versions_is_told_that_there_is_no_way_back() -> None:
+    assert (
+        "No version before 3 can be rolled back to afterwards."
+        in asked_first.expire("words", apply=True, before="3").says
+    )
+
+
 @pytest.mark.parametrize("action", EVERY)
 def test_an_action_says_in_whole_sentences_what_it_does_and_is_grave_when_it_is_hard_to_take_back(action: str) -> None:
     ask, grave = EVERY[action]

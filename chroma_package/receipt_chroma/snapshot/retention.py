@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
+from receipt_dynamo_stream.control.head import parse_snapshot_id
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 from receipt_dynamo_stream.times import instant
 
@@ -31,17 +32,21 @@ def parent_chain(head_snapshot: str, newest_first: Iterable[VersionRow]) -> Iter
 @dataclass(frozen=True, kw_only=True)
 class Retention:
     """What is kept at one moment: the newest `keep` versions of HEAD's chain, what is younger than `grace` (four times
-    the longest Lambda is a good one), and what is pinned."""
+    the longest Lambda is a good one), and what is pinned.
+
+    before: of the newest `keep` only HEAD's and those from this version number on; 0 for all of them."""
 
     keep: int
     grace: timedelta
     now: datetime
     expired_for: timedelta = EXPIRED_FOR
+    before: int = 0
 
     def kept(self, head_snapshot: str, newest_first: Iterable[VersionRow]) -> set[str]:
         """The newest `keep` of HEAD's chain, HEAD's own in any case; the rows as `parent_chain` takes them."""
         chain = islice(parent_chain(head_snapshot, newest_first), max(1, self.keep))
-        return {head_snapshot, *(row.snapshot_id for row in chain)}
+        kept = (row.snapshot_id for row in chain)
+        return {head_snapshot, *(one for one in kept if parse_snapshot_id(one).version >= self.before)}
 
     def may_expire(self, row: VersionRow, kept: Collection[str]) -> bool:
         """Whether a row is to be marked EXPIRED: not one that is kept, pinned, made within `grace`, or without a

@@ -329,6 +329,21 @@ def test_expire_apply_deletes_and_says_how_much(run, stack: ToyStack) -> None:
     }
 
 
+def test_expire_before_a_version_tells_the_machine_its_number_and_refuses_while_an_older_one_is_pinned(
+    run, stack: ToyStack
+) -> None:
+    stack.published("words", 3)
+    assert run("expire", "words", "--before", "3", "--apply", "--yes").code == 0
+    (given,) = stack.executions()
+    assert (given["mode"], given["apply"], given["before"]) == ("expire", True, 3)
+    run("pin", "words", "2")
+    refused = run("expire", "words", "--before", "3", "--apply", "--yes")
+    assert refused.code == 2
+    assert "older than version 3 of words and pinned: 2; unpin what may go" in refused.error_line
+    assert run("expire", "words", "--before", "2").code == 0
+    assert len(stack.executions()) == 2
+
+
 def test_on_a_terminal_expire_apply_shows_a_dry_run_before_it_asks(
     run, stack: ToyStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
