@@ -26,6 +26,7 @@ ConsoleError                one clear line for the operator; carries the command
 ├── NotRedrivable           Step Functions does not offer to resume this execution             exit 2
 ├── NotRunning              there is nothing to stop: the execution has ended                  exit 2
 ├── Declined                the operator was asked, and said no                               exit 1
+├── EraseRefused            a receipt that exists, or whose deletion is not published yet, is not gone     exit 1
 ├── NothingMarked           there is no receipt of the image that was to be derived again     exit 1
 ├── ResumeRefused           HEAD changed with every look: the collection is still paused      exit 1
 ├── VersionUnreadable       the version's files are gone, or not what its manifest says       exit 1
@@ -146,6 +147,12 @@ class NotRunning(ConsoleError):
 
 class Declined(ConsoleError):
     """Nothing was done."""
+
+    exit_code = 1
+
+
+class EraseRefused(ConsoleError):
+    """Delete the receipt's items, and wait until a version without it is published."""
 
     exit_code = 1
 

@@ -154,6 +154,14 @@ COMMANDS: tuple[Command, ...] = (
         options.where,
     ),
     Command(
+        "remains",
+        "look",
+        "where bytes of a deleted receipt still are; exit 1 if anywhere",
+        "compaction remains 3f52804b-2fad-4e00-92c8-b593da3a8ed3/1",
+        "console.cli.remains_command:remains",
+        options.remains,
+    ),
+    Command(
         "start",
         "act",
         "start an execution by hand, or preview what one would do",

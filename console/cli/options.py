@@ -143,6 +143,20 @@ def where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", nargs="?", choices=NAMES, metavar="COLLECTION", help="default: all")
 
 
+def remains(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "receipt", metavar="IMAGE/RECEIPT", help="the whole id of its image, and its number; or its key"
+    )
+    parser.add_argument(
+        "--delta",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a copy of a delta of it, whose vectors are looked for too; may be given several times",
+    )
+    parser.add_argument("--efs", metavar="FOLDER", help="where the file system is mounted, if the stack does not say")
+
+
 def adopt(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", choices=COLLECTIONS, metavar="COLLECTION", help=" or ".join(COLLECTIONS))
     what = parser.add_mutually_exclusive_group(required=True)

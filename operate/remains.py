@@ -1,0 +1,248 @@
+"""Whether anything is left of a deleted receipt: its bytes, looked for in every place that the pipeline keeps.
+
+It reads everything once: the tables, every file of EFS, every object and object version of the bucket, whatever names
+it. Only that is a reason to say that nothing is left. It deletes nothing.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from receipt_chroma.records import Vector
+from receipt_chroma.remains import Found, Sought
+from receipt_chroma.snapshot.published_shard import PublishedShard
+from receipt_chroma.storage.tree import manifest_path
+from receipt_dynamo_stream.attributes import string
+from receipt_dynamo_stream.conditions import query_each
+from receipt_dynamo_stream.generations import generation_name
+from receipt_dynamo_stream.grain import COLLECTIONS
+from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.retry import transient_errors
+
+from operate.errors import EraseRefused, UsageError, VersionUnreadable
+from operate.services import Services
+from operate.stack import Stack
+
+CONTROL, TABLE, EFS, BUCKET = "control table", "receipts table", "efs", "bucket"
+_GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
+
+
+@dataclass(frozen=True)
+class Remnant:
+    """One place that has something of the receipt. what: its ids, its vectors, or why that cannot be told. kept_by:
+    what keeps it there, and what takes it away."""
+
+    where: str
+    path: str
+    what: str
+    kept_by: str
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What a search found. searched: how many items, files and objects, by place. vectors: how many were looked for
+    beside the ids. not_searched: what could not be looked at, or for."""
+
+    receipt: str
+    remnants: tuple[Remnant, ...]
+    searched: Mapping[str, int]
+    vectors: int
+    not_searched: tuple[str, ...]
+
+    @property
+    def nothing_left(self) -> bool:
+        """Everything was looked for in every place, and nothing was there."""
+        return not self.remnants and not self.not_searched
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {**asdict(self), "nothing_left": self.nothing_left}
+
+
+def check_is_gone(stack: Stack, receipt: ReceiptId) -> None:
+    """Raise EraseRefused for a receipt that exists, or that has a pending change."""
+    if stack.receipts.announced(receipt).exists:
+        raise EraseRefused(f"{receipt.key} is in the receipts table: delete its items first")
+    for collection in _generations(stack):
+        if stack.receipts.waits(collection, receipt).pending is not None:
+            raise EraseRefused(f"{receipt.key} has a change that no version of {collection} has yet: wait for it")
+
+
+def _generations(stack: Stack) -> Iterator[str]:
+    """Of every collection each generation that was ever made."""
+    for collection in COLLECTIONS:
+        for number in range(1, stack.collections.generations(collection).newest + 1):
+            yield generation_name(collection, number)
+
+
+def find_remains(
+    stack: Stack,
+    receipt: ReceiptId,
+    *,
+    vectors: Sequence[Vector] = (),
+    efs: Path | None = None,
+) -> Remains:
+    """Look for a receipt's ids, and for the bits of these vectors, everywhere.
+
+    efs: where the file system is mounted; by default where the stack says.
+
+    Raises EraseRefused, UsageError for a folder that is none, OSError, TransientServiceError.
+    """
+    root = efs or (Path(stack.connection.efs_root) if stack.connection.efs_root else None)
+    if root is not None and not root.is_dir():
+        raise UsageError(f"{root} is no folder")
+    check_is_gone(stack, receipt)
+    search = _Search(stack, Services(stack.connection), Sought(receipt, _own(stack, root, vectors)))
+    search.tables()
+    if root is not None:
+        search.files(root)
+    search.objects()
+    return Remains(
+        receipt.key,
+        tuple(search.remnants),
+        dict(search.searched),
+        len(search.sought.vectors),
+        tuple(_not_searched(root, vectors)),
+    )
+
+
+def _not_searched(root: Path | None, vectors: Sequence[Vector]) -> Iterator[str]:
+    if root is None:
+        yield "the file system, which is not mounted here: pass --efs FOLDER"
+    if not vectors:
+        yield "its vectors, which an index keeps without their ids: pass --delta with a copy of each of its deltas"
+
+
+def _own(stack: Stack, root: Path | None, vectors: Sequence[Vector]) -> tuple[Vector, ...]:
+    """Those that no live record has, too: one model gives equal texts equal vectors.
+
+    Without the file system all of them are; then a vector that is found may be another receipt's.
+    """
+    wanted = {vector.tobytes(): vector for vector in vectors}
+    for collection in _generations(stack) if wanted and root is not None else ():
+        head = stack.collections.head(collection)
+        if head is None or head.pointer is None:
+            continue
+        for shard in stack.stored.manifest(head.pointer).shards:
+            assert root is not None
+            with PublishedShard.open(root / collection, collection, shard) as published:
+                for key in published.contents():
+                    for record in published.records(key).values():
+                        wanted.pop(record.embedding.tobytes(), None)
+    return tuple(wanted.values())
+
+
+class _Search:
+    def __init__(self, stack: Stack, services: Services, sought: Sought) -> None:
+        self.sought, self.remnants = sought, list[Remnant]()
+        self.searched: dict[str, int] = {}
+        self._stack, self._services = stack, services
+        self._named: dict[str, list[str]] | None = None
+
+    def tables(self) -> None:
+        """Every row of the control table, and what the receipts table has of the receipt."""
+        key = self.sought.receipt
+        with transient_errors():
+            pages = self._services.dynamodb.get_paginator("scan").paginate(
+                TableName=self._services.connection.control_table, ConsistentRead=True
+            )
+            for item in (item for page in pages for item in page["Items"]):
+                found = self.sought.in_bytes(json.dumps(item, ensure_ascii=False, default=str).encode())
+                path = f"{item['PK']['S']} / {item['SK']['S']}"
+                self._take(
+                    CONTROL, path, found, "a row: quarantined or noted runs go with `compaction quarantine drop`"
+                )
+            items = query_each(
+                self._services.dynamodb,
+                TableName=self._services.connection.receipts_table,
+                KeyConditionExpression="PK = :pk AND begins_with(SK, :items)",
+                ExpressionAttributeValues={":pk": string(key.pk), ":items": string(f"{key.sk}#")},
+            )
+            for left in items:
+                path = f"{left['PK']['S']} / {left['SK']['S']}"
+                self._take(
+                    TABLE, path, Found(ids=True), "an item that was left when the receipt was deleted: delete it"
+                )
+
+    def files(self, root: Path) -> None:
+        """Every file of the file system; what goes away meanwhile is gone."""
+        for path in sorted(root.rglob("*")):
+            if path.is_symlink() or not path.is_file():
+                continue
+            try:
+                found = self.sought.in_file(path)
+            except FileNotFoundError:
+                continue
+            relative = path.relative_to(root).as_posix()
+            self._take(EFS, relative, found, self._kept_by(relative) if found else "")
+
+    def objects(self) -> None:
+        """Every object of the bucket, and every older version of one."""
+        from botocore.exceptions import ClientError
+
+        s3, bucket = self._services.bucket.s3, self._services.bucket.name
+        with tempfile.TemporaryDirectory(prefix="remains-") as folder, transient_errors():
+            copy = Path(folder) / "object"
+            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+                for one in page.get("Versions", ()):
+                    key, version, latest = one["Key"], one["VersionId"], one["IsLatest"]
+                    try:
+                        s3.download_file(bucket, key, str(copy), ExtraArgs={} if latest else {"VersionId": version})
+                    except ClientError as error:
+                        if error.response.get("Error", {}).get("Code") in _GONE:
+                            continue
+                        raise
+                    found = self.sought.in_file(copy)
+                    path = key if latest else f"{key} version {version}"
+                    self._take(BUCKET, path, found, self._why_object(key, latest=latest) if found else "")
+
+    def _take(self, where: str, path: str, found: Found, kept_by: str) -> None:
+        self.searched[where] = self.searched.get(where, 0) + 1
+        if found:
+            parts = [("its ids", found.ids), (f"{len(found.vectors)} of its vectors", found.vectors)]
+            what = " and ".join(text for text, there in parts if there) or str(found.unread)
+            self.remnants.append(Remnant(where, path, what, kept_by))
+
+    def _why_object(self, key: str, *, latest: bool) -> str:
+        if not latest:
+            return "an older object version: delete it, or leave it to the bucket's lifecycle rule"
+        kind, _, rest = key.partition("/")
+        if kind == "snapshots":
+            return self._kept_by(rest)
+        if kind in ("plans", "reports"):
+            return f"one of the pipeline's {kind}, which expiry leaves: delete it"
+        return "a delta or another object of a producer: delete it"
+
+    def _kept_by(self, path: str) -> str:
+        """What keeps a file of a collection's tree, given by its path with the collection."""
+        if self._named is None:
+            self._named = dict(self._names())
+        for named, by in self._named.items():
+            if path == named or path.startswith(f"{named}/"):
+                return ", ".join(by)
+        collection = path.partition("/")[0]
+        return f"no version names it: `compaction expire {collection} --apply` deletes it once it is past the grace"
+
+    def _names(self) -> Iterator[tuple[str, list[str]]]:
+        """The paths that versions name, and by which version each is kept."""
+        found: dict[str, list[str]] = {}
+        for collection in _generations(self._stack):
+            for version in self._stack.versions.of(collection):
+                why = (
+                    f"version {version.version} of {collection} ({version.state}{', pinned' if version.pinned else ''})"
+                )
+                if version.state == "current":
+                    why += f": `compaction fold {collection} --rebuild` writes it anew"
+                try:
+                    manifest = self._stack.stored.manifest(version.pointer)
+                except VersionUnreadable:
+                    continue  # of an EXPIRED version, or of an attempt that was lost
+                for shard in manifest.shards:
+                    for path in (shard.path, *(segment.path for segment in shard.segments)):
+                        if path is not None:
+                            found.setdefault(f"{collection}/{path}", []).append(why)
+                found.setdefault(f"{collection}/{manifest_path(version.snapshot_id)}", []).append(why)
+        yield from found.items()
