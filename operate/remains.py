@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from receipt_chroma.records import Vector
 from receipt_chroma.remains import Found, Sought
-from receipt_chroma.snapshot.published_shard import PublishedShard
+from receipt_chroma.snapshot.published_shard import DAMAGED, PublishedShard
 from receipt_chroma.storage.tree import manifest_path
 from receipt_dynamo_stream.attributes import string
 from receipt_dynamo_stream.conditions import query_each
@@ -89,7 +89,7 @@ def find_remains(
 
     efs: where the file system is mounted; by default where the stack says.
 
-    Raises EraseRefused, UsageError for a folder that is none, OSError, TransientServiceError.
+    Raises EraseRefused, UsageError for a folder that is none, VersionUnreadable, OSError, TransientServiceError.
     """
     root = efs or (Path(stack.connection.efs_root) if stack.connection.efs_root else None)
     if root is not None and not root.is_dir():
@@ -128,10 +128,13 @@ def _own(stack: Stack, root: Path | None, vectors: Sequence[Vector]) -> tuple[Ve
             continue
         for shard in stack.stored.manifest(head.pointer).shards:
             assert root is not None
-            with PublishedShard.open(root / collection, collection, shard) as published:
-                for key in published.contents():
-                    for record in published.records(key).values():
-                        wanted.pop(record.embedding.tobytes(), None)
+            try:
+                with PublishedShard.open(root / collection, collection, shard) as published:
+                    for key in published.contents():
+                        for record in published.records(key).values():
+                            wanted.pop(record.embedding.tobytes(), None)
+            except DAMAGED as error:
+                raise VersionUnreadable(f"what {collection} has now cannot be read: {error}") from error
     return tuple(wanted.values())
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def remains(arguments: Namespace) -> int:
     """Exit code 0 only when all was looked for everywhere and nothing was there, 1 otherwise.
 
-    Raises UsageError for what is no receipt, folder or delta, EraseRefused for a receipt that is not gone.
+    Raises UsageError for what is no receipt, folder or delta, EraseRefused for a receipt that is not gone,
+    VersionUnreadable.
     """
     from operate.checked_deltas import Belongs, check_path
     from operate.remains import find_remains

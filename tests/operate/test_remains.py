@@ -156,3 +156,12 @@ def test_a_receipt_that_exists_or_waits_is_refused_and_so_is_what_is_no_delta_of
     assert other.code == 2
     assert "is no delta of IMAGE#cccc#RECEIPT#00001" in other.error_line
     assert run("remains", "cccc/1", "--efs", str(delta)).code == 2
+
+
+def test_a_current_version_that_cannot_be_read_is_named_before_anything_is_looked_for(
+    run, stack: ToyStack, efs: Path, delta: Path
+) -> None:
+    stack.published("words", 1)
+    said = run("remains", "aaaa/1", "--delta", str(delta))
+    assert said.code == 1
+    assert "compaction: what words has now cannot be read: " in said.error_line
