@@ -41,7 +41,7 @@ The class says what the caller may do, the message what happened and what to do 
     │   └── UnknownCollection        correct the name: no collection is called so
     ├── WrongModel                   embed the question again, with the model that serves by now
     ├── VersionNotServed             wait or go on without: the version that a reader waited for did not come in time
-    ├── StorageUnavailable           try again: the file system answered ESTALE or EIO; of a reader, S3 too
+    ├── StorageUnavailable           try again: the file system answered ESTALE, EIO or EROFS; of a reader, S3 too
     └── DiskFull                     try once more: leftovers are removed first; then give the function a larger disk
 
 Step Functions matches these names exactly and knows no inheritance.
@@ -234,8 +234,8 @@ class VersionNotServed(CompactionError):
 
 
 class StorageUnavailable(CompactionError):
-    """The shared file system answered with an error that passes (ESTALE, EIO, ETIMEDOUT), or S3 a reader's request with
-    one: the message has it, a missing right as well."""
+    """The shared file system answered with an error that passes (ESTALE, EIO, ETIMEDOUT, EROFS), or S3 a reader's
+    request with one: the message has it, a missing right as well."""
 
 
 class DiskFull(CompactionError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from receipt_chroma.delta.read import read_delta
-from receipt_chroma.errors import DiskFull
+from receipt_chroma.errors import DiskFull, StorageUnavailable
 from receipt_chroma.export import export_snapshot
 from receipt_chroma.folding import FoldBound
 from receipt_chroma.shard.sqlite_files import compact_sqlite
@@ -112,6 +112,12 @@ def test_a_delta_needs_no_room_on_any_disk(world: World, tmp_path: Path, monkeyp
     monkeypatch.setattr("os.fsync", full)
     (record,) = read_delta(world.store, "delta/", collection="words", receipt=RECEIPT, dimension=DIMENSION)
     assert record.id == word(1, 1).id
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EROFS])
+def test_a_file_server_that_is_away_or_lets_nobody_write_is_tried_again(number: int) -> None:
+    with pytest.raises(StorageUnavailable, match="try again"), storage_errors():
+        raise OSError(number, "away")
 
 
 def test_another_error_of_a_file_system_stays_what_it_is() -> None:

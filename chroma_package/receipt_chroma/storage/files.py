@@ -20,7 +20,8 @@ _MAPPED = 16 << 20
 """Bytes that are hashed at once. With read() a thread would wait for the interpreter's lock three times a megabyte,
 5 ms each time as long as another thread computes."""
 
-_PASSING = frozenset({errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN})
+_PASSING = frozenset({errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EROFS})
+"""EROFS too: a file system becomes read-only for everybody at once, by an administrator or after a fault of its own."""
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def storage_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _PASSING:
-            raise StorageUnavailable(f"{error}: try again, the file server may have been away") from error
+            raise StorageUnavailable(f"{error}: try again, the file server was away, or lets nobody write") from error
         if is_disk_full(error):
             raise disk_full(error) from error
         raise
