@@ -5,7 +5,7 @@ LocalStackError
 ├── SubstitutionError       the state machine's ${…} and the values given for them do not match
 ├── FilterError             a stream filter uses something the local poller does not know
 ├── UnsupportedMoto         another version of moto than the one the patches were tested with
-├── StackAlreadyRunning     moto is one per process, so the stack is too
+├── StackAlreadyRunning     moto is one per process, so the stack is too; and one per folder
 ├── StackNotStarted         something was asked of a stack that does not run
 ├── KeptUnreadable          what the last stack here kept cannot be read
 ├── LoadRefused             a file that is no rows of words; nothing of it was written
@@ -37,7 +37,7 @@ class UnsupportedMoto(LocalStackError):
 
 
 class StackAlreadyRunning(LocalStackError):
-    """Stop the running stack first, or use another process."""
+    """Stop the running stack first, or use another process and another folder."""
 
 
 class StackNotStarted(LocalStackError):

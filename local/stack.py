@@ -16,6 +16,7 @@ from local.aws.executions import Execution, Executions, Running
 from local.aws.lifecycle import Lifecycle
 from local.aws.status_events import StatusChange, StatusEvents
 from local.errors import StackNotStarted, StillRunning
+from local.folder_lock import FolderLock
 from local.kept import Kept
 from local.lambdas.environment import handler_environment
 from local.lambdas.invoke_server import invoke_server
@@ -37,8 +38,9 @@ _DRAIN_SECONDS = 5.0
 
 class LocalStack:
     """Lives in `folder`: `efs/` stands for the file system, `logs/` has the stack's log and one per worker (bounded),
-    `tmp/` is the workers' /tmp. One stack per process. `with LocalStack(folder) as stack:` starts and stops it.
-    keep: what it has when it stops is there when it starts again in this folder (see `kept`).
+    `tmp/` is the workers' /tmp. One stack per process, and one per folder. `with LocalStack(folder) as stack:` starts
+    and stops it. keep: what it has when it stops is there when it starts again in this folder (see `kept`). fresh: what
+    lies in the folder when it starts goes.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class LocalStack:
         settings: StackSettings | None = None,
         *,
         keep: bool = False,
+        fresh: bool = False,
         application: Application | None = None,
         filters: Sequence[Pattern] = RECEIPT_CHANGES,
     ) -> None:
@@ -57,6 +60,8 @@ class LocalStack:
         )
         self._filters = filters
         self._kept = Kept(self.folder) if keep else None
+        self._lock = FolderLock(self.folder)
+        self._fresh = fresh
         self._drained = False
         self._log = StackLog(self.logs / "stack.log")
         self._cloud = Cloud()
@@ -153,11 +158,13 @@ class LocalStack:
         """Bring everything up. Raises ApplicationMissing, SubstitutionError, StackAlreadyRunning, UnsupportedMoto."""
         self.application.check()
         self._definition = resources.definition(self.application, self.settings.shards)
-        if self._kept is not None:
-            self._kept.begin(self.efs)
-        for name in ("efs", "logs", "tmp"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
         try:
+            self._ending.callback(self._lock.release)
+            self._lock.take(fresh=self._fresh)
+            if self._kept is not None:
+                self._kept.begin(self.efs)
+            for name in ("efs", "logs", "tmp"):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
             self._start()
         except BaseException:
             self.stop()

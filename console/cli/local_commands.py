@@ -1,6 +1,5 @@
 """The commands that bring a stack of their own: `up` keeps one running for the other commands, `demo` shows one."""
 
-import shutil
 from argparse import Namespace
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -69,7 +68,8 @@ def demo(arguments: Namespace) -> int:
 
 
 def up(arguments: Namespace) -> int:
-    """Run a stack until SIGINT or SIGTERM. Raises FolderInUse when one runs here already."""
+    """Run a stack until SIGINT or SIGTERM. Raises FolderInUse when one runs here already, and StackAlreadyRunning
+    when it does not answer."""
     from console.cli.web_command import serve
     from local.kept import Kept
     from local.lambdas.memory import few_arenas
@@ -82,15 +82,14 @@ def up(arguments: Namespace) -> int:
     folder = KEPT_FOLDER if arguments.keep else UP_FOLDER
     kept = Kept(folder)
     goes_on, killed = arguments.keep and kept.saved, arguments.keep and kept.killed
-    if not arguments.keep:
-        shutil.rmtree(folder, ignore_errors=True)  # the tables begin empty, so the file system must too
     progress = Progress(stderr_console())
     if killed:
         progress.say(LOST if goes_on else LOST_ALL)
     if goes_on and (arguments.sample or arguments.shards != 1):
         progress.say(NOT_EMPTY)
     few_arenas()
-    stack = LocalStack(folder.absolute(), lasting(arguments.shards), keep=arguments.keep)
+    fresh = not arguments.keep  # the tables begin empty, so the file system must too
+    stack = LocalStack(folder.absolute(), lasting(arguments.shards), keep=arguments.keep, fresh=fresh)
     with stop_signal() as stopped:
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             stack.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -48,11 +47,10 @@ def run_demo(settings: DemoSettings, progress: DemoProgress) -> DemoResult:
     that is not `ok`. Either way everything that was started is stopped.
     """
     few_arenas()
-    shutil.rmtree(settings.folder, ignore_errors=True)
     rng = random.Random(settings.seed)  # noqa: S311 -- sample data
     receipts = sample_receipts(rng, settings.receipts + _EXTRAS, utc_now() - _ADDED_BEFORE)
     with ExitStack() as closing:
-        stack = LocalStack(settings.folder, _stack_settings(settings))
+        stack = LocalStack(settings.folder, _stack_settings(settings), fresh=True)
         with progress.waiting("starting DynamoDB, S3, SQS, Step Functions and the workers on this machine"):
             closing.enter_context(stack)
             stack.workers.warm(_WARM)

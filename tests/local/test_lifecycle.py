@@ -86,6 +86,26 @@ def test_a_second_stack_in_the_process_is_refused_and_the_first_goes_on(tmp_path
         assert stack.executions.find() == []
 
 
+def test_a_second_process_is_refused_a_stacks_folder_also_while_that_is_stopped_by_a_signal(tmp_path: Path) -> None:
+    """A stack that answers nobody for a while is no stack that has ended: what it has must not be removed."""
+    parent = subprocess.Popen(held_stack(tmp_path / "data"), stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    try:
+        assert json.loads(parent.stdout.readline())
+        kept = tmp_path / "data/efs/kept"
+        kept.touch()
+        freeze(parent.pid)
+        second = LocalStack(tmp_path / "data", QUICK, application=toy_application(), filters=(), fresh=True)
+        with pytest.raises(StackAlreadyRunning, match="in another process"):
+            second.start()
+        assert kept.exists()
+    finally:
+        parent.kill()
+        parent.communicate()
+    with second:
+        assert not kept.exists()
+
+
 def test_what_does_not_run_says_so(tmp_path: Path) -> None:
     stack = toy_stack(tmp_path)
     for part in ("workers", "executions", "poller", "schedule", "connection"):
@@ -149,10 +169,13 @@ threading.Event().wait()
 """
 
 
+def held_stack(folder: Path) -> list[str]:
+    """The command of a process that holds a stack and prints its workers' ids."""
+    return [sys.executable, "-c", PARENT, str(TOY.parents[2]), str(folder)]
+
+
 def test_workers_end_by_themselves_when_the_stack_is_killed(tmp_path: Path) -> None:
-    repository = str(TOY.parents[2])
-    arguments = [sys.executable, "-c", PARENT, repository, str(tmp_path)]
-    parent = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(held_stack(tmp_path), stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     pids = json.loads(parent.stdout.readline())
     assert len(pids) == 2
