@@ -27,7 +27,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate watch recordings spec test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate soak watch recordings spec test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -96,6 +96,9 @@ fuzz: $(VENV)/.installed-dev ## 100,000 deltas of a stranger; part of test-slow 
 
 simulate: $(VENV)/.installed-dev ## random histories of the whole machine: SEEDS=1000, or SEEDS=7..8 for one
 	$(BIN)/python -m tests.simulator $(SEEDS)
+
+soak: $(VENV)/.installed-dev ## load, real faults and readers on the local stack: MINUTES=30 SEED=7
+	$(BIN)/python -m tests.soak $(if $(filter command line,$(origin MINUTES)),$(MINUTES),30) --seed $(or $(SEED),7)
 
 watch: $(VENV)/.installed-dev ## a page that plays a trial of the simulator: SEED=7, or TRIAL="CURRENT goes back"
 	$(BIN)/python -m tests.simulator.watched "$(or $(SEED),$(TRIAL),publication)"
