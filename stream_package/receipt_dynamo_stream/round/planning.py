@@ -119,11 +119,12 @@ def plan_compaction(
 
 
 def seconds_to_wait(head: Head, interval: timedelta, now: datetime) -> int:
-    """Seconds until the next commit is allowed, rounded up; 0 when it is."""
+    """Seconds until the next commit is allowed, rounded up; 0 when it is. Never more than the interval: a commit of a
+    later time than now's is the word of another clock, and who waited for it would hold the lease that long."""
     if head.committed_at is None:
         return 0
     due = datetime.fromisoformat(head.committed_at) + interval
-    return max(0, ceil((due - now).total_seconds()))
+    return max(0, ceil(min(due - now, interval).total_seconds()))
 
 
 def _try_suspected_runs_again(control: ControlTable, receipts_table: str, asked: Round, now: datetime) -> None:
