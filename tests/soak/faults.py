@@ -169,12 +169,12 @@ def at_work(stage: Stage, functions: Sequence[str] | None = None) -> list[InFlig
     return [one for name in names for one in stage.stack.workers.in_flight(name)]
 
 
-def stop_executions(stage: Stage) -> int:
+def stop_executions(stage: Stage, *, holders_alone: bool = True) -> int:
     """Stop those that hold a lease, or without one all that run; how many."""
     control: ControlTable = stage.control
     holders = {head.holder for name in COLLECTIONS if (head := control.head(name).read()) and head.holder}
     running = stage.stack.executions.running
-    stopping = [arn for arn in running if arn in holders] or list(running)
+    stopping = [arn for arn in running if holders_alone and arn in holders] or list(running)
     for arn in stopping:
         stage.stack.executions.stop(arn)
     return len(stopping)

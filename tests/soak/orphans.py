@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,15 @@ def orphans(stage: Stage) -> list[str]:
 def versions_kept(stage: Stage, collection: str) -> int:
     """Rows of the live partition."""
     return len(stage.control.versions(collection).list())
+
+
+def rows_of_control(stage: Stage) -> Counter[str]:
+    """How many items of each kind the control table has."""
+    pages = stage.stack.client("dynamodb").get_paginator("scan")
+    rows: Counter[str] = Counter()
+    for page in pages.paginate(TableName=stage.stack.connection.control_table, ProjectionExpression="PK"):
+        rows.update(item["PK"]["S"].partition("#")[0] for item in page["Items"])
+    return rows
 
 
 def _of(stage: Stage, collection: str) -> Iterator[str]:

@@ -21,6 +21,8 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     yield "struck", _counted(result.struck)
     yield "executions", f"{result.executions.total()}: {_counted(result.executions)}"
     yield "versions", f"{_counted(result.versions)}; rows kept: {_counted(result.kept)}"
+    if result.control:
+        yield "control table", _counted(result.control)
     if result.healed:
         yield "healed", f"{len(result.healed)} times, {max(result.healed):.1f} s at most"
     seen = result.seen

@@ -20,7 +20,7 @@ from local.demo.tally import ending
 from .faults import FAULTS, NEEDS_CLOCK
 from .load import Load
 from .measures import PARTS, Holding, holding, largest
-from .orphans import orphans, versions_kept
+from .orphans import orphans, rows_of_control, versions_kept
 from .processes import left_behind
 from .readers import Readers
 from .reading import Seen
@@ -47,6 +47,7 @@ class Result:
     healed: list[float] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
+    control: Counter[str] = field(default_factory=Counter)
     seen: Seen = field(default_factory=Seen)
     holdings: list[Holding] = field(default_factory=list)
     peak_mb: float = 0.0
@@ -196,6 +197,7 @@ class Soak:
             self._check("the time of expiry")
         with self.stage.resting():
             self.result.problems += [f"orphan: {one}" for one in orphans(self.stage)]
+            self.result.control = rows_of_control(self.stage)
             self.result.kept = {name: versions_kept(self.stage, name) for name in COLLECTIONS}
         most = self.stage.stack.settings.keep_snapshots + 3
         self.result.problems += [

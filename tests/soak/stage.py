@@ -49,7 +49,7 @@ SETTINGS = StackSettings(
     keep_snapshots=5,
     expire_grace_seconds=GRACE_SECONDS,
     expired_for_seconds=GRACE_SECONDS,
-    plans_kept_seconds=2 * GRACE_SECONDS,
+    plans_kept_seconds=600,  # longer than any execution, also of a machine that is busy
     fold_least=150,
     fold_most=300,
     merge_workers=2,
@@ -244,6 +244,8 @@ def running(
         proxy.start()
         ending.callback(proxy.stop)
         folder.mkdir(parents=True, exist_ok=True)
+        if clock:
+            ending.callback(forget_clocks)
         turned = folder / "clock"
         turned.write_text("+0\n")
         environment = {
@@ -279,6 +281,14 @@ def _clock_of(file: Path) -> dict[str, str]:
         "FAKETIME_CACHE_DURATION": "1",
         "DONT_FAKE_MONOTONIC": "1",
     }
+
+
+def forget_clocks(memory: Path = Path("/dev/shm")) -> None:
+    """Remove what libfaketime leaves there of processes that were killed."""
+    for left in memory.glob("*faketime_s*_*"):
+        pid = left.name.rpartition("_")[2]
+        if not Path("/proc", pid).exists():
+            left.unlink(missing_ok=True)
 
 
 def published(stage: Stage, collection: str) -> dict[str, str]:

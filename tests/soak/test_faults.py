@@ -37,9 +37,9 @@ def load(stage: Stage) -> Load:
     return begun(stage)
 
 
-def begun(stage: Stage) -> Load:
+def begun(stage: Stage, about: int = 10) -> Load:
     stage.stack.reset()
-    load = Load(stage.producer, SEED, about=10)
+    load = Load(stage.producer, SEED, about=about)
     load.begin()
     stage.heal(HEAL_SECONDS)
     return load

@@ -10,6 +10,7 @@ import pytest
 from local.demo.samples.producer import COLLECTIONS
 
 from .faults import stop_executions
+from .load import Load
 from .stage import Stage, published, running
 from .test_faults import HEAL_SECONDS, SEED, begun
 
@@ -38,10 +39,18 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def load(stage: Stage) -> Load:
+    """Every test leaves all of it published."""
+    return begun(stage, about=5)
+
+
 @pytest.mark.parametrize("function", [*ROUND, *RESHARD])
-def test_a_worker_that_is_stopped_past_a_take_over_changes_nothing_when_it_goes_on(stage: Stage, function: str) -> None:
-    load = begun(stage)
-    asked: dict[str, Any] = {"mode": "reshard", "shards": 3}
+def test_a_worker_that_is_stopped_past_a_take_over_changes_nothing_when_it_goes_on(
+    stage: Stage, load: Load, function: str
+) -> None:
+    shards = 2 if stage.control.head("words").read().shards == 3 else 3  # type: ignore[union-attr]
+    asked: dict[str, Any] = {"mode": "reshard", "shards": shards}
     with stage.frozen_at(function, writing=function not in ONLY_READS) as (caught, thaw):
         load.change("merchant")
         load.change("create")
@@ -49,7 +58,7 @@ def test_a_worker_that_is_stopped_past_a_take_over_changes_nothing_when_it_goes_
             for name in COLLECTIONS:
                 stage.stack.executions.start(name, **asked)
         assert caught.wait(60), f"{function} was not caught at a request"
-        assert stop_executions(stage) > 0
+        assert stop_executions(stage, holders_alone=False) > 0
         load.change("merchant")
         stage.heal(HEAL_SECONDS)
         before = {name: place(stage, name) for name in COLLECTIONS}

@@ -1,6 +1,8 @@
 """What a soak says of what it saw: pure rules."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from .measures import Held, Holding, held, largest
 from .reading import Seen
 from .report import table
 from .soak import MORE_HANDLES, MORE_MB, Result, is_unnamed, not_flat
+from .stage import forget_clocks
 
 CALM = Holding(Held(400, 160), 20, Held(200, 24), Held(150, 30), 4550)
 
@@ -39,6 +42,18 @@ def test_a_little_more_is_flat() -> None:
 def test_a_process_that_ended_holds_nothing() -> None:
     assert held(2**22 + 1) == Held(0.0, 0)
     assert largest([]) == Held(0.0, 0)
+
+
+def test_what_libfaketime_left_of_dead_processes_goes_and_no_more(tmp_path: Path) -> None:
+    for name in (
+        f"faketime_shm_{2**22 + 1}",
+        f"sem.faketime_sem_{2**22 + 1}",
+        f"faketime_shm_{os.getpid()}",
+        "another",
+    ):
+        (tmp_path / name).touch()
+    forget_clocks(tmp_path)
+    assert {one.name for one in tmp_path.iterdir()} == {f"faketime_shm_{os.getpid()}", "another"}
 
 
 def test_the_table_names_all_that_did_not_hold() -> None:
