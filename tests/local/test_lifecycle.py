@@ -90,8 +90,9 @@ def test_a_second_process_is_refused_a_stacks_folder_also_while_that_is_stopped_
     """A stack that answers nobody for a while is no stack that has ended: what it has must not be removed."""
     parent = subprocess.Popen(held_stack(tmp_path / "data"), stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
+    pids: list[int] = []
     try:
-        assert json.loads(parent.stdout.readline())
+        pids = json.loads(parent.stdout.readline())
         kept = tmp_path / "data/efs/kept"
         kept.touch()
         freeze(parent.pid)
@@ -102,6 +103,8 @@ def test_a_second_process_is_refused_a_stacks_folder_also_while_that_is_stopped_
     finally:
         parent.kill()
         parent.communicate()
+        (tmp_path / "data/release").touch()
+    wait_until(lambda: all(gone(pid) for pid in pids) or None, 20, f"of {pids} some still run")
     with second:
         assert not kept.exists()
 

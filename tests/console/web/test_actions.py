@@ -305,5 +305,7 @@ def test_of_two_receipts_whose_runs_have_one_id_each_is_retried_or_dropped_on_it
     assert "aaaa/1, bbbb/1" in visitor.open(f"/do/retry?collection=words&run={RUN}", 409)
     visitor.confirm(f"/do/drop?collection=words&run={RUN}&receipt=IMAGE%23bbbb%23RECEIPT%2300001", reason="bad")
     assert [one.receipt.image_id for one in stack.quarantine_of("words").list()] == ["aaaa"]
+    assert stack.pending("words") == ["bbbb"]
     visitor.confirm(f"/do/retry?collection=words&run={RUN}&receipt=aaaa/1")
-    assert stack.pending("words") == ["aaaa"]
+    assert stack.pending("words") == ["aaaa", "bbbb"]
+    assert [stack.run(RUN, "words", image)[0] for image in ("aaaa", "bbbb")] == ["PENDING", "FAILED"]
