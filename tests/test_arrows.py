@@ -57,6 +57,7 @@ ROOMS = {
     "operate": {
         "": set(),
         "adopt": {"contents"},
+        "asl": set(),
         "contents": set(),
         "execution": set(),
         "whereabouts": {"adopt", "contents"},

@@ -16,8 +16,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
+from operate.asl.stepper import Call, Entered, Sleep, StateError, steps
+
 from .effects import AnswerLost, Effect, Gate, Refused
-from .stepper import Call, Entered, Sleep, StateError, steps
 from .tasks import Crash, Scheduler, Task, sleep_until, wait
 
 ACCOUNT = "arn:aws:states:us-east-1:123456789012"

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.names import function_name
-
-from .asl_paths import StateError
-from .stepper import Call, Entered, steps
+from operate.asl.paths import StateError
+from operate.asl.stepper import Call, Entered, steps
 
 
 @dataclass

@@ -26,11 +26,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from operate.asl.stepper import called_states
+
 from .checks import Broken
 from .effects import Effect, Kind, stable
 from .executions import Execution
 from .sentences import plain, sentence, struck
-from .stepper import called_states
 from .trial import Trial
 
 FORMAT = 1

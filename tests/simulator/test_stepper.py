@@ -8,12 +8,12 @@ from receipt_dynamo_stream.keys import ReceiptId
 
 from local.settings import StackSettings
 from local.stack import LocalStack
+from operate.asl.paths import StateError, UnsupportedAsl
+from operate.asl.stepper import Call, Entered, Sleep, steps
 from tests.folds.world import FoldWorld
 
-from .asl_paths import StateError, UnsupportedAsl
 from .executions import machine
 from .recorded import Recorded, recorded, replay
-from .stepper import Call, Entered, Sleep, steps
 
 A, B = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .asl_paths import UnsupportedAsl, is_there, look
+from operate.asl.paths import UnsupportedAsl, is_there, look
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
@@ -29,7 +29,7 @@ def holds(rule: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> boo
     if name == "Not":
         return not holds(wanted, data, context)
     if name == "IsPresent":
-        return is_there(rule["Variable"], data, context) == wanted
+        return is_there(rule["Variable"], data, context) is wanted
     value = look(rule["Variable"], data, context)
     if name.endswith("Path"):
         name, wanted = name.removesuffix("Path"), look(wanted, data, context)
@@ -38,9 +38,9 @@ def holds(rule: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> boo
 
 def _compare(name: str, value: Any, wanted: Any) -> bool:
     if name == "IsString":
-        return isinstance(value, str) == wanted
+        return isinstance(value, str) is wanted
     if name == "IsNumeric":
-        return _is_number(value) == wanted
+        return _is_number(value) is wanted
     if name == "StringMatches":
         pattern = "".join(".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", wanted))
         return isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL) is not None

@@ -10,8 +10,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .asl_choices import holds
-from .asl_paths import StateError, UnsupportedAsl, fill, look, missing, put
+from operate.asl.choices import holds
+from operate.asl.paths import StateError, UnsupportedAsl, fill, look, missing, put
 
 _ALWAYS = {"Type", "Comment", "Next", "End"}
 _KNOWN = {
@@ -52,10 +52,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Sleep:
-    """Nothing happens for so many seconds."""
+    """Nothing happens for so many seconds; before a retry, which of the state's retriers asks for it."""
 
     state: str
     seconds: float
+    retrier: int | None = None
 
 
 Steps = Generator[Entered | Call | Sleep, Any, Any]
@@ -117,8 +118,8 @@ def _retried(name: str, state: Mapping[str, Any], data: Any, context: dict[str, 
             data = data if path is None else put(path, data, result)
             return following, look(state.get("OutputPath", "$"), data, context)
         except StateError as error:
-            if (seconds := _seconds(state.get("Retry", ()), error, tried)) is not None:
-                yield Sleep(name, seconds)
+            if (retry := _retry(name, state.get("Retry", ()), error, tried)) is not None:
+                yield retry
                 continue
             for catch in state.get("Catch", ()):
                 if _matches(catch["ErrorEquals"], error):
@@ -149,7 +150,7 @@ def _map(state: Mapping[str, Any], data: Any, context: dict[str, Any]) -> Steps:
     return results
 
 
-def _seconds(retriers: Any, error: StateError, tried: dict[int, int]) -> float | None:
+def _retry(name: str, retriers: Any, error: StateError, tried: dict[int, int]) -> Sleep | None:
     """Until the next attempt, without jitter; None when there is none."""
     for place, retrier in enumerate(retriers):
         if _matches(retrier["ErrorEquals"], error):
@@ -157,7 +158,7 @@ def _seconds(retriers: Any, error: StateError, tried: dict[int, int]) -> float |
             if attempt > retrier.get("MaxAttempts", 3):
                 return None
             seconds = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** (attempt - 1)
-            return float(min(seconds, retrier.get("MaxDelaySeconds", seconds)))
+            return Sleep(name, float(min(seconds, retrier.get("MaxDelaySeconds", seconds))), place)
     return None
 
 
