@@ -39,7 +39,8 @@ LOOKUP_MB = 0.3  # what a merge and its validation read of the index and the dat
 QUERY_SECONDS = 0.02
 CHECK_SECONDS = 0.2  # what the schedule looks at, warm: two files, the sizes of the others, one object
 ITEMS_PER_CHANGE = 3  # stream records and pending writes of one changed receipt, by collection and state
-LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 36, 54  # an alarm on a formula is paid for each of its metrics
+LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 43, 55  # an alarm on a formula is paid for each of its metrics
+INVARIANTS = 7  # that steps check, each a metric by itself; what is never violated is never sent, and free
 
 IDLE = ("AcquireLease", "SwapCommitted", "PlanCompaction", "NothingPending", "Finished")
 ROUND = ("AcquireLease", "PlanCompaction", "MergeShards", "CommitSnapshot", "SettleChanges", "ReleaseLease", "Finished")

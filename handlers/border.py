@@ -249,7 +249,7 @@ class VerifySnapshotInput(TypedDict):
 
 
 class VerifySnapshotOutput(TypedDict):
-    """checks: the names of those that held, of every shard."""
+    """checks: the names of those that held: invariants, then the checks of every shard."""
 
     version: int
     snapshot_id: str

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial, wraps
 from typing import TypeVar
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext as LambdaContext
 from botocore.exceptions import ClientError
 from receipt_dynamo_stream.errors import ServiceRefused
+from receipt_dynamo_stream.invariants import Invariant, observed
 from receipt_dynamo_stream.measuring import Unit
 from receipt_dynamo_stream.retry import transient_errors
 
@@ -59,6 +61,37 @@ def flush(collected: Metrics) -> None:
         collected.clear_metrics()
 
 
+@contextmanager
+def invariants_measured() -> Iterator[None]:
+    """Send how many times each invariant was checked in the block, and violated, also when it ends in an error.
+
+    By invariant alone: a metric for each collection beside would be paid for and say no more, since the log names it.
+    What is violated is also sent without the invariant's name, for the one alarm.
+    """
+    checked, violated = Counter[str](), Counter[str]()
+
+    def count(invariant: Invariant, held: bool) -> None:
+        checked[invariant] += 1
+        violated[invariant] += not held
+
+    try:
+        with observed(count):
+            yield
+    finally:
+        for invariant, times in checked.items():
+            measure_apart("invariant_checked", times, invariant=invariant)
+        for invariant, times in (+violated).items():
+            measure_apart("invariant_violated", times, invariant=invariant)
+            measure_apart("invariant_violated", times)
+
+
+def measure_apart(name: str, value: float, **dimensions: str) -> None:
+    """Send a metric by itself, with the service and these as its dimensions, and not those of the step's others."""
+    with single_metric(name=name, unit=MetricUnit.Count, value=value) as metric:
+        for dimension, text in dimensions.items():
+            metric.add_dimension(name=dimension, value=str(text))
+
+
 def execution_of(event: Event) -> str | None:
     """The name of the execution that an event belongs to, from whichever of its parts says it; None if none does."""
     if "execution_name" in event:
@@ -92,7 +125,7 @@ def step(handler: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaCon
         if (execution := execution_of(event)) is not None:
             log.append_keys(execution=execution)
         try:
-            with service_errors():
+            with service_errors(), invariants_measured():
                 result = handler(event, context)
         except Exception:
             log.exception("step failed")

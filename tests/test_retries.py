@@ -191,6 +191,7 @@ MAY_BE_A_RECEIPTS = {
     "FoldChangedContent",
     "KeyMalformed",
     "SegmentInvalid",
+    "InvariantViolated",
     "ShardInvalid",
 }
 """Named errors of a merge or its validation that a receipt's own content can bring about."""

@@ -113,6 +113,13 @@ class CompactionAlarms(Construct):
             " Look at the stream function's log.",
         )
         self._alarm(
+            "InvariantViolated",
+            self.own("invariant_violated", "Sum"),
+            above=0,
+            what="A step found that a law does not hold which always has to; it refused to go on, or it found what is"
+            " published to be wrong. Read which law, and of what, with the saved query *Errors by name*.",
+        )
+        self._alarm(
             "NothingStarts",
             state_machine.metric_started(period=FIVE_MINUTES, statistic="Sum"),
             below=1,
@@ -141,6 +148,16 @@ class CompactionAlarms(Construct):
         dimensions = {"service": self._service} | ({"collection": collection} if collection else {})
         return cloudwatch.Metric(
             namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions, statistic=statistic, period=FIVE_MINUTES
+        )
+
+    def by_invariant(self, name: str) -> cloudwatch.MathExpression:
+        """A metric that steps send for each invariant: a line for each of those that were checked at all."""
+        wanted = f'{{{NAMESPACE},invariant,service}} MetricName="{name}" service="{self._service}"'
+        return cloudwatch.MathExpression(
+            expression=f"SEARCH('{wanted}', 'Sum', {FIVE_MINUTES.to_seconds()})",
+            using_metrics={},
+            label="",
+            period=FIVE_MINUTES,
         )
 
     def _freshness(self, collection: str, minutes: int) -> None:

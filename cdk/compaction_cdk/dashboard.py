@@ -92,6 +92,14 @@ class CompactionDashboard(Construct):
                     by_collection("Executions fenced", "ExecutionsFenced", "Sum"),
                     by_collection("Runs quarantined", "QuarantinedRuns", "Sum"),
                 ],
-                [by_collection("Runs noted", "NotedRuns", "Sum")],
+                [
+                    by_collection("Runs noted", "NotedRuns", "Sum"),
+                    cloudwatch.GraphWidget(
+                        title="Invariants checked, and violated",
+                        left=[alarms.by_invariant("invariant_checked")],
+                        right=[own("invariant_violated", "Sum")],
+                        width=8,
+                    ),
+                ],
             ],
         )

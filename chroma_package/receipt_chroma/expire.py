@@ -9,7 +9,7 @@ One thing that cannot be removed stops nothing: the rest goes, and the answer na
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from receipt_dynamo_stream.control.head import CollectionHead, Head
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.control.versions import EXPIRED, VersionRow
 from receipt_dynamo_stream.errors import TransientServiceError
+from receipt_dynamo_stream.invariants import retained_is_readable
 from receipt_dynamo_stream.times import utc_text
 
 from receipt_chroma.errors import SnapshotDamaged
@@ -76,7 +77,8 @@ def expire_snapshots(
     """Mark and delete what need not be kept; a dry run only says what would be.
 
     `fence` is the caller's lease. Kept are HEAD's snapshot and what `retention` says. May run twice and late.
-    Raises SnapshotDamaged, and deletes nothing, when a manifest that is kept cannot be read.
+    Raises SnapshotDamaged, and deletes nothing, when a manifest that is kept cannot be read; InvariantViolated likewise
+    when something would go that is kept.
     """
     head = _head_if_mine(control.head(collection), fence)
     if head is None or head.pointer is None:
@@ -114,6 +116,7 @@ def expire_snapshots(
     segments = {
         path: entry for path, entry in tree.segments.items() if path not in laid and retention.is_old(entry.changed)
     }
+    _check_nothing_retained_leaves({*segments, *shards, *manifests}, {*laid, *named}, retained, rows, head_snapshot)
     staging = {path: entry for path, entry in tree.staging.items() if retention.is_old(entry.changed)}
     # Manifests last: by them a run after a crash finds again what was left.
     files = [*sorted(staging.items()), *sorted(segments.items()), *sorted(shards.items())]
@@ -156,6 +159,20 @@ def expire_snapshots(
         bytes=sum(entry.bytes for _, entry in removed),
         unremovable=tuple(unremovable.items()),
     )
+
+
+def _check_nothing_retained_leaves(
+    leaving: Collection[str],
+    named: Collection[str | None],
+    retained: Sequence[Manifest],
+    rows: Collection[VersionRow],
+    head_snapshot: str,
+) -> None:
+    """Nothing that a retained version names goes; and what HEAD and the rows retain was asked for its names."""
+    kept = {head_snapshot, *(row.snapshot_id for row in rows if row.state != EXPIRED)}
+    unasked = kept.difference(manifest.snapshot_id for manifest in retained)
+    gone = {path for path in leaving if path in named or path in map(manifest_path, kept)}
+    retained_is_readable("after this expiry what is retained", unasked | gone)
 
 
 def _head_if_mine(collection: CollectionHead, fence: int) -> Head | None:

@@ -16,11 +16,14 @@ from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
+from receipt_dynamo_stream.invariants import rows_conserved, violation_as
 from receipt_dynamo_stream.round.fold_report import FoldReport
 
 from receipt_chroma.errors import FoldChangedContent
 from receipt_chroma.new_base import NewContent, write_new_base
+from receipt_chroma.new_version import check_new_version
 from receipt_chroma.publish import new_base_shard, place_shard, put_manifest
+from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.shard.checks import Expected
 from receipt_chroma.snapshot.manifest import FOLD, SCHEMA_VERSION, Manifest, ManifestShard, load_manifest
 from receipt_chroma.snapshot.repaired_shard import RepairedShard
@@ -81,10 +84,11 @@ def fold_shard(
             efs_root=efs_root,
             rebuild=rebuild,
         )
-    if (staged.records, staged.digest) != (before.records, before.digest):
-        raise FoldChangedContent(
-            f"shard {shard} of {base.snapshot_id} folds to {staged.records} records with the digest {staged.digest},"
-            f" its manifest says {before.records} with {before.digest}: verify the version"
+    with violation_as(FoldChangedContent):
+        rows_conserved(
+            f"what shard {shard} of {base.snapshot_id} folds to (verify the version)",
+            wanted=ShardContent(before.records, before.digest),
+            found=ShardContent(staged.records, staged.digest),
         )
     return FoldReport(
         collection=attempt.collection,
@@ -122,8 +126,12 @@ def validate_fold(
 
 
 def _check_unchanged(report: FoldReport, before: ManifestShard) -> None:
-    if (report.staged.records, report.staged.digest) != (before.records, before.digest):
-        raise FoldChangedContent(f"the report of shard {report.shard} does not have the records of {report.base}")
+    with violation_as(FoldChangedContent):
+        rows_conserved(
+            f"the report of shard {report.shard} of {report.base.snapshot_id}",
+            wanted=ShardContent(before.records, before.digest),
+            found=ShardContent(report.staged.records, report.staged.digest),
+        )
 
 
 def write_fold(
@@ -132,8 +140,8 @@ def write_fold(
     """Under the lease: the manifest of a new version that has HEAD's records on the folded bases.
 
     Returns what may be committed, None when every fold has lost. `at` is when the lease was acquired: the bytes depend
-    on HEAD and the reports only, so this may run twice. Raises StagingMissing, SnapshotDamaged, ManifestConflict,
-    StorageUnavailable, TransientServiceError.
+    on HEAD and the reports only, so this may run twice. Raises StagingMissing, InvariantViolated, SnapshotDamaged,
+    ManifestConflict, StorageUnavailable, TransientServiceError.
     """
     if head.pointer is None:
         return None
@@ -159,6 +167,8 @@ def write_fold(
         trigger=trigger,
         created_at=at,
     )
+    same = ShardContent(current.records, current.digest)
+    check_new_version(manifest, over=head.pointer, fence=head.fence, wanted=same)
     put_manifest(bucket, folder, manifest)
     return manifest.pointer, manifest
 

@@ -23,11 +23,14 @@ from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
 from receipt_dynamo_stream.generations import number_of
+from receipt_dynamo_stream.invariants import readers_never_mix
 from receipt_dynamo_stream.times import normal_time, utc_text
 
 from receipt_chroma.errors import Fenced, NoSnapshotYet, SnapshotDamaged, SnapshotUnavailable
+from receipt_chroma.new_version import check_new_version
 from receipt_chroma.project_serving import project_serving
 from receipt_chroma.publish import put_manifest
+from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.snapshot import pointer as efs_pointer
 from receipt_chroma.snapshot.download import DownloadResult, download_snapshot
 from receipt_chroma.snapshot.lineage import falls_back_to, snapshot_ids
@@ -77,7 +80,7 @@ def swap_pointer(
     where EFS and HEAD went back together readers get past what they saw. leave_damaged: what S3 does not have either is
     left as it is. May run twice, late, and at once with others: HEAD must be the caller's, CURRENT only moves forward,
     and a restore is committed as every version is. Raises Fenced, PointerMissing, SnapshotDamaged, ManifestConflict,
-    StorageUnavailable, TransientServiceError.
+    InvariantViolated, StorageUnavailable, TransientServiceError.
     """
     projection = _Projection(control, bucket, efs_root, collection, execution, fence, trigger, now, by_hand)
     try:
@@ -146,6 +149,11 @@ class _Projection:
         watch = Stopwatch()
         with watch.measure("swap"):
             manifest = load_manifest(self.bucket, head.pointer)
+            readers_never_mix(
+                f"the manifest of {head.pointer.snapshot_id}",
+                shown=(manifest.collection, manifest.version, manifest.snapshot_id),
+                named=(self.collection, head.version, head.pointer.snapshot_id),
+            )
             fetched = download_snapshot(self.bucket, self.efs_root, self.collection, manifest)
             before = falls_back_to(collection_folder(self.efs_root, self.collection), manifest)
             # The bucket first: what readers on EFS ever saw it then knows, should EFS and HEAD go back together.
@@ -196,6 +204,8 @@ class _Projection:
             trigger=self.trigger,
             created_at=utc_text(self.now),
         )
+        same = ShardContent(older.records, older.digest)
+        check_new_version(manifest, over=head.pointer, fence=head.fence, wanted=same)
         put_manifest(self.bucket, collection_folder(self.efs_root, self.collection), manifest)
         row = VersionRow(
             snapshot_id=manifest.snapshot_id,

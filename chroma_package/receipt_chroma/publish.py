@@ -9,10 +9,12 @@ from pathlib import Path
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, parse_snapshot_id
 from receipt_dynamo_stream.round.plan import Plan
-from receipt_dynamo_stream.round.report import ShardReport, StagedSegment, StagedShard
+from receipt_dynamo_stream.round.report import ReceiptContent, ShardReport, StagedSegment, StagedShard
 
 from receipt_chroma.digests import add_digests
 from receipt_chroma.errors import ManifestConflict, ShardInvalid, StagingMissing
+from receipt_chroma.new_version import check_new_version
+from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.shard.chroma_dir import SPACE, chromadb_version
 from receipt_chroma.snapshot.manifest import Manifest, ManifestSegment, ManifestShard, load_manifest
 from receipt_chroma.storage.files import file_names, file_size, storage_errors, sync_folder, write_atomically
@@ -27,7 +29,7 @@ def write_manifest(
     The reports are those of every touched shard of the plan. May run twice: a shard that is in place already is
     verified and accepted, and the manifest's bytes depend on plan and reports only. Raises ManifestConflict when
     another manifest has this snapshot id, StagingMissing, ShardInvalid when the reports do not fit together,
-    SnapshotDamaged, StorageUnavailable.
+    InvariantViolated, SnapshotDamaged, StorageUnavailable.
     """
     _check_reports(plan, reports)
     base = load_manifest(bucket, plan.base) if plan.base else None
@@ -61,8 +63,22 @@ def write_manifest(
         created_at=plan.planned_at,
         model=plan.model,
     )
+    check_new_version(manifest, over=plan.base, fence=plan.fence, wanted=_wanted(base, reports, manifest))
     put_manifest(bucket, folder, manifest)
     return manifest.pointer, manifest
+
+
+def _wanted(base: Manifest | None, reports: Sequence[ShardReport], manifest: Manifest) -> ShardContent:
+    """What the version has to come to: the records that the merges counted, the digest of its shards."""
+    before = {shard.shard: shard for shard in base.shards} if base else {}
+    touched = [report.shard for report in reports]
+    gone, come = (
+        [ReceiptContent("", shard.records, shard.digest) for shard in map(shards.get, touched) if shard]
+        for shards in (before, {shard.shard: shard for shard in manifest.shards})
+    )
+    whole = ShardContent(base.records, base.digest) if base else ShardContent()
+    counted = sum(report.counts.added - report.counts.removed for report in reports)
+    return ShardContent(whole.records + counted, whole.after(gone, come).digest)
 
 
 def put_manifest(bucket: Bucket, folder: Path, manifest: Manifest) -> None:

@@ -8,7 +8,9 @@ from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.versions import EXPIRED, Versions
 
 from receipt_chroma.errors import RollbackRefused
+from receipt_chroma.new_version import check_new_version
 from receipt_chroma.publish import put_manifest
+from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.snapshot.download import download_snapshot
 from receipt_chroma.snapshot.manifest import ROLLBACK, SCHEMA_VERSION, Manifest, load_manifest
 from receipt_chroma.snapshot.retention import parent_chain
@@ -37,8 +39,8 @@ def prepare_rollback(
     """Write the manifest of a new version that names the target's shards, however many; returns what may be committed.
 
     `at` is when the lease was acquired: the manifest's bytes depend on HEAD and the target only, so that this may run
-    twice. EFS holds every file of the target when this returns. Raises SnapshotDamaged, ManifestConflict,
-    StorageUnavailable, TransientServiceError.
+    twice. EFS holds every file of the target when this returns. Raises InvariantViolated, SnapshotDamaged,
+    ManifestConflict, StorageUnavailable, TransientServiceError.
     """
     older = load_manifest(bucket, target)
     download_snapshot(bucket, efs_root, head.collection, older)
@@ -53,5 +55,7 @@ def prepare_rollback(
         trigger=trigger,
         created_at=at,
     )
+    same = ShardContent(older.records, older.digest)
+    check_new_version(manifest, over=head.pointer, fence=head.fence, wanted=same)
     put_manifest(bucket, collection_folder(efs_root, head.collection), manifest)
     return manifest.pointer, manifest

@@ -1,10 +1,12 @@
 """Proving a staged segment: another process than the merge reads what was written, and counts for itself."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
+from receipt_dynamo_stream.invariants import rows_conserved, violation_as
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.round.plan import Plan
 from receipt_dynamo_stream.round.report import ReceiptContent, ShardReport, StagedSegment
@@ -49,9 +51,12 @@ def validate_segment(
         RepairedShard(before, plan.collection, bucket=bucket, efs_root=efs_root, private=Path(private)) as published,
     ):
         gone = [published.proved_content(receipt.key) for receipt in segment.receipts]
-    whole = ShardContent(before.records, before.digest).after(gone, segment.receipts)
-    if whole != ShardContent(staged.shard_records, staged.shard_digest):
-        raise SegmentInvalid("conservation", f"with it the shard comes to {whole}, the report says otherwise")
+    with violation_as(partial(SegmentInvalid, "conservation")):
+        rows_conserved(
+            f"the report of shard {report.shard}, with its segment,",
+            wanted=ShardContent(before.records, before.digest).after(gone, segment.receipts),
+            found=ShardContent(staged.shard_records, staged.shard_digest),
+        )
     return len(segment.records)
 
 

@@ -3,14 +3,27 @@
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
-from receipt_dynamo_stream.control.head import Head, Pointer
+from receipt_dynamo_stream.control.head import Head, Pointer, parse_snapshot_id
+from receipt_dynamo_stream.control.versions import VersionRow
+from receipt_dynamo_stream.errors import InvariantViolated
+from receipt_dynamo_stream.invariants import (
+    fenced_never_publishes,
+    one_lineage,
+    readers_never_mix,
+    retained_is_readable,
+    rows_conserved,
+    versions_only_grow,
+    violation_as,
+)
 
-from receipt_chroma.errors import NoSnapshotYet, ShardInvalid, SnapshotDamaged, SnapshotUnavailable
+from receipt_chroma.errors import NoSnapshotYet, SegmentInvalid, ShardInvalid, SnapshotDamaged, SnapshotUnavailable
 from receipt_chroma.segment.checks import SEGMENT_CHECKS, check_segment
 from receipt_chroma.segment.places import ShardContent
 from receipt_chroma.shard.checks import CONTENT_CHECKS, Expected, check_directory
@@ -35,16 +48,47 @@ class Verified:
     checks: tuple[str, ...]
 
 
-def verify_snapshot(*, pointer: Pointer, collection: str, bucket: Bucket, efs_root: Path, workdir: Path) -> Verified:
+def verify_snapshot(
+    *,
+    pointer: Pointer,
+    collection: str,
+    bucket: Bucket,
+    efs_root: Path,
+    workdir: Path,
+    row: VersionRow | None = None,
+) -> Verified:
     """Every check of validation on every shard of a version, all records read, one shard at a time.
 
-    Reads EFS and S3, writes only below `workdir`. Raises SnapshotDamaged when the manifest or a file on EFS is not what
-    S3's manifest says, ShardInvalid with the name of the check that failed, StorageUnavailable, TransientServiceError.
+    row: its VERSION row, which must tell of the same parent. Reads EFS and S3, writes only below `workdir`. Raises
+    SnapshotDamaged when the manifest or a file on EFS is not what S3's manifest says, ShardInvalid or SegmentInvalid
+    with the name of the check that failed, InvariantViolated, StorageUnavailable, TransientServiceError.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     os.environ["SQLITE_TMPDIR"] = str(workdir)
-    manifest = load_manifest(bucket, pointer)
-    root = collection_folder(efs_root, collection)
+    try:
+        manifest = load_manifest(bucket, pointer)
+        shards = _verify_files(manifest, pointer, collection_folder(efs_root, collection), workdir)
+    except (SnapshotDamaged, ShardInvalid, SegmentInvalid) as error:
+        with suppress(InvariantViolated):  # who looks on is told, and the error has the better name
+            retained_is_readable(pointer.snapshot_id, [str(error)])
+        raise
+    retained_is_readable(pointer.snapshot_id, ())
+    _check_lineage(manifest, row)
+    return Verified(manifest.records, shards, ("manifest", *_CHECKS))
+
+
+def _check_lineage(manifest: Manifest, row: VersionRow | None) -> None:
+    """It came after its parent, by its version and by its fence, and its row says so too."""
+    name, parent = manifest.snapshot_id, manifest.parent
+    if parent is not None:
+        versions_only_grow(f"{manifest.collection}, by {name},", parent.version, manifest.version, strictly=True)
+        fences = [parse_snapshot_id(one).fence for one in (name, parent.snapshot_id)]
+        fenced_never_publishes(name, fence=fences[0], newest=fences[1])
+    if row is not None:
+        one_lineage(name, parent=parent.snapshot_id if parent else None, replaced=row.parent)
+
+
+def _verify_files(manifest: Manifest, pointer: Pointer, root: Path, workdir: Path) -> int:
     try:
         read_manifest(root, Current.of(pointer))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -61,7 +105,7 @@ def verify_snapshot(*, pointer: Pointer, collection: str, bucket: Bucket, efs_ro
             folder = Path(private) / "shard"
             _copy_published(root / str(shard.path), shard, folder)
             check_directory(folder, _expected(manifest, shard), full=True)
-    return Verified(manifest.records, len(written), ("manifest", *_CHECKS))
+    return len(written)
 
 
 def verify_current(read_head: Callable[[], Head | None], efs_root: Path) -> Pointer | None:
@@ -79,13 +123,12 @@ def verify_current(read_head: Callable[[], Head | None], efs_root: Path) -> Poin
         raise SnapshotDamaged(f"readers find no pointer: {error}") from error
     after = read_head() or before
     shown, newest = Current.of(before.pointer), Current.of(after.pointer or before.pointer)
-    is_behind = current.place < shown.place and before.projected_version >= before.version
-    is_other = current.place == newest.place and current.manifest_sha256 != newest.manifest_sha256
-    if is_behind or is_other or current.place > newest.place:
-        raise SnapshotDamaged(
-            f"CURRENT names {current.snapshot_id} ({current.manifest_sha256[:12]}…), HEAD names {newest.snapshot_id}"
-            f" ({newest.manifest_sha256[:12]}…); {_MENDED}"
-        )
+    with violation_as(lambda said: SnapshotDamaged(f"{said}; {_MENDED}")):
+        if before.projected_version >= before.version:
+            versions_only_grow("CURRENT, since HEAD says that it was projected,", shown.place, current.place)
+        versions_only_grow("HEAD, since CURRENT was written,", current.place, newest.place)
+        if current.place == newest.place:
+            readers_never_mix("CURRENT", shown=current.manifest_sha256, named=newest.manifest_sha256)
     return before.pointer
 
 
@@ -106,8 +149,8 @@ def _verify_whole(root: Path, manifest: Manifest, shard: ManifestShard) -> None:
                 found = ShardContent.of(published.contents().values())
         except (FileNotFoundError, NotADirectoryError) as error:
             raise SnapshotDamaged(f"{error}: DownloadSnapshot fetches what is missing from S3") from error
-    if found != ShardContent(shard.records, shard.digest):
-        raise ShardInvalid("conservation", f"shard {shard.shard} comes to {found}, its manifest says otherwise")
+    with violation_as(partial(ShardInvalid, "conservation")):
+        rows_conserved(f"shard {shard.shard}", wanted=ShardContent(shard.records, shard.digest), found=found)
 
 
 def _copy_published(source: Path, shard: ManifestShard, target: Path) -> None:

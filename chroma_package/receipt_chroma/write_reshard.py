@@ -8,17 +8,20 @@ segment a shard. So nothing that comes in between makes it lose, but too much of
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Head, Pointer, snapshot_id_of
+from receipt_dynamo_stream.invariants import rows_conserved, violation_as
 from receipt_dynamo_stream.round.fold_report import FoldReport
 from receipt_dynamo_stream.round.report import ReceiptContent, StagedSegment
 from receipt_dynamo_stream.sharding import home_of
 
 from receipt_chroma.errors import FoldChangedContent, SegmentInvalid
 from receipt_chroma.folding import MOST_RECORDS, OVERDUE, FoldBound
+from receipt_chroma.new_version import check_new_version, whole_of
 from receipt_chroma.publish import laid_over, new_base_shard, place_segment, place_shard, put_manifest
 from receipt_chroma.records import Record, nothing_of
 from receipt_chroma.segment.checks import SEGMENT_CHECKS, check_segment
@@ -52,7 +55,7 @@ def write_reshard(
 
     Returns what may be committed, None where so much has changed since that a shard would be overdue for a fold at
     once. The bytes depend on HEAD and the reports only, so this may run twice. Raises FoldChangedContent,
-    StagingMissing, SnapshotDamaged, ManifestConflict, StorageUnavailable, TransientServiceError.
+    InvariantViolated, StagingMissing, SnapshotDamaged, ManifestConflict, StorageUnavailable, TransientServiceError.
     """
     if head.pointer is None:
         return None
@@ -88,6 +91,8 @@ def write_reshard(
         created_at=at,
     )
     _check_same_records(manifest, current)
+    same = ShardContent(current.records, current.digest)
+    check_new_version(manifest, over=head.pointer, fence=head.fence, wanted=same)
     put_manifest(bucket, folder, manifest)
     return manifest.pointer, manifest
 
@@ -131,8 +136,8 @@ def _validated(manifest: Manifest, shard: ManifestShard, bucket: Bucket, efs_roo
                 raise SegmentInvalid("receipts", f"{segment.path} covers other receipts than the manifest says")
             found = found.after([published.proved_content(one.key) for one in read.receipts], read.receipts)
             records += len(read.records)
-    if found != ShardContent(shard.records, shard.digest):
-        raise SegmentInvalid("conservation", f"shard {shard.shard} comes to {found}, the manifest says otherwise")
+    with violation_as(partial(SegmentInvalid, "conservation")):
+        rows_conserved(f"shard {shard.shard}", wanted=ShardContent(shard.records, shard.digest), found=found)
     return records
 
 
@@ -155,13 +160,11 @@ def _check_reports(reports: Sequence[FoldReport], base: Manifest) -> None:
 
 
 def _check_same_records(manifest: Manifest, before: Manifest) -> None:
-    found = ShardContent.of(ReceiptContent("", shard.records, shard.digest) for shard in manifest.shards)
-    expected = ShardContent(before.records, before.digest)
-    if not found == expected == ShardContent(manifest.records, manifest.digest):
-        raise FoldChangedContent(
-            f"{len(manifest.shards)} shards come to {found.records} records with the digest {found.digest},"
-            f" {before.snapshot_id} has {before.records} with {before.digest}: verify that version"
-        )
+    wanted = ShardContent(before.records, before.digest)
+    with violation_as(FoldChangedContent):
+        what = f"what {before.snapshot_id} comes to in {len(manifest.shards)} shards (verify that version)"
+        rows_conserved(what, wanted=wanted, found=whole_of(manifest))
+        rows_conserved(what, wanted=wanted, found=ShardContent(manifest.records, manifest.digest))
 
 
 def _is_too_much(shard: ManifestShard, now: Mapping[str, ReceiptContent], bound: FoldBound) -> bool:

@@ -15,6 +15,7 @@ from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.verify import verify_snapshot
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.control.versions import EXPIRED
+from receipt_dynamo_stream.invariants import retained_is_readable
 
 from .retained import EVENTS, Collection
 from .samples import run, vector, word
@@ -28,7 +29,7 @@ def check(events: list[tuple[Any, ...]]) -> None:
         for event in events:
             collection.happen(event)
             for manifest in collection.must_be_readable():
-                assert collection.missing(manifest) == [], f"{manifest.snapshot_id} after {event}"
+                retained_is_readable(f"after {event} {manifest.snapshot_id}", collection.missing(manifest))
         if not collection.published:
             return
         collection.happen(("wait", 1000.0))

@@ -28,7 +28,8 @@ def diagnosis_tables(diagnosis: "Diagnosis", *, width: int) -> Iterator[Renderab
     one = grain_of(diagnosis.collection).one
     for finding in diagnosis.findings:
         about = f"{count_of(finding.receipts, 'receipt')}, {count_of(finding.parts, one)}"
-        yield Text(f"{finding.why}: {about}", style="bold red" if finding.trouble else "bold")
+        law = f", against {finding.breaks}" if finding.breaks else ""
+        yield Text(f"{finding.why}: {about}{law}", style="bold red" if finding.trouble else "bold")
         yield Padding(Text(f"{finding.do}."), (0, 0, 0, 2))
         for example in finding.examples:
             yield Text(f"  {example}")

@@ -9,6 +9,7 @@ from receipt_chroma.wanted import is_eligible, run_order
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.facts import ReceiptFacts, RunFact
 from receipt_dynamo_stream.grain import grain_of
+from receipt_dynamo_stream.invariants import Invariant
 from receipt_dynamo_stream.keys import Part, parse_record_id
 
 from operate.adopt.adopted import is_of_another_collection
@@ -39,6 +40,11 @@ TROUBLES: Final[Mapping[str, str]] = {
     RECORD_WITHOUT_WORD: "the snapshot serves what the table does not have: `compaction reconcile` marks it",
 }
 """Why records are missing, or are there though they should not, and what to do."""
+BREAKS: Final[Mapping[str, Invariant]] = {
+    NOT_MERGED: Invariant.NO_CHANGE_LOST,
+    RECORD_WITHOUT_WORD: Invariant.ROWS_CONSERVED,
+}
+"""What is no producer's doing and no operator's, but breaks a law; or the table changed while it was looked at."""
 NOTES: Final[Mapping[str, str]] = {
     WORD_WITHOUT_RECORD: "no run brought a record for it; producers leave noise out. If one is missed: announce it",
     ONLY_THE_SNAPSHOT: "it is served, and no delta has it any more: a rebuild from nothing would not. `compaction"

@@ -16,7 +16,7 @@ from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.runs import delta_location
 
-from operate.adopt.diagnosis import NOTES, STATES, TROUBLES, Signs, judge, runs_that_count
+from operate.adopt.diagnosis import BREAKS, NOTES, STATES, TROUBLES, Signs, judge, runs_that_count
 from operate.adopt.served import Served, served_records
 from operate.adopt.table import Models, TableOf, scan_table
 from operate.contents.shard_files import ShardFiles
@@ -31,7 +31,8 @@ _WORKERS: Final = 10  # as many connections as a client keeps
 
 @dataclass
 class Finding:
-    """One reason. receipts: how many it is about, parts: their words, lines or records. trouble: somebody must act."""
+    """One reason. receipts: how many it is about, parts: their words, lines or records. trouble: somebody must act.
+    breaks: the invariant that does not hold, where that is one."""
 
     why: str
     trouble: bool
@@ -39,6 +40,7 @@ class Finding:
     receipts: int = 0
     parts: int = 0
     examples: list[str] = field(default_factory=list)
+    breaks: str | None = None
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ def _diagnosis(
         states[verdict.state] += 1
         for why, parts in verdict.whys.items():
             do = TROUBLES.get(why) or NOTES[why]
-            finding = findings.setdefault(why, Finding(why, why in TROUBLES, do))
+            finding = findings.setdefault(why, Finding(why, why in TROUBLES, do, breaks=BREAKS.get(why)))
             finding.receipts += 1
             finding.parts += parts
             if len(finding.examples) < EXAMPLES:

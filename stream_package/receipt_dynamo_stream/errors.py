@@ -16,6 +16,7 @@ The class says what the caller may do, the message what happened and what to do 
     ├── RunRefused               a run that is waited for was not merged: correct its delta, announce it again
     ├── GenerationRefused        look first: a collection's generations are not such that this can be done
     ├── PointerMissing           look first: the control table lost a pointer that once existed
+    ├── InvariantViolated        stop: what was about to be done, or was found, breaks a law that always holds
     └── ObjectMissing            look first: an object that a key names is not in the bucket
         ├── PlanMissing
         └── ReportMissing
@@ -98,6 +99,16 @@ class GenerationRefused(CompactionError):
 
 class PointerMissing(CompactionError):
     """HEAD names no snapshot although committed or expired versions exist; never treated as an empty collection."""
+
+
+class InvariantViolated(CompactionError):
+    """A law of `receipt_dynamo_stream.invariants` does not hold; nothing was done on top of it. The message begins with
+    its name."""
+
+    def __init__(self, invariant: str, problem: str) -> None:
+        super().__init__(f"{invariant}: {problem}")
+        self.invariant = invariant
+        self.problem = problem
 
 
 class ObjectMissing(CompactionError):

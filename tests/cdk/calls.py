@@ -294,7 +294,7 @@ def metrics_emitted() -> set[str]:
     for bodies in SOURCES.bodies.values():
         for body in bodies.values():
             for call in (node for node in ast.walk(body) if isinstance(node, ast.Call)):
-                if isinstance(call.func, ast.Name) and call.func.id == "measure":
+                if isinstance(call.func, ast.Name) and call.func.id in ("measure", "measure_apart"):
                     name = call.args[0]
                     choices = [name.body, name.orelse] if isinstance(name, ast.IfExp) else [name]
                     found |= {choice.value for choice in choices if isinstance(choice, ast.Constant)}

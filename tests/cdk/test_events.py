@@ -83,9 +83,9 @@ def test_only_alarms_of_this_account_may_publish_to_the_topic_beside_the_recorde
 def own_metrics(template: Template) -> set[str]:
     """The names of our own metrics that alarms and the dashboard watch."""
     found = {a["MetricName"] for a in template.all("CloudWatch::Alarm").values() if a.get("Namespace") == "Compaction"}
-    return found | set(
-        re.findall(r'"Compaction","(\w+)"', joined(template.one("CloudWatch::Dashboard")["DashboardBody"]))
-    )
+    shown = joined(template.one("CloudWatch::Dashboard")["DashboardBody"])
+    drawn = set(re.findall(r'"Compaction","(\w+)"', shown))
+    return found | drawn | set(re.findall(r'{Compaction,[\w,]+} MetricName=[\\"]+(\w+)', shown))
 
 
 def test_every_metric_that_is_watched_is_one_that_a_handler_emits(dev: Template) -> None:
@@ -141,6 +141,7 @@ def test_what_can_go_wrong_has_an_alarm(dev: Template) -> None:
         "failurequeue",
         "filesystemlimit",
         "filesystemspend",
+        "invariantviolated",
         "mergetime",
         "nothingplanned",
         "nothingstarts",

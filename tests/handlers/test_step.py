@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from receipt_dynamo_stream.errors import PlanMissing, ServiceRefused, TransientServiceError
+from receipt_dynamo_stream.errors import InvariantViolated, PlanMissing, ServiceRefused, TransientServiceError
+from receipt_dynamo_stream.invariants import versions_only_grow
 
 from handlers.record_execution import record_execution
 from handlers.settle_changes import settle_changes
@@ -25,6 +26,18 @@ def own_logger(aws: Aws, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if "level" in line]
+
+
+def measured(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str | None, float]]:
+    """Each metric of the lines since the last look: its name, its invariant, its value."""
+    lines = [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if "_aws" in line]
+    found = []
+    for line in lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        (metric,) = directive["Metrics"]
+        value = line[metric["Name"]]
+        found.append((metric["Name"], line.get("invariant"), value[0] if isinstance(value, list) else value))
+    return found
 
 
 def test_a_failing_steps_line_has_its_request_its_execution_and_its_error(
@@ -57,6 +70,26 @@ def test_what_a_service_answers_leaves_under_a_name_that_says_what_to_do(
 
     with pytest.raises(name, match=code):
         asks({}, CONTEXT)
+
+
+def test_every_law_that_a_step_checks_is_measured_also_when_it_ends_in_an_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @step
+    def checks(event: dict[str, Any], _context: object) -> dict[str, object]:
+        for after in event["versions"]:
+            versions_only_grow("CURRENT", 3, after)
+        return {}
+
+    checks({"versions": [4, 5]}, CONTEXT)
+    assert measured(capsys) == [("invariant_checked", "VersionsOnlyGrow", 2)]
+    with pytest.raises(InvariantViolated, match=r"^VersionsOnlyGrow: CURRENT went from 3 to 2"):
+        checks({"versions": [4, 2, 5]}, CONTEXT)
+    assert measured(capsys) == [
+        ("invariant_checked", "VersionsOnlyGrow", 2),
+        ("invariant_violated", "VersionsOnlyGrow", 1),
+        ("invariant_violated", None, 1),  # what the alarm looks at
+    ]
 
 
 def test_an_execution_of_one_event_does_not_stay_for_the_next(capsys: pytest.CaptureFixture[str]) -> None:

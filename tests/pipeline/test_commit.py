@@ -68,6 +68,8 @@ def test_a_lost_commit_ends_fenced_and_changes_nothing(ready: World) -> None:
 
 
 def test_a_collection_paused_just_before_the_commit_publishes_nothing(ready: World) -> None:
+    """PausedPublishesNothing."""
+
     def pause() -> None:
         ready.change_head("SET paused = :why", {":why": {"S": "a test"}})
 

@@ -86,6 +86,7 @@ def test_a_holder_that_step_functions_does_not_know_counts_as_running_for_five_m
 
 
 def test_a_paused_collection_publishes_nothing_and_keeps_its_changes(world: World) -> None:
+    """PausedPublishesNothing."""
     world.published(A)
     before = world.head()
     world.change_head("SET paused = :why", {":why": {"S": "a test"}})

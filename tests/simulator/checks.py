@@ -1,23 +1,32 @@
-"""The invariants, by code that shares nothing with the implementation: what is published is read from the manifest's
-text, the segments' Arrow columns and, of a base, by chromadb itself.
+"""The facts of the invariants, by code that shares nothing with the implementation: what is published is read from the
+manifest's text, the segments' Arrow columns and, of a base, by chromadb itself. What is law is asked of the one list.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from receipt_dynamo_stream.invariants import (
+    crash_leaves_garbage_only,
+    fenced_never_publishes,
+    no_change_lost,
+    one_lineage,
+    paused_publishes_nothing,
+    readers_never_mix,
+    retained_is_readable,
+    rows_conserved,
+    versions_only_grow,
+)
 
+from .broken import breaking
 from .model import Content, Receipt, expected
 from .world import Machine
-
-
-class Broken(AssertionError):
-    """An invariant does not hold; the text begins with its name."""
 
 
 def published(machine: Machine, scratch: Path) -> Content:
@@ -43,8 +52,9 @@ def published(machine: Machine, scratch: Path) -> Content:
 def manifest_of(machine: Machine, snapshot_id: str) -> dict[str, Any]:
     """A manifest from the bucket."""
     content = machine.objects().get(f"snapshots/words/manifests/{snapshot_id}.json")
-    if content is None:
-        raise Broken(f"RetainedIsReadable: {snapshot_id} has no manifest in the bucket")
+    with breaking():
+        retained_is_readable(snapshot_id, ["its manifest in the bucket"] if content is None else [])
+    assert content is not None
     manifest: dict[str, Any] = json.loads(content)
     return manifest
 
@@ -86,36 +96,30 @@ class Watch:
         self.lineage: list[tuple[str | None, str]] = []
         self.has_efs = True
 
+    @breaking()
     def look(self, _effect: Any = None) -> None:
         """VersionsOnlyGrow, OneLineage and FencedNeverPublishes, of what just changed."""
         head, before = self.machine.item(), self.head
         if head != before:
             for number in ("fence", "version", "projected_version", "serving_order"):
-                if int(head.get(number, 0)) < int(before.get(number, 0)):
-                    raise Broken(f"VersionsOnlyGrow: {number} of HEAD went from {before[number]} to {head.get(number)}")
+                versions_only_grow(f"{number} of HEAD", int(before.get(number, 0)), int(head.get(number, 0)))
             if head.get("snapshot_id") != before.get("snapshot_id"):
                 self._committed(before, head)
             self.head = head
         current = _current(self.machine)
-        if current < self.current:
-            raise Broken(f"VersionsOnlyGrow: CURRENT went from {self.current} to {current}")
+        versions_only_grow("CURRENT", self.current, current)
         self.current = current
 
     def _committed(self, before: dict[str, Any], head: dict[str, Any]) -> None:
         new, old = head["snapshot_id"], before.get("snapshot_id")
-        if int(head["version"]) <= int(before.get("version", 0)):
-            raise Broken(f"VersionsOnlyGrow: version {head['version']} was committed over {before.get('version')}")
-        if int(new.split("-")[1]) != int(head["fence"]):
-            raise Broken(f"FencedNeverPublishes: {new} was committed under fence {head['fence']}")
+        versions_only_grow(f"HEAD, by {new},", int(before.get("version", 0)), int(head["version"]), strictly=True)
+        own, leased = int(new.split("-")[1]), int(head["fence"])
+        fenced_never_publishes(new, fence=own, newest=leased)
+        fenced_never_publishes(f"HEAD, at {new},", fence=leased, newest=own)
         manifest = manifest_of(self.machine, new)
-        if "paused" in before and manifest["kind"] not in ("rollback", "restore"):
-            raise Broken(f"PausedPublishesNothing: {new} was committed while {before['paused']!r}")
-        parent = (manifest.get("parent") or {}).get("snapshot_id")
-        if parent != old:
-            raise Broken(f"OneLineage: {new} is a child of {parent}, and was committed over {old}")
-        missing = [path for path in files_of(manifest) if not self._has(path)]
-        if missing:
-            raise Broken(f"RetainedIsReadable: {new} was committed without {missing}")
+        paused_publishes_nothing(new, paused=before.get("paused"), kind=manifest["kind"])
+        one_lineage(new, parent=(manifest.get("parent") or {}).get("snapshot_id"), replaced=old)
+        retained_is_readable(new, [path for path in files_of(manifest) if not self._has(path)])
         self.lineage.append((old, new))
 
     def efs_is_lost(self) -> None:
@@ -140,13 +144,14 @@ def _current(machine: Machine) -> tuple[int, int]:
     path = machine.efs / "words/CURRENT"
     if not path.is_file():
         return (0, 0)
-    try:
-        version, fence, _round = json.loads(path.read_text())["snapshot_id"].split("-")
-    except ValueError:
-        raise Broken(f"ReadersNeverMix: CURRENT is {path.read_text()!r}") from None
-    return int(version), int(fence)
+    text = path.read_text()
+    found = re.fullmatch(r'\{.*"snapshot_id": "(\d{10})-(\d{10})-\d+".*\}\n', text)
+    readers_never_mix("CURRENT", shown=text, named=text if found else "one whole line")
+    assert found is not None
+    return int(found[1]), int(found[2])
 
 
+@breaking()
 def check_at_rest(machine: Machine, receipts: dict[str, Receipt], scratch: Path, *, efs_was_lost: bool) -> None:
     """After the faults stopped and the schedule came twice: everything is kept, published and shown.
 
@@ -158,23 +163,18 @@ def check_at_rest(machine: Machine, receipts: dict[str, Receipt], scratch: Path,
         _check_readable(
             machine, snapshot_id, objects, in_bucket_alone=efs_was_lost and snapshot_id != head["snapshot_id"]
         )
-    if "holder" in head:
-        raise Broken(f"CrashLeavesGarbageOnly: {head['holder']} holds the lease")
-    if pending := [row["SK"] for row in machine.rows("PENDING#words")]:
-        raise Broken(f"NoChangeLost: still pending after two schedules: {pending}")
-    if "snapshot_id" not in head:
-        raise Broken("NoChangeLost: nothing was published")
+    crash_leaves_garbage_only("words", holder=head.get("holder"))
+    no_change_lost("after two schedules", [row["SK"] for row in machine.rows("PENDING#words")])
+    no_change_lost("nothing was published", () if "snapshot_id" in head else ("anything",))
     current = machine.efs / "words/CURRENT"
     for where, text in (
         ("EFS", current.read_text() if current.is_file() else "{}"),
         ("the bucket", objects.get("snapshots/words/CURRENT", b"{}").decode()),
     ):
-        if json.loads(text).get("snapshot_id") != head["snapshot_id"]:
-            raise Broken(f"ReadersNeverMix: CURRENT in {where} is {text.strip()}, HEAD names {head['snapshot_id']}")
+        readers_never_mix(f"CURRENT in {where}", shown=json.loads(text).get("snapshot_id"), named=head["snapshot_id"])
     _check_serving(machine, head, objects)
     wanted, found = expected(receipts), published(machine, scratch)
-    if wanted != found:
-        raise Broken(f"RowsConserved: {difference(wanted, found)}")
+    rows_conserved("what is published", wanted=wanted, found=found, difference=difference)
 
 
 def _check_serving(machine: Machine, head: dict[str, Any], objects: dict[str, bytes]) -> None:
@@ -187,23 +187,27 @@ def _check_serving(machine: Machine, head: dict[str, Any], objects: dict[str, by
         ("EFS", file.read_bytes() if file.is_file() else b"{}"),
         ("the bucket", objects.get("snapshots/words/SERVING", b"{}")),
     ):
-        if json.loads(text) != wanted or "serving_unseen" in head:
-            raise Broken(f"ReadersNeverMix: SERVING in {where} is {text!r}, HEAD says {wanted}")
+        readers_never_mix(f"SERVING in {where}", shown=json.loads(text), named=wanted)
+    readers_never_mix("serving_unseen of HEAD", shown=head.get("serving_unseen"), named=None)
 
 
 def _check_readable(machine: Machine, snapshot_id: str, objects: dict[str, bytes], *, in_bucket_alone: bool) -> None:
     content = objects.get(f"snapshots/words/manifests/{snapshot_id}.json")
-    if content is None:
-        raise Broken(f"RetainedIsReadable: the bucket has no manifest of {snapshot_id}")
+    retained_is_readable(snapshot_id, ["its manifest in the bucket"] if content is None else [])
+    assert content is not None
     files = files_of(json.loads(content)) | {f"manifests/{snapshot_id}.json": hashlib.sha256(content).hexdigest()}
+    broken = []
     for path, digest in files.items():
         file = machine.efs / "words" / path
         sides = {"S3": objects.get(f"snapshots/words/{path}")}
         if not in_bucket_alone:
             sides["EFS"] = file.read_bytes() if file.is_file() else None
-        for side, found in sides.items():
-            if found is None or hashlib.sha256(found).hexdigest() != digest:
-                raise Broken(f"RetainedIsReadable: {path} of {snapshot_id} on {side}")
+        broken += [
+            f"{path} on {side}"
+            for side, found in sides.items()
+            if found is None or hashlib.sha256(found).hexdigest() != digest
+        ]
+    retained_is_readable(snapshot_id, broken)
 
 
 def difference(wanted: Content, found: Content) -> str:

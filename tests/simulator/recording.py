@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from operate.asl.stepper import called_states
 
-from .checks import Broken
+from .broken import Broken
 from .effects import Effect, Kind, stable
 from .executions import Execution
 from .sentences import plain, sentence, struck

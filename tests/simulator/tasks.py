@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from greenlet import getcurrent, greenlet
+from receipt_dynamo_stream.errors import InvariantViolated
+
+from .broken import Broken
 
 
 class Crash(BaseException):
@@ -89,6 +92,8 @@ class Scheduler:
                 task.thread.switch()
                 if isinstance(task.error, AssertionError | NotImplementedError):
                     raise task.error  # what must not be: whoever waits for it may have gone
+                if isinstance(task.error, InvariantViolated):  # a step found it by itself
+                    raise Broken(f"{task.error}; found by {task.name}")
             elif times := self._sleeping() or (self._sleeping(late=True) if late else []):
                 self.now = min(times)
             else:

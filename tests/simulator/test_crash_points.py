@@ -5,7 +5,7 @@ The effects are those that the machine has today: one that is added is covered b
 
 import pytest
 
-from .checks import Broken
+from .broken import Broken
 from .conftest import Stage
 from .effects import Kind
 from .scenarios import ACTS, change, effects_of, renewed, writes_of

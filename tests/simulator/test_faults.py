@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .checks import Broken
+from .broken import Broken
 from .conftest import Stage
 from .faults import FAULTS
 from .trial import Trial

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from receipt_dynamo_stream.invariants import no_change_lost, readers_never_mix
+
 from operate.connection import Connection
 from operate.stack import Stack
 
-from .checks import Broken, Watch, check_at_rest, difference, published
+from .broken import Broken, breaking
+from .checks import Watch, check_at_rest, published
 from .effects import Effect, Gate, Kind
 from .executions import MACHINE_ARN, Execution
 from .model import Receipt, expected
@@ -158,11 +161,11 @@ class Trial:
         """Where nothing was stopped, nothing waits for the schedule."""
         self.run()
         wanted, found = expected(self.receipts), published(self.machine, self.scratch)
-        if wanted != found:
-            raise Broken(f"NoChangeLost: a change waits for the schedule: {difference(wanted, found)}")
-        seen, committed = (self.machine.item().get(name) for name in ("projected_version", "version"))
-        if seen != committed:
-            raise Broken(f"ReadersNeverMix: version {committed} waits for the schedule, readers see {seen}")
+        waiting = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        head = self.machine.item()
+        with breaking():
+            no_change_lost("until the schedule comes", waiting)
+            readers_never_mix("projected_version", shown=head.get("projected_version"), named=head.get("version"))
 
     @property
     def story(self) -> str:

@@ -21,12 +21,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
 from receipt_dynamo_stream.errors import KeyMalformed
 from receipt_dynamo_stream.grain import grain_of
+from receipt_dynamo_stream.invariants import rows_conserved, violation_as
 from receipt_dynamo_stream.keys import ReceiptId, parse_record_id
 from receipt_dynamo_stream.round.report import StagedShard
 from receipt_dynamo_stream.sharding import shard_of
@@ -245,8 +247,8 @@ def _check_digest(
     if len(hashes) != len(vectors):
         raise ShardInvalid("unreadable", f"{len(hashes)} of {len(vectors)} records could be read")
     digest = add_digests(*hashes.values())
-    if digest != expected.digest:
-        raise ShardInvalid("digest", f"the records have the digest {digest}, the report says {expected.digest}")
+    with violation_as(partial(ShardInvalid, "digest")):
+        rows_conserved(f"the digest of shard {expected.shard}", wanted=expected.digest, found=digest)
 
 
 def _self_query(directory: ChromaDir, sample: list[Record]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from receipt_dynamo_stream.control.head import Pointer, parse_snapshot_id
+from receipt_dynamo_stream.invariants import versions_only_grow
 
 from receipt_chroma.errors import CurrentGone, NoSnapshotYet, SnapshotUnavailable
 from receipt_chroma.storage.files import clear_way, file_size, storage_errors, write_atomically
@@ -64,6 +65,13 @@ class Current:
     def is_passed_by(self, there: "Current | None") -> bool:
         """Whether CURRENT says this already, or names something later: it only moves forward."""
         return there is not None and (there.place > self.place or replace(there, before=self.before) == self)
+
+    def goes_over(self, there: "Current | None") -> bool:
+        """Whether CURRENT is to be written over what is there. Raises InvariantViolated where it would go back."""
+        if self.is_passed_by(there):
+            return False
+        versions_only_grow("CURRENT", there.place if there else (0, 0), self.place)
+        return True
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -126,7 +134,7 @@ def swap_pointer(efs_root: Path, collection: str, pointer: Pointer, *, before: P
             except SnapshotUnavailable:
                 logger.warning("CURRENT cannot be read and is written again", extra={"collection": collection})
                 old = None
-            if new.is_passed_by(old):
+            if not new.goes_over(old):
                 return False
             write_atomically(folder / CURRENT, new.encode())
             published_mark(efs_root, collection).touch()

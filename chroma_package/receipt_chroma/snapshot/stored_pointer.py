@@ -39,7 +39,7 @@ def swap_stored_pointer(bucket: Bucket, collection: str, pointer: Pointer, *, be
         bucket,
         key,
         new.encode(),
-        lambda content: new.is_passed_by(None if content is None else Current.decode(content, key)),
+        lambda content: not new.goes_over(None if content is None else Current.decode(content, key)),
     )
 
 

@@ -16,6 +16,8 @@ from receipt_chroma.snapshot.pointer import swap_pointer
 from receipt_chroma.storage.files import write_atomically
 from receipt_chroma.storage.tree import manifest_path
 from receipt_dynamo_stream.control.head import snapshot_id_of
+from receipt_dynamo_stream.errors import InvariantViolated
+from receipt_dynamo_stream.invariants import versions_only_grow
 from receipt_dynamo_stream.keys import ReceiptId
 
 from ..samples import facts, label, receipt, run, vector, word
@@ -87,8 +89,11 @@ class Looker:
             for name, labels in answers.items():
                 if len(labels) != RECORDS or len(set(labels)) != 1 or not set(labels) <= may_be:
                     wrong.append(f"{name} at version {before} to {after}: {len(labels)} records with {set(labels)}")
-            if not newest <= before <= after:
-                wrong.append(f"version {before}, then {after}, after {newest}")
+            try:
+                versions_only_grow("before an answer the reader", newest, before)
+                versions_only_grow("during an answer the reader", before, after)
+            except InvariantViolated as violated:
+                wrong.append(str(violated))
             newest = after
             self.answers += 1
         return wrong

@@ -9,6 +9,7 @@ from receipt_dynamo_stream import names
 from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.control.pending import WORKERS
 from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.invariants import no_change_lost
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.retry import transient_errors
 from receipt_dynamo_stream.round.brought import brought_by, merged_runs
@@ -55,8 +56,9 @@ def settle_changes(
     has no report stay pending. So does one that was merged without its new runs, whose next failure counts from now on,
     and one that was merged with the oldest of them, whose turn ends.
 
-    Raises TransientServiceError, and other errors of AWS as they are.
+    Raises TransientServiceError, InvariantViolated before anything is written, other errors of AWS as they are.
     """
+    _check_kept(plan, reports, pointer)
     order = settle_order(plan.fence, plan.round)
     seen = pointer or plan.base
     version = seen.version if seen else None
@@ -99,6 +101,19 @@ def settle_changes(
         if settled and plan.trial in (SUSPECTS, ALONE) and plan.round >= EASED_FROM:
             pending.ease()
     return Settled(settled, len(plan.receipts) - settled, completed_runs, failed_runs, noted_runs)
+
+
+def _check_kept(plan: Plan, reports: Sequence[ShardReport], pointer: Pointer | None) -> None:
+    """What is settled was merged: looked at by its shard's merge, and published where that changed the shard."""
+    reported = {report.shard for report in reports}
+    merged = [report for report in reports if pointer is not None or not report.changed]
+    no_change_lost(
+        f"settling round {plan.round} of {plan.execution}",
+        {one.facts.receipt.key for one in plan.receipts},
+        published={one.receipt.key for report in merged for one in report.receipts},
+        pending={one.facts.receipt.key for one in plan.receipts if one.shard not in reported},
+        quarantined={refusal.receipt.key for report in merged for refusal in report.refusals},
+    )
 
 
 def _parallel(work: Callable[[T], R], values: Sequence[T]) -> Iterable[R]:

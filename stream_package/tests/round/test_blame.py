@@ -176,7 +176,7 @@ class World:
             for one in plan.receipts
             if one.shard == shard
         )
-        return ShardReport("words", "e", 0, shard, "x", "p", True, None, counts=MergeCounts(), receipts=receipts)
+        return ShardReport("words", "e", 0, shard, "x", "p", False, None, counts=MergeCounts(), receipts=receipts)
 
 
 class _Control:

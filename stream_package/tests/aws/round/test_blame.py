@@ -144,4 +144,4 @@ def test_the_receipts_of_a_failed_round_are_suspects_in_halves(tables: Tables) -
 def _one_report() -> list[ShardReport]:
     from .test_settle import report
 
-    return [report(0)]
+    return [replace(report(0, ReceiptReport(A)), changed=False)]

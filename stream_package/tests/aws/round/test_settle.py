@@ -7,6 +7,7 @@ from receipt_dynamo_stream import ReceiptId, TransientServiceError
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
 from receipt_dynamo_stream.control.table import ControlTable
 from receipt_dynamo_stream.control.versions import VersionRow
+from receipt_dynamo_stream.errors import InvariantViolated
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.round.plan import Plan, PlannedReceipt
 from receipt_dynamo_stream.round.report import MergeCounts, ReceiptReport, Refusal, ShardReport
@@ -58,6 +59,11 @@ def report(shard: int, *receipts: ReceiptReport, refusals: tuple[Refusal, ...] =
         refusals=refusals,
         seconds={"merge": 1.0 + shard},
     )
+
+
+def unchanged(*reports: ShardReport) -> tuple[ShardReport, ...]:
+    """As of a round that makes no version."""
+    return tuple(replace(one, changed=False) for one in reports)
 
 
 REPORTS = (
@@ -139,11 +145,25 @@ def test_a_change_that_came_during_the_merge_stays_pending(world: Tables) -> Non
 
 
 def test_a_round_that_published_nothing_commits_no_version(world: Tables) -> None:
-    settle(world, pointer=None)
+    settle(world, reports=unchanged(*REPORTS), pointer=None)
     row = world.control_table.versions("words").read(SNAPSHOT)
     assert row is not None
     assert row.state == "candidate"
     assert waiting(world) == []
+
+
+@pytest.mark.parametrize(
+    ("reports", "pointer"),
+    [
+        pytest.param(REPORTS, None, id="a changed shard and no version"),
+        pytest.param((report(0, ReceiptReport(A)), REPORTS[1]), POINTER, id="a receipt that its merge left out"),
+    ],
+)
+def test_nothing_is_settled_when_a_change_would_be_lost(world: Tables, reports: Any, pointer: Any) -> None:
+    before = everything(world)
+    with pytest.raises(InvariantViolated, match=r"^NoChangeLost: .* IMAGE#c#"):
+        settle(world, reports=reports, pointer=pointer)
+    assert everything(world) == before
 
 
 def test_receipts_of_a_shard_without_report_stay_pending(world: Tables) -> None:
@@ -163,7 +183,7 @@ def test_a_deleted_run_is_neither_made_again_nor_quarantined(world: Tables) -> N
 
 def test_a_late_duplicate_does_not_undo_what_a_newer_round_settled(world: Tables) -> None:
     newer = plan(fence=9)
-    good = (report(0, ReceiptReport(A, {"good": 7, "bad": 3}), ReceiptReport(C)), REPORTS[1])
+    good = unchanged(report(0, ReceiptReport(A, {"good": 7, "bad": 3}), ReceiptReport(C)), REPORTS[1])
     settle(world, plan=newer, reports=good, pointer=None)
     settle(world)
     assert state(world, A, "bad") == "COMPLETED"
@@ -260,7 +280,8 @@ def test_what_a_person_dropped_is_quarantined_again_when_a_newer_round_refuses_i
 
 
 def test_a_late_duplicate_of_an_older_round_does_not_replace_a_newer_reason(world: Tables) -> None:
-    newer = (report(0, refusals=(Refusal(A, "bad", "DeltaMissing", "it is gone by now"),)), report(1))
+    refused = Refusal(A, "bad", "DeltaMissing", "it is gone by now")
+    newer = unchanged(report(0, ReceiptReport(A), ReceiptReport(C), refusals=(refused,)), report(1, ReceiptReport(B)))
     settle(world, plan=plan(fence=9), reports=newer, pointer=None)
     settle(world)
     (bad,) = world.control_table.quarantine("words").list()
@@ -269,7 +290,8 @@ def test_a_late_duplicate_of_an_older_round_does_not_replace_a_newer_reason(worl
 
 def test_a_completed_run_that_is_refused_by_a_newer_round_is_failed_and_quarantined(world: Tables) -> None:
     settle(world)
-    refused = (report(0, refusals=(Refusal(A, "good", "DeltaCorrupt", "sha256"),)), report(1))
+    corrupt = Refusal(A, "good", "DeltaCorrupt", "sha256")
+    refused = unchanged(report(0, ReceiptReport(A), ReceiptReport(C), refusals=(corrupt,)), report(1, ReceiptReport(B)))
     assert settle(world, plan=plan(round=1), reports=refused, pointer=None).failed_runs == 1
     assert state(world, A, "good") == "FAILED"
     assert {run.run_id for run in world.control_table.quarantine("words").list()} == {
