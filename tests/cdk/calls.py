@@ -31,6 +31,7 @@ SERVICES = {
 OTHER_NAMES = {  # an IAM action does not always have its call's name
     "head_object": {"s3:GetObject"},
     "list_objects_v2": {"s3:ListBucket"},
+    "list_object_versions": {"s3:ListBucketVersions", "s3:GetObjectVersion"},  # who lists them reads them
     "delete_objects": {"s3:DeleteObject"},
     "copy_object": {"s3:GetObject", "s3:PutObject"},
     "get_bucket_lifecycle_configuration": {"s3:GetLifecycleConfiguration"},

@@ -65,6 +65,7 @@ def test_the_guide_names_every_action_that_the_command_needs_and_no_other() -> N
     named = set(re.findall(r"`(\w+:\w+)`", table))
     sources = calls.Sources({**calls.PACKAGES, "console": ROOT / "console", "operate": ROOT / "operate"})
     console = [module for module in sources.bodies if module.startswith(("console.", "operate."))]
+    console = [module for module in console if not module.startswith("operate.asl.")]  # which no command asks yet
     needed = {action for module in console for action in calls.written(module, sources)}
     for module in console:
         for name in sources.bodies[module]:
