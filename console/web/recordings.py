@@ -19,14 +19,20 @@ class Listed:
     name: str
     title: str
     told: str
-    steps: int
+    sentences: tuple[str, ...]
+
+    @property
+    def steps(self) -> int:
+        return len(self.sentences)
 
 
 @cache
 def listed() -> tuple[Listed, ...]:
     """All of them, the one to read first first."""
     found = (json.loads((FOLDER / f"{name}.json").read_text("utf-8")) for name in _ORDER)
-    return tuple(Listed(one["name"], one["title"], one["told"], len(one["frames"])) for one in found)
+    return tuple(
+        Listed(one["name"], one["title"], one["told"], tuple(frame["says"] for frame in one["frames"])) for one in found
+    )
 
 
 def read(name: str) -> bytes | None:

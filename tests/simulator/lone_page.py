@@ -22,6 +22,7 @@ def lone_page(recording: dict[str, Any], root: str = "../..") -> str:
     data = json.dumps(recording, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return templates.get_template("lone_page.html").render(
         recording=recording,
+        sentences=[frame["says"] for frame in recording["frames"]],
         root=root,
         data=Markup(data),
         style=Markup("".join(_static(f"{sheet}.css") for sheet in _SHEETS)),
