@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -145,10 +144,12 @@ def _current(machine: Machine) -> tuple[int, int]:
     if not path.is_file():
         return (0, 0)
     text = path.read_text()
-    found = re.fullmatch(r'\{.*"snapshot_id": "(\d{10})-(\d{10})-\d+".*\}\n', text)
-    readers_never_mix("CURRENT", shown=text, named=text if found else "one whole line")
-    assert found is not None
-    return int(found[1]), int(found[2])
+    try:
+        version, fence, _round = json.loads(text)["snapshot_id"].split("-")
+    except (ValueError, KeyError, TypeError):
+        readers_never_mix("CURRENT", shown=text, named="a whole pointer")
+        raise AssertionError from None
+    return int(version), int(fence)
 
 
 @breaking()

@@ -91,7 +91,12 @@ def test_a_fault_is_in_the_lane_that_it_strikes_and_the_next_execution_publishes
 
 
 def test_no_text_of_a_recording_ends_the_script_that_it_stands_in() -> None:
-    evil = {"title": "</title><script>alert(1)</script>", "told": "<b>", "trial": "x", "says": "</script><!--"}
+    evil = {
+        "title": "</title><script>alert(1)</script>",
+        "told": "<b>",
+        "trial": "x",
+        "frames": [{"says": "</script><!--"}],
+    }
     page = lone_page(evil)
     assert "<script>alert" not in page
     (data,) = re.findall(r'<script type="application/json" id="recording">(.*?)</script>', page)
