@@ -1,0 +1,1 @@
+"""Whether what runs does what this repository says: rows of expected and seen, each with who answered."""
