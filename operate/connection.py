@@ -29,6 +29,8 @@ OUTPUTS = {
     "FailureQueueUrl": "failure_queue_url",
 }
 """CloudFormation output key -> field of `Connection`."""
+LIVE_OUTPUT = "LiveArn"
+"""The output that a stack of a release before has not: there the machine itself is started."""
 
 _ANSWER_SECONDS = 2.0
 _ONE_AT_A_TIME = threading.Lock()
@@ -40,7 +42,7 @@ class Connection:
     """Everything needed to reach one stack.
 
     `endpoint_url` and `efs_root` are None on AWS: there the services have their own endpoints, and the file system is
-    not mounted where an operator sits.
+    not mounted where an operator sits. `live_arn` is the machine's alias that is started; None: the machine itself.
     """
 
     region: str
@@ -51,6 +53,7 @@ class Connection:
     bucket: str
     efs_root: str | None
     failure_queue_url: str | None
+    live_arn: str | None = None
 
     def to_json(self) -> dict[str, str | None]:
         """As plain values; `from_json` reads it back."""
@@ -147,7 +150,8 @@ def load_aws(stack_name: str, region: str | None = None) -> Connection:
     if missing:
         raise StackIncomplete(f"stack {stack_name} has no output {', '.join(missing)}: deploy it again")
     fields = {field: outputs[key] for key, field in OUTPUTS.items()}
-    return Connection(region=client.meta.region_name, endpoint_url=None, efs_root=None, **fields)
+    live = outputs.get(LIVE_OUTPUT)
+    return Connection(region=client.meta.region_name, endpoint_url=None, efs_root=None, live_arn=live, **fields)
 
 
 def _answers(endpoint_url: str) -> bool:

@@ -214,7 +214,8 @@ class Executions:
 
     def _start(self, collection: str, trigger: str, given: str) -> str:
         name = execution_name(collection, trigger, self._services.new_unique())
-        answer = self._services.stepfunctions.start_execution(stateMachineArn=self._machine.arn, name=name, input=given)
+        started_as = self._machine.started_as
+        answer = self._services.stepfunctions.start_execution(stateMachineArn=started_as, name=name, input=given)
         arn: str = answer["executionArn"]
         return arn
 

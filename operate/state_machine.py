@@ -13,11 +13,16 @@ _PAGE = 100
 
 
 class StateMachine:
-    """An execution is given by its whole name or its ARN. Listings are lazy: what nobody looks at is not asked for."""
+    """An execution is given by its whole name or its ARN. Listings are lazy: what nobody looks at is not asked for.
+
+    `arn` is the machine's, whose listings have the executions of all its versions; `started_as` names the version that
+    is started.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self.arn = services.connection.state_machine_arn
+        self.started_as = services.connection.live_arn or self.arn
 
     def arn_of(self, execution: str) -> str:
         """The ARN of an execution, whether there is one or not."""

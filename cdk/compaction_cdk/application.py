@@ -19,6 +19,7 @@ FLAGS = {
     "@aws-cdk/core:checkSecretUsage": True,
     "@aws-cdk/core:target-partitions": ["aws"],
     "@aws-cdk/aws-lambda:recognizeLayerVersion": True,
+    "@aws-cdk/aws-lambda:recognizeVersionProps": True,  # a tag is no new version, which Lambda would refuse to publish
     "@aws-cdk/aws-s3:createDefaultLoggingPolicy": True,
     "@aws-cdk/aws-efs:denyAnonymousAccess": False,  # network.py writes its own, narrower policy
     "@aws-cdk/aws-efs:mountTargetOrderInsensitiveLogicalId": True,

@@ -14,6 +14,7 @@ KEYS = "Keys below a prefix are named by snapshots, plans and runs: the prefix i
 NO_RESOURCE = (
     "X-Ray, ListStreams, and the network interfaces that Lambda makes for a function have no resource to name."
 )
+VERSIONS = "A machine's version names versions of the functions; those of older deployments are invoked by redrives."
 EXECUTIONS = "It asks about whatever execution holds the lease, folds, or failed; all are this state machine's."
 
 
@@ -38,6 +39,8 @@ def suppressed(stack: CompactionStack) -> None:
         "Log delivery and X-Ray have no resource to name: Step Functions asks for them as they are.",
         ["Resource::*"],
     )
+    versions = RegexAppliesTo(regex=r"/^Resource::<(Light|Heavy)\w+\.Arn>:\*$/g")
+    _suppress(stack.workflow, "AwsSolutions-IAM5", VERSIONS, [versions])
     if not stack.deployment.bucket:
         _suppress(
             stack.storage.bucket,

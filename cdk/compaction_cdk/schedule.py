@@ -19,7 +19,7 @@ START = "arn:aws:scheduler:::aws-sdk:sfn:startExecution"
 
 class CompactionSchedule(Construct):
     """`schedules` and `scrubs`, by collection, in one `group`. The universal target can name each execution freshly;
-    the templated one cannot.
+    the templated one cannot. They start the version of `live`, an alias of the machine.
 
     A start that fails is not repeated: the next tick is the repetition.
     """
@@ -30,6 +30,7 @@ class CompactionSchedule(Construct):
         id: str,
         *,
         state_machine: stepfunctions.IStateMachine,
+        live: stepfunctions.CfnStateMachineAlias,
         collections: tuple[str, ...],
         every: Duration,
         scrub_every: Duration,
@@ -48,7 +49,7 @@ class CompactionSchedule(Construct):
                 sid="Start", actions=["states:StartExecution"], resources=[state_machine.state_machine_arn]
             )
         )
-        self.group, self._role, self._machine = group, role, state_machine
+        self.group, self._role, self._live = group, role, live
         minutes, days = f"rate({every.to_minutes():g} minutes)", f"rate({scrub_every.to_days():g} days)"
         self.schedules = {c: self._schedule(c.capitalize(), minutes, c, "compact") for c in collections}
         self.scrubs = {c: self._schedule(f"Scrub{c.capitalize()}", days, c, "verify") for c in collections}
@@ -78,7 +79,7 @@ class CompactionSchedule(Construct):
         """StartExecution's request; the scheduler wants its members in PascalCase."""
         return Stack.of(self).to_json_string(
             {
-                "StateMachineArn": self._machine.state_machine_arn,
+                "StateMachineArn": self._live.ref,
                 "Name": f"{collection}-schedule-{EXECUTION_ID}",
                 "Input": json.dumps({"collection": collection, "mode": mode, "trigger": "schedule"}),
             }

@@ -92,7 +92,7 @@ class CompactionStack(Stack):
             receipts_table=self.storage.receipts_name,
             control_table=self.storage.control.table_name,
             bucket=self.storage.bucket.bucket_name,
-            state_machine_arn=CompactionWorkflow.arn_of(self, machine),
+            state_machine_arn=CompactionWorkflow.live_arn_of(self, machine),
             failure_queue_url=self.failure_queue.queue_url,
             messages_queue_url=self.messages.queue_url if self.messages else None,
             alerts_topic_arn=self.topic.topic_arn,
@@ -133,7 +133,7 @@ class CompactionStack(Stack):
 
     def _events(self, network: Network) -> None:
         stage, machine = self.deployment.stage, self.workflow.state_machine
-        StreamMapping(
+        stream = StreamMapping(
             self,
             "Stream",
             stream_arn=self.storage.stream_arn,
@@ -143,10 +143,12 @@ class CompactionStack(Stack):
             batch_window_seconds=stage.batch_window_seconds,
             record_age_hours=stage.record_age_hours,
         )
+        stream.node.add_dependency(self.workflow.live)  # whom it wakes
         schedule = CompactionSchedule(
             self,
             "Schedule",
             state_machine=machine,
+            live=self.workflow.live,
             collections=self.collections,
             every=Duration.minutes(stage.schedule_minutes),
             scrub_every=Duration.days(stage.scrub_days),
@@ -185,6 +187,7 @@ class CompactionStack(Stack):
         Tags.of(self).add("stage", stage.name)
         for key, value in {
             "StateMachineArn": machine.state_machine_arn,
+            "LiveArn": self.workflow.live.ref,
             "ReceiptsTable": self.storage.receipts_name,
             "ControlTable": self.storage.control.table_name,
             "Bucket": self.storage.bucket.bucket_name,

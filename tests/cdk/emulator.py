@@ -33,15 +33,19 @@ UNKNOWN = {
     "AWS::EC2::FlowLog",
     "AWS::EC2::SecurityGroupEgress",
     "AWS::EC2::SecurityGroupIngress",
+    "AWS::Logs::QueryDefinition",
+    "AWS::StepFunctions::StateMachineAlias",
+    "AWS::StepFunctions::StateMachineVersion",
 }
 REWRITTEN = {
     "statements that demand TLS": "the emulator speaks HTTP on loopback",
     "alarms on formulas, and the dashboard": "the emulator knows alarms on one metric only",
-    "flow log, and rules between the security groups": "the emulator does not know these types",
+    "flow log, saved queries, and rules between the security groups": "the emulator does not know these types",
     "the rule and the parameter about the bootstrap version": "there is no CDK bootstrap stack",
     "image functions": "no Docker: provided.al2023, whose bootstrap runs AWS's runtime client on the image's own files",
     "the runtime of zip functions": "the Python at hand instead of 3.14",
     "the file system's mount": "EFS_ROOT is a folder",
+    "the machine's version, and its alias": "made by the API after the stack: the emulator's CloudFormation knows none",
 }
 """What `rewrite` changes, and why; everything else of the template is deployed as it is."""
 NOT_RUN = {
@@ -57,6 +61,7 @@ def rewrite(template: Mapping[str, Any], *, efs_root: Path, bootstrap_key: str) 
     changed: dict[str, Any] = json.loads(json.dumps(template))
     changed.pop("Rules", None)
     changed.get("Parameters", {}).pop("BootstrapVersion", None)
+    changed = with_named_alias(changed)
     changed["Resources"] = {n: r for n, r in changed["Resources"].items() if not _is_unknown(r)}
     for resource in changed["Resources"].values():
         _drop_demands_for_tls(resource["Properties"])
@@ -75,6 +80,23 @@ def rewrite(template: Mapping[str, Any], *, efs_root: Path, bootstrap_key: str) 
         else:
             function["Runtime"] = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return changed
+
+
+def with_named_alias(template: dict[str, Any]) -> dict[str, Any]:
+    """The template with the ARN of the machine's alias written out wherever it refers to it."""
+    (alias,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::StepFunctions::StateMachineAlias")
+    (machine,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::StepFunctions::StateMachine")
+    name = template["Resources"][alias]["Properties"]["Name"]
+    named = {"Fn::Join": ["", [{"Ref": machine}, f":{name}"]]}
+
+    def changed(value: Any) -> Any:
+        if value == {"Ref": alias}:
+            return named
+        if isinstance(value, dict):
+            return {key: changed(one) for key, one in value.items()}
+        return [changed(one) for one in value] if isinstance(value, list) else value
+
+    return dict(changed(template))
 
 
 def _is_unknown(resource: Mapping[str, Any]) -> bool:
@@ -209,4 +231,10 @@ def deploy(emulator: Emulator, template: Mapping[str, Any], assets: Mapping[str,
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     why = [e.get("ResourceStatusReason") for e in events if "FAILED" in e["ResourceStatus"]]
     assert stack["StackStatus"] == "CREATE_COMPLETE", f"{stack['StackStatus']}: {why}"
-    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    sfn, machine, live = emulator.client("stepfunctions"), outputs["StateMachineArn"], outputs["LiveArn"]
+    version = sfn.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+    sfn.create_state_machine_alias(
+        name=live.rpartition(":")[2], routingConfiguration=[{"stateMachineVersionArn": version, "weight": 100}]
+    )
+    return outputs

@@ -46,8 +46,9 @@ MADE = {
 }
 """What moto's CloudFormation makes, as the template says."""
 REWRITTEN = {
-    "the state machine": "made from the template's DefinitionString by CreateStateMachine: moto's CloudFormation knows"
-    " no DefinitionSubstitutions, whose values it does resolve",
+    "the state machine, its version and alias": "made from the template's DefinitionString by CreateStateMachine:"
+    " moto's CloudFormation knows no DefinitionSubstitutions, whose values it does resolve",
+    "versions of functions": "the functions themselves: moto answers a version's Ref with its logical id",
     "image functions": "no Docker: registered with the zip's code, run on the image's own files",
     "the event source mapping": "moto's filters and batches nothing: local/poller.py polls by the template's settings",
     "the file system's mount, and /tmp": "EFS_ROOT, WORK_ROOT and what points to /tmp are folders",
@@ -79,7 +80,11 @@ def rewrite(template: Mapping[str, Any], substitutions: Mapping[str, Any]) -> di
             del function["FileSystemConfigs"], function["VpcConfig"]
     wanted = ("ReceiptsTable", "ControlTable", "Bucket", "FailureQueueUrl")
     changed["Outputs"] = {name: template["Outputs"][name] for name in wanted}
-    changed["Outputs"] |= {f"Sub{name}": {"Value": value} for name, value in substitutions.items()}
+    versions = {n: r["Properties"] for n, r in template["Resources"].items() if r["Type"] == "AWS::Lambda::Version"}
+    for name, value in substitutions.items():
+        version = versions.get(value["Ref"]) if isinstance(value, dict) else None
+        function = {"Fn::GetAtt": [version["FunctionName"]["Ref"], "Arn"]} if version else value
+        changed["Outputs"][f"Sub{name}"] = {"Value": function}
     return changed
 
 
@@ -161,13 +166,20 @@ class Interpreted:
             definition=definition,
             roleArn=f"arn:aws:iam::{ACCOUNT}:role/any",
             loggingConfiguration={"level": "OFF"},  # moto would write each event to a mocked log group
+            publish=True,
         )["stateMachineArn"]
+        self._create_alias()
         ending.callback(join_interpreter, 10.0)
         for pool in self._pools.values():
             ending.callback(pool.stop)
         poller = self._poller()
         ending.callback(poller.stop)
         poller.start()
+
+    def _create_alias(self) -> None:
+        route = {"stateMachineVersionArn": f"{self.machine_arn}:1", "weight": 100}
+        name = self.template.one("StepFunctions::StateMachineAlias")["Name"]
+        self.client("stepfunctions").create_state_machine_alias(name=name, routingConfiguration=[route])
 
     def _create_stack(self, zip_file: Path, substitutions: Mapping[str, Any]) -> None:
         s3, cloudformation = self.client("s3"), self.client("cloudformation")

@@ -21,7 +21,7 @@ def test_each_collection_is_started_by_a_schedule_under_a_fresh_name(dev: Templa
     asked = json.loads(joined(target["Input"]))
     assert asked["Name"] == f"{collection}-schedule-<aws.scheduler.execution-id>"
     assert json.loads(asked["Input"]) == {"collection": collection, "mode": "compact", "trigger": "schedule"}
-    assert asked["StateMachineArn"] == f"<{next(iter(dev.all('StepFunctions::StateMachine')))}>"
+    assert asked["StateMachineArn"] == f"<{next(iter(dev.all('StepFunctions::StateMachineAlias')))}>"
 
 
 def test_a_start_that_failed_is_not_repeated_after_the_next_one(dev: Template) -> None:

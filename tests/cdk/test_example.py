@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .template import Template
+from .template import Template, joined
 
 pytestmark = pytest.mark.cdk
 ROOT = Path(__file__).parents[2]
@@ -54,10 +54,13 @@ def search(dev: Template, tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 def test_their_functions_fill_the_machine(theirs: Template) -> None:
     machine = theirs.one("StepFunctions::StateMachine")
-    functions = theirs.all("Lambda::Function")
+    functions, versions = theirs.all("Lambda::Function"), theirs.all("Lambda::Version")
     for name, value in machine["DefinitionSubstitutions"].items():
         if name.endswith("Arn"):
-            assert functions[value["Fn::GetAtt"][0]]["Handler"] == f"handlers.{name.removesuffix('Arn')}"
+            assert (
+                functions[versions[value["Ref"]]["FunctionName"]["Ref"]]["Handler"]
+                == f"handlers.{name.removesuffix('Arn')}"
+            )
     assert machine["DefinitionSubstitutions"]["ControlTable"] == {"Ref": next(iter(theirs.all("DynamoDB::Table")))}
 
 
@@ -70,7 +73,7 @@ def test_every_state_has_a_function_in_their_code(theirs: Template) -> None:
 def test_the_machine_may_invoke_their_functions_and_no_others(theirs: Template) -> None:
     role = theirs.one("StepFunctions::StateMachine")["RoleArn"]["Fn::GetAtt"][0]
     invoked = next(s["Resource"] for s in theirs.statements(role) if s["Action"] == ["lambda:InvokeFunction"])
-    assert {arn["Fn::GetAtt"][0] for arn in invoked} == set(theirs.all("Lambda::Function"))
+    assert {joined(arn) for arn in invoked} == {f"<{name}.Arn>:*" for name in theirs.all("Lambda::Function")}
 
 
 def test_the_construct_installs_with_what_it_imports() -> None:

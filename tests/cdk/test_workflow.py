@@ -2,13 +2,15 @@
 
 import json
 import re
+import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from statelint.linter import Linter
 
-from .template import Template
+from .template import Template, joined
 
 pytestmark = pytest.mark.cdk
 ROOT = Path(__file__).parents[2]
@@ -42,8 +44,53 @@ def test_every_placeholder_has_a_value_and_every_value_a_placeholder(dev: Templa
 def test_a_placeholder_is_filled_with_the_function_of_its_name(dev: Template) -> None:
     for name, value in machine(dev)["DefinitionSubstitutions"].items():
         if name.endswith("Arn"):
-            function = dev.all("Lambda::Function")[value["Fn::GetAtt"][0]]
+            version = dev.all("Lambda::Version")[value["Ref"]]
+            function = dev.all("Lambda::Function")[version["FunctionName"]["Ref"]]
             assert f"{Template.name_of(function)}Arn" == name
+
+
+def test_what_a_deployment_published_stays_after_the_next_one(dev: Template) -> None:
+    """A running or redriven execution keeps its definition, which names the functions' versions of its deployment."""
+    published = [r for r in dev.body["Resources"].values() if r["Type"].endswith("Version")]
+    assert len(published) == 1 + len(steps())
+    for one in published:
+        assert (one["DeletionPolicy"], one["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    version = dev.one("StepFunctions::StateMachineVersion")
+    (name,) = dev.all("StepFunctions::StateMachine")
+    assert version["StateMachineRevisionId"] == {"Fn::GetAtt": [name, "StateMachineRevisionId"]}
+
+
+def test_other_code_is_another_version_of_the_functions_that_have_it(
+    dev: Template, cdk_code: None, tmp_path: Path, zip_file: Path
+) -> None:
+    from compaction_cdk.application import synthesise
+
+    other_zip = tmp_path / "stream.zip"
+    with zipfile.ZipFile(shutil.copy(zip_file, other_zip), "a") as archive:
+        archive.writestr("more.py", "")
+    assembly = synthesise(tmp_path / "cdk.out", {"stage": "dev"}, other_zip)
+    other = Template(json.loads(Path(assembly.stacks[0].template_full_path).read_text()))
+    before, after = (
+        {each.all("Lambda::Version")[n]["FunctionName"]["Ref"]: n for n in each.all("Lambda::Version")}
+        for each in (dev, other)
+    )
+    changed = {Template.name_of(dev.all("Lambda::Function")[f]) for f in before if before[f] != after[f]}
+    assert changed == {n for n, p in dev.functions().items() if "Handler" in p} & steps()
+
+
+def test_everybody_starts_the_version_that_live_names(dev: Template) -> None:
+    (alias,) = dev.all("StepFunctions::StateMachineAlias")
+    (version,) = dev.all("StepFunctions::StateMachineVersion")
+    routes = dev.one("StepFunctions::StateMachineAlias")["RoutingConfiguration"]
+    assert routes == [{"StateMachineVersionArn": {"Fn::GetAtt": [version, "Arn"]}, "Weight": 100}]
+    machine_name = machine(dev)["StateMachineName"]
+    for name in ("StreamHandler", "StartFold", "StartGenerations"):
+        arn = joined(dev.functions()[name]["Environment"]["Variables"]["STATE_MACHINE_ARN"])
+        assert arn.endswith(f":stateMachine:{machine_name}:live")
+    for schedule in dev.all("Scheduler::Schedule").values():
+        assert json.loads(joined(schedule["Target"]["Input"]))["StateMachineArn"] == f"<{alias}>"
+    assert dev.body["Outputs"]["LiveArn"]["Value"] == {"Ref": alias}
+    assert alias in dev.resource("Lambda::EventSourceMapping")["DependsOn"]
 
 
 def test_the_filled_in_definition_is_a_clean_state_machine(dev: Template, tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import boto3
 import pytest
 
-from operate.connection import OUTPUTS, STACK_FILE, Connection, load_aws, load_local, save_local
+from operate.connection import LIVE_OUTPUT, OUTPUTS, STACK_FILE, Connection, load_aws, load_local, save_local
 from operate.errors import AccessMissing, StackIncomplete, StackNotFound, StackNotRunning
+from operate.services import Services
+from operate.state_machine import StateMachine
 
 
 @pytest.fixture
@@ -75,6 +77,14 @@ def test_a_deployed_stack_is_found_by_its_outputs(aws: Connection) -> None:
         efs_root=None,
         failure_queue_url="the failure_queue_url",
     )
+
+
+def test_a_stack_is_started_by_its_alias_where_it_has_one(aws: Connection) -> None:
+    outputs = {key: f"the {field}" for key, field in OUTPUTS.items()}
+    deploy(outputs | {LIVE_OUTPUT: "the alias"})
+    machine = StateMachine(Services(load_aws("compaction")))
+    assert (machine.arn, machine.started_as) == ("the state_machine_arn", "the alias")
+    assert StateMachine(Services(aws)).started_as == aws.state_machine_arn
 
 
 def test_a_stack_of_another_name_is_not_found(aws: Connection) -> None:
