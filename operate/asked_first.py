@@ -195,6 +195,20 @@ def expire(collection: str, *, apply: bool, before: str | None = None) -> AskedF
     )
 
 
+def erase(receipt: str, collections: Sequence[str]) -> AskedFirst:
+    return AskedFirst(
+        f"Erase {one_line(receipt)}",
+        (
+            f"Every shard of {' and '.join(collections)} is written anew from its live records, and every older version"
+            " is given up: there is no way back to any of them.",
+            "Then its deltas are deleted, and the plans and reports that have its key: all object versions of each.",
+            "That takes a fold, the grace of expiry, and as long again: two hours with the settings of a deployment.",
+            "It is said to be erased when its bytes were looked for everywhere, and not found.",
+        ),
+        grave=True,
+    )
+
+
 # Quarantine
 
 

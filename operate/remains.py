@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from receipt_chroma.records import Vector
 from receipt_chroma.remains import Found, Sought
@@ -33,12 +33,20 @@ _GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 @dataclass(frozen=True)
 class Remnant:
     """One place that has something of the receipt. what: its ids, its vectors, or why that cannot be told. kept_by:
-    what keeps it there, and what takes it away."""
+    what keeps it there, and what takes it away. current: it is a file of a current version. older: of an object the
+    version id, where the bucket has a newer one or none."""
 
     where: str
     path: str
     what: str
     kept_by: str
+    current: bool = False
+    older: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Of an object."""
+        return self.path.removesuffix(f" version {self.older}")
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,12 @@ def check_is_gone(stack: Stack, receipt: ReceiptId) -> None:
     """Raise EraseRefused for a receipt that exists, or that has a pending change."""
     if stack.receipts.announced(receipt).exists:
         raise EraseRefused(f"{receipt.key} is in the receipts table: delete its items first")
-    for collection in _generations(stack):
+    for collection in all_generations(stack):
         if stack.receipts.waits(collection, receipt).pending is not None:
             raise EraseRefused(f"{receipt.key} has a change that no version of {collection} has yet: wait for it")
 
 
-def _generations(stack: Stack) -> Iterator[str]:
+def all_generations(stack: Stack) -> Iterator[str]:
     """Of every collection each generation that was ever made."""
     for collection in COLLECTIONS:
         for number in range(1, stack.collections.generations(collection).newest + 1):
@@ -109,6 +117,13 @@ def find_remains(
     )
 
 
+def objects_with_ids(stack: Stack, receipt: ReceiptId) -> list[Remnant]:
+    """The objects and object versions of the bucket that have a receipt's ids. Raises TransientServiceError."""
+    search = _Search(stack, Services(stack.connection), Sought(receipt, ()))
+    search.objects()
+    return search.remnants
+
+
 def _not_searched(root: Path | None, vectors: Sequence[Vector]) -> Iterator[str]:
     if root is None:
         yield "the file system, which is not mounted here: pass --efs FOLDER"
@@ -122,7 +137,7 @@ def _own(stack: Stack, root: Path | None, vectors: Sequence[Vector]) -> tuple[Ve
     Without the file system all of them are; then a vector that is found may be another receipt's.
     """
     wanted = {vector.tobytes(): vector for vector in vectors}
-    for collection in _generations(stack) if wanted and root is not None else ():
+    for collection in all_generations(stack) if wanted and root is not None else ():
         head = stack.collections.head(collection)
         if head is None or head.pointer is None:
             continue
@@ -138,12 +153,23 @@ def _own(stack: Stack, root: Path | None, vectors: Sequence[Vector]) -> tuple[Ve
     return tuple(wanted.values())
 
 
+class _Kept(NamedTuple):
+    """What keeps something where it is, and whether that is a current version."""
+
+    by: str
+    current: bool = False
+
+
+_NOTHING: Final = _Kept("")
+
+
 class _Search:
     def __init__(self, stack: Stack, services: Services, sought: Sought) -> None:
         self.sought, self.remnants = sought, list[Remnant]()
         self.searched: dict[str, int] = {}
         self._stack, self._services = stack, services
         self._named: dict[str, list[str]] | None = None
+        self._current = set[str]()
 
     def tables(self) -> None:
         """Every row of the control table, and what the receipts table has of the receipt."""
@@ -155,9 +181,8 @@ class _Search:
             for item in (item for page in pages for item in page["Items"]):
                 found = self.sought.in_bytes(json.dumps(item, ensure_ascii=False, default=str).encode())
                 path = f"{item['PK']['S']} / {item['SK']['S']}"
-                self._take(
-                    CONTROL, path, found, "a row: quarantined or noted runs go with `compaction quarantine drop`"
-                )
+                row = _Kept("a row: quarantined or noted runs go with `compaction quarantine drop`")
+                self._take(CONTROL, path, found, row)
             items = query_each(
                 self._services.dynamodb,
                 TableName=self._services.connection.receipts_table,
@@ -166,9 +191,8 @@ class _Search:
             )
             for left in items:
                 path = f"{left['PK']['S']} / {left['SK']['S']}"
-                self._take(
-                    TABLE, path, Found(ids=True), "an item that was left when the receipt was deleted: delete it"
-                )
+                kept = _Kept("an item that was left when the receipt was deleted: delete it")
+                self._take(TABLE, path, Found(ids=True), kept)
 
     def files(self, root: Path) -> None:
         """Every file of the file system; what goes away meanwhile is gone."""
@@ -180,7 +204,7 @@ class _Search:
             except FileNotFoundError:
                 continue
             relative = path.relative_to(root).as_posix()
-            self._take(EFS, relative, found, self._kept_by(relative) if found else "")
+            self._take(EFS, relative, found, self._kept_by(relative) if found else _NOTHING)
 
     def objects(self) -> None:
         """Every object of the bucket, and every older version of one."""
@@ -200,39 +224,42 @@ class _Search:
                         raise
                     found = self.sought.in_file(copy)
                     path = key if latest else f"{key} version {version}"
-                    self._take(BUCKET, path, found, self._why_object(key, latest=latest) if found else "")
+                    kept = self._why_object(key, latest=latest) if found else _NOTHING
+                    self._take(BUCKET, path, found, kept, older=None if latest else version)
 
-    def _take(self, where: str, path: str, found: Found, kept_by: str) -> None:
+    def _take(self, where: str, path: str, found: Found, kept: _Kept, older: str | None = None) -> None:
         self.searched[where] = self.searched.get(where, 0) + 1
         if found:
             parts = [("its ids", found.ids), (f"{len(found.vectors)} of its vectors", found.vectors)]
             what = " and ".join(text for text, there in parts if there) or str(found.unread)
-            self.remnants.append(Remnant(where, path, what, kept_by))
+            self.remnants.append(Remnant(where, path, what, kept.by, kept.current, older))
 
-    def _why_object(self, key: str, *, latest: bool) -> str:
+    def _why_object(self, key: str, *, latest: bool) -> _Kept:
         if not latest:
-            return "an older object version: delete it, or leave it to the bucket's lifecycle rule"
+            return _Kept("an older object version: delete it, or leave it to the bucket's lifecycle rule")
         kind, _, rest = key.partition("/")
         if kind == "snapshots":
             return self._kept_by(rest)
         if kind in ("plans", "reports"):
-            return f"one of the pipeline's {kind}, which expiry leaves: delete it"
-        return "a delta or another object of a producer: delete it"
+            return _Kept(f"one of the pipeline's {kind}, which expiry leaves: delete it")
+        return _Kept("a delta or another object of a producer: delete it")
 
-    def _kept_by(self, path: str) -> str:
+    def _kept_by(self, path: str) -> _Kept:
         """What keeps a file of a collection's tree, given by its path with the collection."""
         if self._named is None:
             self._named = dict(self._names())
         for named, by in self._named.items():
             if path == named or path.startswith(f"{named}/"):
-                return ", ".join(by)
+                return _Kept(", ".join(by), named in self._current)
         collection = path.partition("/")[0]
-        return f"no version names it: `compaction expire {collection} --apply` deletes it once it is past the grace"
+        return _Kept(
+            f"no version names it: `compaction expire {collection} --apply` deletes it once it is past the grace"
+        )
 
     def _names(self) -> Iterator[tuple[str, list[str]]]:
         """The paths that versions name, and by which version each is kept."""
         found: dict[str, list[str]] = {}
-        for collection in _generations(self._stack):
+        for collection in all_generations(self._stack):
             for version in self._stack.versions.of(collection):
                 why = (
                     f"version {version.version} of {collection} ({version.state}{', pinned' if version.pinned else ''})"
@@ -243,9 +270,10 @@ class _Search:
                     manifest = self._stack.stored.manifest(version.pointer)
                 except VersionUnreadable:
                     continue  # of an EXPIRED version, or of an attempt that was lost
-                for shard in manifest.shards:
-                    for path in (shard.path, *(segment.path for segment in shard.segments)):
-                        if path is not None:
-                            found.setdefault(f"{collection}/{path}", []).append(why)
-                found.setdefault(f"{collection}/{manifest_path(version.snapshot_id)}", []).append(why)
+                files = [path for shard in manifest.shards for path in (shard.path, *(s.path for s in shard.segments))]
+                for path in (*files, manifest_path(version.snapshot_id)):
+                    if path is not None:
+                        found.setdefault(f"{collection}/{path}", []).append(why)
+                        if version.state == "current":
+                            self._current.add(f"{collection}/{path}")
         yield from found.items()

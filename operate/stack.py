@@ -42,6 +42,7 @@ class Stack:
         machine = StateMachine(services)
         self.connection = connection
         self.now = now
+        self.sleep = sleep
         self.stored = Stored(services)
         self.executions = Executions(services, machine, History(services, machine), self.stored)
         self.collections = Collections(services, self.stored, self.executions)

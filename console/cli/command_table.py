@@ -345,4 +345,12 @@ COMMANDS: tuple[Command, ...] = (
         "console.cli.snapshot_commands:expire",
         options.expire,
     ),
+    Command(
+        "erase",
+        "snapshots",
+        "a deleted receipt, from everything that is kept; exit 0 when gone",
+        "compaction erase 3f52804b-2fad-4e00-92c8-b593da3a8ed3/1 --wait",
+        "console.cli.erase_command:erase",
+        options.erase,
+    ),
 )

@@ -157,6 +157,18 @@ def remains(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--efs", metavar="FOLDER", help="where the file system is mounted, if the stack does not say")
 
 
+def erase(parser: argparse.ArgumentParser) -> None:
+    remains(parser)
+    parser.add_argument(
+        "--copies",
+        default=".compaction/erase",
+        metavar="FOLDER",
+        help="where its deltas are kept until nothing is left (.compaction/erase)",
+    )
+    parser.add_argument("--wait", action="store_true", help="until the older versions are gone, two hours as deployed")
+    parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal")
+
+
 def adopt(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", choices=COLLECTIONS, metavar="COLLECTION", help=" or ".join(COLLECTIONS))
     what = parser.add_mutually_exclusive_group(required=True)

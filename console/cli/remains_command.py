@@ -39,11 +39,12 @@ def remains(arguments: Namespace) -> int:
     if arguments.json:
         print_json(found.to_json())
     else:
-        _say(found)
+        say_remains(found)
     return 0 if found.nothing_left else 1
 
 
-def _say(found: "Remains") -> None:
+def say_remains(found: "Remains") -> None:
+    """What a search found, on stdout."""
     stdout = stdout_console()
     if found.remnants:
         table = new_table("", narrow=stdout.width < NARROW)

@@ -2,18 +2,22 @@
 
 import json
 import os
+import threading
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
-from receipt_chroma.remains import Sought
 from receipt_dynamo_stream.keys import ReceiptId
 
 from console.cli.main import main
+from operate.stack import Stack
 from tests.documented import runner
 
 from .world import FoldWorld, should_be
@@ -55,42 +59,114 @@ def delete(world: FoldWorld, receipt: ReceiptId) -> None:
     world.settle_down()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(500)
-def test_a_receipt_is_erased_step_by_step_and_nothing_is_said_to_be_left_only_at_the_end(
-    world: FoldWorld, run: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def it_was_published_and_deleted(world: FoldWorld) -> None:
     world.published(STAYS)
     world.announce(GONE, seed=50)
     world.put_receipt(GONE)
     world.settle_down()
-    deltas: list[str] = []
-    for number, one in enumerate(world.s3.list_objects_v2(Bucket=world.names.bucket)["Contents"]):
-        if "/delta/" in one["Key"]:
-            copy = tmp_path / f"{number}.arrow"
-            copy.write_bytes(world.s3.get_object(Bucket=world.names.bucket, Key=one["Key"])["Body"].read())
-            deltas += ["--delta", str(copy)] if Sought(GONE).in_file(copy).ids else []
-    assert len(deltas) == 4, "of lines and of words"
     for collection in ("lines", "words"):
-        run("fold", collection, "--wait")
+        world.stack.wait_for_execution(Stack(world.stack.connection).versions.fold(collection))
     delete(world, GONE)
 
-    def left() -> list[dict[str, Any]]:
-        assert main(["remains", "aaaa/1", *deltas, "--json"]) == 1
-        found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["remnants"]
-        return found
 
-    assert any("(current): `compaction fold words --rebuild`" in one["kept_by"] for one in left())
-    for collection in ("lines", "words"):
-        assert "folded" in run("fold", collection, "--rebuild", "--wait")
+def erase_json(capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    code = main(["erase", "aaaa/1", "--yes", "--json", *more])
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return code, said
+
+
+def remains_json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["remains", "aaaa/1", "--json"]) == 1, "without its vectors nobody can tell"
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(500)
+def test_a_receipt_is_erased_by_one_command_run_again_until_nothing_is_left(
+    world: FoldWorld, run: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    it_was_published_and_deleted(world)
+    left = remains_json(capsys)["remnants"]
+    assert any("(current): `compaction fold words --rebuild`" in one["kept_by"] for one in left if one["current"])
+    code, said = erase_json(capsys)
+    assert (code, said["erased_at"], said["remains"]) == (1, None, None)
+    folded, waiting = said["folded"], said["waiting"]
+    assert set(folded) == set(waiting) == {"lines", "words"}, "nothing is past the grace"
+    for _ in range(2):  # past the grace they are marked, and an hour after that deleted
         let_a_day_pass(world)
-        folded = str(world.head(collection).version)
-        run("expire", collection, "--before", folded, "--apply", "--yes")
-        let_a_day_pass(world)
-        run("expire", collection, "--apply", "--yes")
-    for one in left():
-        assert one["where"] == "bucket", one
-        assert one["path"].split("/")[0] in ("plans", "reports") or "/delta/" in one["path"], one
-        world.s3.delete_object(Bucket=world.names.bucket, Key=one["path"])
-    assert "Nothing is left of IMAGE#aaaa#RECEIPT#00001." in run("remains", "aaaa/1", *deltas)
+        code, said = erase_json(capsys)
+        assert said["folded"] == folded, "no shard is written twice"
+    assert (code, said["waiting"], said["deleted"] > 4) == (0, {}, True)
+    assert said["erased_at"]
+    assert (said["remains"]["nothing_left"], said["remains"]["vectors"]) == (True, 3)
+    assert list((tmp_path / ".compaction/erase").iterdir()) == []
+    assert remains_json(capsys)["remnants"] == []
     assert world.content() == should_be([STAYS])
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class DeathAtEachEffect:
+    """Ends the calling thread once before and once after each call that writes; the third time it passes."""
+
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self, call: Callable[..., Any], client: Any, operation: str, request: dict[str, Any]) -> Any:
+        writes = operation in ("StartExecution", "PutItem", "UpdateItem", "DeleteObjects")
+        if not writes or threading.current_thread() is not threading.main_thread():
+            return call(client, operation, request)
+        place = " ".join(
+            [operation, str(request.get("input", "")), *request.get("ExpressionAttributeNames", {}).values()]
+        )
+        self.seen[place] += 1
+        if self.seen[place] == 1:
+            raise Died
+        answer = call(client, operation, request)
+        if self.seen[place] == 2:
+            raise Died
+        return answer
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_erasure_that_dies_before_and_after_each_of_its_effects_goes_on_and_ends(
+    world: FoldWorld, run: Callable[..., str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it_was_published_and_deleted(world)
+    death, deaths, said = DeathAtEachEffect(), 0, dict[str, Any]()
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # every request goes through it
+    while not said.get("erased_at"):
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                BaseClient, "_make_api_call", lambda client, name, request: death(call, client, name, request)
+            )
+            try:
+                _, said = erase_json(capsys)
+            except Died:
+                deaths += 1
+        world.settle_down()
+        let_a_day_pass(world)
+        assert deaths < 60
+    assert {place.split()[0] for place in death.seen} == {"StartExecution", "PutItem", "UpdateItem", "DeleteObjects"}
+    assert deaths == 2 * len(death.seen)
+    assert said["remains"]["nothing_left"]
+    assert world.content() == should_be([STAYS])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_pinned_older_version_is_refused_by_name_and_nothing_is_deleted(
+    world: FoldWorld, run: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    it_was_published_and_deleted(world)
+    run("pin", "words", "1", "--why", "an audit")
+    assert main(["erase", "aaaa/1", "--yes"]) == 2
+    assert "pinned: 1" in capsys.readouterr().err
+    keys = [one["Key"] for one in world.s3.list_objects_v2(Bucket=world.names.bucket)["Contents"]]
+    assert any("aaaa" in key or "/delta/" in key for key in keys)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from receipt_dynamo_stream.control.erasures import Erasures
 from receipt_dynamo_stream.control.generations import GenerationsOf
 from receipt_dynamo_stream.control.head import CollectionHead
 from receipt_dynamo_stream.control.history import History
@@ -49,3 +50,7 @@ class ControlTable:
     def quarantine(self, collection: str) -> Quarantine:
         """The runs that wait for a person."""
         return Quarantine(self.client, self.name, collection)
+
+    def erasures(self) -> Erasures:
+        """How far erasures of deleted receipts are, of all collections."""
+        return Erasures(self.client, self.name)
