@@ -136,8 +136,8 @@ def lost_line(execution: Execution) -> str:
     """One line of an execution whose outcome is one of LOST."""
     why = "too much has changed" if execution.outcome == "reshard_lost" else "a fold or a rollback came first"
     return (
-        f"{short_name(execution.name)} {plain(execution.result)}: {why}, or it took too long; nothing was published,"
-        " start it again"
+        f"{short_name(execution.name)} {plain(execution.result)}: {why}, or it took too long; nothing of it was"
+        " published, start it again"
     )
 
 

@@ -160,8 +160,8 @@ LIMIT = 25_000
 """The events at which Step Functions ends an execution."""
 A_ROUND = """
     ClearRerun IsTurnAsked IsProjected WhichWork IsPaused PlanCompaction IsPlanReady WaitForInterval PlanCompaction
-    IsPlanReady DownloadSnapshot MergeShards AnythingChanged WriteManifest CommitSnapshot CommitStands SwapPointer
-    IsSettling SettleChanges ExpireSnapshots IsFoldDue StartFold MoreToPlan ReleaseLease RoundsLeft NextRound
+    IsPlanReady DownloadSnapshot MergeShards AnythingChanged WriteManifest CommitSnapshot SwapPointer
+    IsSettling Published SettleChanges ExpireSnapshots IsFoldDue StartFold MoreToPlan ReleaseLease RoundsLeft NextRound
 """
 A_WAIT = "AcquireLease InspectHolder HolderState CountWait AskForTurn WaitForHolder"
 

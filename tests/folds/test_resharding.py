@@ -46,6 +46,22 @@ def test_what_is_published_while_it_stages_is_laid_over_the_new_bases(world: Fol
 
 
 @pytest.mark.slow
+def test_a_round_that_is_asked_for_while_it_holds_the_lease_leaves_its_outcome(world: FoldWorld) -> None:
+    """NoChangeLost, and who asked for the re-shard hears of it."""
+    world.published(A)
+    with world.frozen("WriteFold", **RESHARD) as arn:
+        world.put_receipt(B)
+        world.announce(B)
+        world.stack.poller.wait_caught_up(timeout=60)
+        world.until(lambda: world.stack.executions.running == {arn}, "all others to coalesce")
+        assert world.head().rerun
+    ended = world.end_of(arn)
+    assert (ended.outcome, ended.output["result"]["version"]) == ("resharded", 2)
+    assert (world.head().version, world.head().shards) == (3, 3)
+    assert world.content() == should_be([A, B])
+
+
+@pytest.mark.slow
 def test_as_many_as_there_are_is_nothing_to_do(world: FoldWorld) -> None:
     world.published(A)
     assert world.run(mode="reshard", shards=1).outcome == "nothing_to_reshard"

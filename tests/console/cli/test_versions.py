@@ -208,7 +208,7 @@ def test_a_reshard_that_has_lost_is_exit_code_1_and_says_to_start_it_again(run, 
     stack.published("lines", 2)
     said = run("reshard", "lines", "--shards", "4", "--wait")
     assert said.code == 1
-    assert said.err.endswith("nothing was published, start it again\n")
+    assert said.err.endswith("nothing of it was published, start it again\n")
 
 
 @pytest.mark.parametrize(("shards", "says"), [("2", "has 2 shards already"), ("0", "from 1 to 256"), ("257", "257")])
