@@ -12,7 +12,7 @@ from pathlib import Path
 from .disks import why_no_disk
 from .faults import FAULTS
 from .report import table
-from .soak import Soak, kinds_for
+from .soak import GRACE_SECONDS, Soak, kinds_for
 from .stage import FAKETIME, running
 
 MEGABYTES = {"efs": 512, "tmp": 512}
@@ -34,7 +34,14 @@ def main() -> int:
         parser.error("--clock needs libfaketime: apt-get install libfaketime")
     with (
         tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as folder,
-        running(Path(folder) / "stack", seed=given.seed, disks={} if why else MEGABYTES, clock=given.clock) as stage,
+        running(
+            Path(folder) / "stack",
+            seed=given.seed,
+            disks={} if why else MEGABYTES,
+            clock=given.clock,
+            expire_grace_seconds=GRACE_SECONDS,
+            expired_for_seconds=GRACE_SECONDS,
+        ) as stage,
     ):
         kinds = [name for name in kinds_for(stage, clock=given.clock) if given.only in name]
         if not kinds:

@@ -16,7 +16,6 @@ from typing import TypeAlias
 from receipt_dynamo_stream.control.table import ControlTable
 
 from local.application import SHARD_STEPS
-from local.demo.samples.producer import COLLECTIONS
 from local.lambdas.workers import InFlight
 
 from .proxy import DYNAMODB, HANG, S3, SERVICES, Request, Storm
@@ -172,7 +171,7 @@ def at_work(stage: Stage, functions: Sequence[str] | None = None) -> list[InFlig
 def stop_executions(stage: Stage, *, holders_alone: bool = True) -> int:
     """Stop those that hold a lease, or without one all that run; how many."""
     control: ControlTable = stage.control
-    holders = {head.holder for name in COLLECTIONS if (head := control.head(name).read()) and head.holder}
+    holders = {head.holder for name in stage.kept_up if (head := control.head(name).read()) and head.holder}
     running = stage.stack.executions.running
     stopping = [arn for arn in running if holders_alone and arn in holders] or list(running)
     for arn in stopping:

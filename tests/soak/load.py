@@ -27,6 +27,7 @@ class Load:
     def __init__(self, producer: Producer, seed: int, *, about: int) -> None:
         self.rng = random.Random(seed)
         self.producer, self.about = producer, about
+        self.later: Producer | None = None
         self.receipts: list[Receipt] = []
         self.done: Counter[str] = Counter()
         self.corrupt: set[str] = set()
@@ -38,6 +39,12 @@ class Load:
         self.receipts = list(first)
         self.done["create"] += len(first)
 
+    def renew(self, later: Producer) -> None:
+        """Every receipt gets a run of another model's producer too, those that are to come with their own."""
+        self.later = later
+        for one in self.receipts:
+            later.announce(one)
+
     def change(self, kind: str | None = None) -> None:
         """Write one change, of this kind or of any."""
         kind = kind or self._drawn()
@@ -47,13 +54,16 @@ class Load:
             case "create":
                 self.receipts.append(self._new())
                 self.producer.put_receipt(Upload(self.receipts[-1], draw_uuid(self.rng), self.rng.choice(_FORMATS)))
+                self._announce_later(self.receipts[-1])
             case "delete":
                 self.producer.delete_receipt(self.receipts.pop(place), keep_runs=self.rng.random() < 0.3)
             case "recreate":
                 again = self.producer.recreate(one, self._new()).receipt
                 self.receipts[place] = again
+                self._announce_later(again)
             case "announce":
                 self.producer.announce(one)
+                self._announce_later(one)
             case "corrupt":
                 self.corrupt.add(str(self.producer.announce(one, self.rng.choice(CORRUPT_KINDS)).run_id))
             case "relabel" if one.labels:
@@ -63,6 +73,10 @@ class Load:
                 shop = replace(self.rng.choice(MERCHANTS), name=f"shop {self.done['merchant']}")
                 self.receipts[place] = self.producer.change_merchant(one, shop).receipt
         self.done[kind] += 1
+
+    def _announce_later(self, one: Receipt) -> None:
+        if self.later is not None:
+            self.later.announce(one)
 
     def _drawn(self) -> str:
         few, many = len(self.receipts) < self.about * 0.7, len(self.receipts) > self.about * 1.3

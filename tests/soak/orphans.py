@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local.demo.samples.producer import COLLECTIONS
 from tests.simulator.checks import files_of
 
 from .stage import Stage
@@ -20,7 +19,7 @@ _OF_INVOCATIONS = ("merge-", "fold-", "validate-", "verify-")
 def orphans(stage: Stage) -> list[str]:
     """Nothing of this should be there once expiry had its time."""
     left = [one.name for one in (stage.stack.folder / "tmp").iterdir() if one.name.startswith(_OF_INVOCATIONS)]
-    published = [f"{name}: {path}" for name in COLLECTIONS for path in _of(stage, name)]
+    published = [f"{name}: {path}" for name in stage.kept_up for path in _of(stage, name)]
     return published + [f"tmp: {name}" for name in left]
 
 

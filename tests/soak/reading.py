@@ -20,16 +20,21 @@ from receipt_chroma import Record, SnapshotReader
 
 from docs.verify_snapshot import record_hash
 
+Place = tuple[str, str]
+"""A generation, and a snapshot of it."""
+
 _PAUSE_SECONDS = 0.15
 _SHOWN = 5
 
 
 @dataclass
 class Seen:
-    """`answers`: how many were looked at. `versions`: how many different ones. `wrong`: what must not be."""
+    """`answers`: how many were looked at. `versions`: how many different ones. `switches`: how often another
+    generation served. `wrong`: what must not be."""
 
     answers: int = 0
     versions: int = 0
+    switches: int = 0
     moved: int = 0
     mixed: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -38,6 +43,7 @@ class Seen:
     def __iadd__(self, other: Seen) -> Seen:
         self.answers += other.answers
         self.versions = max(self.versions, other.versions)
+        self.switches = max(self.switches, other.switches)
         self.moved, self.mixed = self.moved + other.moved, self.mixed + other.mixed
         self.wrong += other.wrong
         self.errors += other.errors
@@ -50,9 +56,10 @@ class Looker:
     def __init__(self, reader: SnapshotReader, efs: Path, *, refreshes: bool, seed: int) -> None:
         self._reader, self._efs, self._refreshes = reader, efs, refreshes
         self._rng = random.Random(seed)
-        self._manifests: dict[str, tuple[int, str]] = {}
-        self._newest = 0
-        self._ids: set[str] = set()
+        self._manifests: dict[Place, tuple[int, str]] = {}
+        self._newest: dict[str, int] = {}
+        self._places: set[Place] = set()
+        self._generation: str | None = None
         self.seen = Seen()
 
     def loop(self, stop: threading.Event) -> None:
@@ -67,21 +74,24 @@ class Looker:
         reader = self._reader
         if self._refreshes:
             reader.refresh()
-        before, version = reader.snapshot_id, reader.version
-        wanted = self._manifest(reader.generation, before)
+        before, version = self._place(), reader.version
+        wanted = self._manifest(before)
         records = list(reader.records())
         count = reader.count()
         hit = self._nearest(records)
-        if reader.snapshot_id != before:
+        if self._place() != before:
             self.seen.moved += 1  # the background refreshed in between: nothing can be said of what came of which
             return
         self.seen.answers += 3
-        if version < self._newest:
-            self._tell(f"version {version} after {self._newest}")
-        if before not in self._ids:
-            self._ids.add(before)
+        if version < self._newest.get(before[0], 0):
+            self._tell(f"version {version} of {before[0]} after {self._newest[before[0]]}")
+        if before not in self._places:
+            self._places.add(before)
             self.seen.versions += 1
-        self._newest = version
+        if before[0] != self._generation:
+            self.seen.switches += self._generation is not None
+            self._generation = before[0]
+        self._newest[before[0]] = version
         if wanted is None:
             return  # it serves a version whose manifest expired: it has been behind for long, and says so itself
         if (len(records), content_digest(records)) != wanted or count != wanted[0]:
@@ -97,15 +107,19 @@ class Looker:
         (found,) = self._reader.nearest(asked.embedding.tolist(), 1)
         return None if found.distance < 1e-5 else f"{asked.id} is {found.distance} away from its own vector: {found.id}"
 
-    def _manifest(self, generation: str, snapshot_id: str) -> tuple[int, str] | None:
-        if snapshot_id not in self._manifests:
+    def _place(self) -> Place:
+        return self._reader.generation, self._reader.snapshot_id
+
+    def _manifest(self, place: Place) -> tuple[int, str] | None:
+        generation, snapshot_id = place
+        if place not in self._manifests:
             try:
                 text = (self._efs / generation / "manifests" / f"{snapshot_id}.json").read_text()
             except FileNotFoundError:
                 return None
             manifest: dict[str, Any] = json.loads(text)
-            self._manifests[snapshot_id] = manifest["records"], manifest["digest"]
-        return self._manifests[snapshot_id]
+            self._manifests[place] = manifest["records"], manifest["digest"]
+        return self._manifests[place]
 
     def _tell(self, text: str) -> None:
         if len(self.seen.wrong) < _SHOWN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from .measures import PARTS, Holding
 from .soak import Result
@@ -20,25 +20,31 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     yield "faults", f"{result.faults.total()}: {_counted(result.faults)}"
     yield "struck", _counted(result.struck)
     yield "executions", f"{result.executions.total()}: {_counted(result.executions)}"
+    for mode, ends in result.asked.items():
+        yield mode, _counted(ends)
     yield "versions", f"{_counted(result.versions)}; rows kept: {_counted(result.kept)}"
     if result.control:
         yield "control table", _counted(result.control)
     if result.healed:
         yield "healed", f"{len(result.healed)} times, {max(result.healed):.1f} s at most"
     seen = result.seen
-    yield "readers", f"{seen.answers} answers of up to {seen.versions} versions, {seen.mixed} mixed"
+    yield (
+        "readers",
+        f"{seen.answers} answers of up to {seen.versions} versions, {seen.switches} switches seen, {seen.mixed} mixed",
+    )
     if result.holdings:
-        first, last = result.holdings[0], result.holdings[-1]
+        looks = [result.holdings[0], result.holdings[len(result.holdings) // 2], result.holdings[-1]]
         yield (
             "memory",
-            f"{result.peak_mb:.0f} MB at most in all; at rest {_both(first, last, 'resident_mb')} MB",
+            f"{result.peak_mb:.0f} MB at most in all; at rest {_through(looks, 'resident_mb')} MB",
         )
-        yield "handles", f"at rest {_both(first, last, 'handles')}"
+        yield "handles", f"at rest {_through(looks, 'handles')}"
 
 
-def _both(first: Holding, last: Holding, what: str) -> str:
-    values = ((part, getattr(getattr(first, part), what), getattr(getattr(last, part), what)) for part in PARTS)
-    return ", ".join(f"{part} {begin:.0f} to {end:.0f}" for part, begin, end in values)
+def _through(looks: Sequence[Holding], what: str) -> str:
+    """First, in the middle, last."""
+    values = ((part, [getattr(getattr(one, part), what) for one in looks]) for part in PARTS)
+    return ", ".join(f"{part} {' to '.join(f'{one:.0f}' for one in found)}" for part, found in values)
 
 
 def _verdict(result: Result) -> Iterator[str]:

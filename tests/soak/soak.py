@@ -11,22 +11,23 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from receipt_dynamo_stream.control.head import Head
-
-from local.aws.executions import Execution
-from local.demo.samples.producer import COLLECTIONS
-from local.demo.tally import ending
+from operate.stack import Stack
 
 from .faults import FAULTS, NEEDS_CLOCK
+from .growing import Heads
 from .load import Load
 from .measures import PARTS, Holding, holding, largest
+from .operating import PUBLISHED, Operator
 from .orphans import orphans, rows_of_control, versions_kept
 from .processes import left_behind
 from .readers import Readers
 from .reading import Seen
-from .stage import GRACE_SECONDS, NotHealed, Stage, published
+from .renewal import LaterProducer, begin
+from .stage import NotHealed, Stage
 
-HEAL_SECONDS = 300.0
+HEAL_SECONDS = 600.0
+GRACE_SECONDS = 150
+"""Longer than a re-shard takes from its plan to its commit, also while others hold the lease: else it has lost."""
 LINE_SECONDS = 30.0
 RECEIPTS = 20
 MORE_HANDLES, MORE_MB = 24, 200.0
@@ -37,13 +38,15 @@ _OF_MEMORY = ("MemoryError", "RuntimeError")
 
 @dataclass
 class Result:
-    """What a soak saw. `problems` is empty where everything held."""
+    """What a soak saw. `asked`: by mode, how the executions of an operator ended; `problems` is empty where everything
+    held."""
 
     seconds: float = 0.0
     changes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     struck: Counter[str] = field(default_factory=Counter)
     executions: Counter[str] = field(default_factory=Counter)
+    asked: dict[str, Counter[str]] = field(default_factory=dict)
     healed: list[float] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
@@ -52,35 +55,6 @@ class Result:
     holdings: list[Holding] = field(default_factory=list)
     peak_mb: float = 0.0
     problems: list[str] = field(default_factory=list)
-
-
-class Heads:
-    """VersionsOnlyGrow, looked at five times a second."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._heads: dict[str, Head] = {}
-        self._shown: dict[str, str] = {}
-        self.problems: list[str] = []
-
-    def look(self) -> None:
-        """Compare with the time before."""
-        for name in COLLECTIONS:
-            head, before = self._stage.head(name), self._heads.get(name)
-            if head is None or head.pointer is None:
-                continue
-            if before is not None and (head.fence < before.fence or head.version < before.version):
-                self.problems.append(f"{name}: HEAD went from {before} to {head}")
-            self._heads[name] = head
-            shown = published(self._stage, name)["snapshot_id"]
-            if shown < self._shown.get(name, ""):
-                self.problems.append(f"{name}: CURRENT went from {self._shown[name]} to {shown}")
-            self._shown[name] = shown
-
-    def loop(self, stop: threading.Event) -> None:
-        """Until `stop` is set."""
-        while not stop.wait(0.2):
-            self.look()
 
 
 class Soak:
@@ -93,11 +67,11 @@ class Soak:
         self.rng = random.Random(seed)
         self.load = Load(stage.producer, seed, about=RECEIPTS)
         self.readers = Readers(stage)
+        self.operator = Operator(stage, self.rng)
         self.heads = Heads(stage)
         self.result = Result()
         self.last = "none yet"
         self._minutes = minutes
-        self._executions: dict[str, str] = {}
 
     def run(self) -> Result:
         """Raises nothing of what did not hold: that is in the result."""
@@ -108,12 +82,15 @@ class Soak:
             self._check("the first receipts")
             self.result.holdings.clear()  # what is held is compared once there are readers
             self.readers.start()
+            begin(Stack(self.stage.stack.connection))
+            self.load.renew(LaterProducer(**vars(self.stage.producer)))
             beside = [threading.Thread(target=one, args=(stop,)) for one in (self.heads.loop, self._tell_often)]
             try:
                 for thread in beside:
                     thread.start()
-                self._disturb(began + self._minutes * 60)
+                self._disturb(time.monotonic() + self._minutes * 60)
                 self._check("the last fault")
+                self._reorganise()
                 self._expire()
             finally:
                 stop.set()
@@ -137,6 +114,7 @@ class Soak:
             self._strike(kind, seconds)
             if time.monotonic() - checked > check_every:
                 self._check(kind)
+                self._reorganise()
                 checked = time.monotonic()
 
     def _strike(self, kind: str, seconds: float) -> None:
@@ -157,27 +135,24 @@ class Soak:
         while fault.is_alive() or time.monotonic() < rest:
             self.load.change()
             if self.rng.random() < 0.12:
-                self._operate()
+                self.operator.act()
             time.sleep(self.rng.uniform(0.05, 0.6))
         fault.join()
-        self._count_executions()
+        self.operator.count()
         self.result.faults[kind] += 1
         self.result.struck[kind] += sum(struck)
 
-    def _operate(self) -> None:
-        """A fold or a re-shard, as an operator starts them."""
-        name, start = self.rng.choice(COLLECTIONS), self.stage.stack.executions.start
-        if self.rng.random() < 0.5:
-            start(name, mode="fold")
-        else:
-            start(name, mode="reshard", shards=self.rng.randint(1, 4))
+    def _reorganise(self) -> None:
+        """Time in which nothing fails: under faults, few re-shards come to their end."""
+        self.result.problems += self.operator.reorganise(self.load.change)
+        self.operator.count()
 
     def _check(self, after: str) -> None:
         """Everything is as it should be, by the schedule alone; then what is held."""
         took = self.stage.heal(HEAL_SECONDS, self.load.corrupt)
         self.result.healed.append(took)
         with self.stage.resting():
-            self._count_executions()
+            self.operator.count()
             self.result.holdings.append(holding(self.stage.workers, self.readers.pids))
             if left := left_behind(self.stage):
                 self.result.problems.append(f"after {after}: processes without a parent: {left}")
@@ -190,54 +165,48 @@ class Soak:
     def _expire(self) -> None:
         """Let the times of expiry pass; a change makes a round that marks, another one that deletes."""
         for _ in range(2):
-            time.sleep(GRACE_SECONDS + 2)
-            for name in COLLECTIONS:
+            time.sleep(self.stage.stack.settings.expire_grace_seconds + 2)
+            for name in self.stage.kept_up:
                 self.stage.stack.executions.start(name, mode="fold")
             self.load.change("merchant")
             self._check("the time of expiry")
         with self.stage.resting():
             self.result.problems += [f"orphan: {one}" for one in orphans(self.stage)]
             self.result.control = rows_of_control(self.stage)
-            self.result.kept = {name: versions_kept(self.stage, name) for name in COLLECTIONS}
+            self.result.kept = {name: versions_kept(self.stage, name) for name in self.stage.kept_up}
         most = self.stage.stack.settings.keep_snapshots + 3
         self.result.problems += [
             f"{name} keeps {count} rows, {most} at most" for name, count in self.result.kept.items() if count > most
         ]
-
-    def _count_executions(self) -> None:
-        self._executions |= {one.arn: outcome_of(one) for one in self.stage.stack.executions.find()}
 
     def _tell_often(self, stop: threading.Event) -> None:
         began = time.monotonic()
         while not stop.wait(LINE_SECONDS):
             now = holding(self.stage.workers, self.readers.pids)
             self.result.peak_mb = max(self.result.peak_mb, now.total_mb)
-            versions = {name: head.version for name in COLLECTIONS if (head := self.stage.head(name))}
+            versions = self._versions()
             self.say(
                 f"{time.monotonic() - began:4.0f} s  {self.load.done.total()} changes,"
                 f" {self.result.faults.total()} faults (last: {self.last}), versions {versions},"
                 f" {self.readers.answers} answers, {now.total_mb:.0f} MB in {now.workers} workers and all"
             )
 
+    def _versions(self) -> dict[str, int]:
+        return {name: head.version for name in self.stage.kept_up if (head := self.stage.head(name))}
+
     def _conclude(self) -> None:
         result = self.result
         result.changes = self.load.done
-        result.executions = Counter(self._executions.values())
-        result.versions = {name: head.version for name in COLLECTIONS if (head := self.stage.head(name))}
+        result.executions = Counter(self.operator.ends.values())
+        result.asked = self.operator.by_mode()
+        result.versions = self._versions()
+        result.problems += [f"no {mode} was published" for mode, ends in result.asked.items() if not ends[PUBLISHED]]
         result.problems += self.heads.problems
         result.problems += [f"a reader: {one}" for one in result.seen.wrong]
         result.problems += [f"a reader raised {one}, {times} times" for one, times in result.seen.errors.items()]
         result.problems += [f"{one}: no named failure" for one in result.executions if is_unnamed(one)]
         if len(result.holdings) > 1:
             result.problems += not_flat(result.holdings)
-
-
-def outcome_of(execution: Execution) -> str:
-    """How it ended, with the error where it failed."""
-    end = ending(execution)
-    if end == "failed":
-        return f"failed: {execution.error}"
-    return execution.outcome if end == "nothing_pending" and execution.outcome else end
 
 
 def is_unnamed(end: str) -> bool:

@@ -22,6 +22,7 @@ from unittest.mock import patch
 
 from receipt_dynamo_stream.control.head import Head
 from receipt_dynamo_stream.control.table import ControlTable
+from receipt_dynamo_stream.generations import collection_of
 
 from local.application import REPOSITORY
 from local.demo.exporting import export_current
@@ -36,6 +37,7 @@ from local.stack import LocalStack
 
 from .disks import Disk
 from .proxy import Proxy, Request
+from .renewal import BESIDE, MORE_DIMENSIONS, receipts_of
 
 DIMENSION = 16
 FUNCTION_SECONDS = 20.0
@@ -80,6 +82,11 @@ class Stage:
 
     def head(self, collection: str) -> Head | None:
         return self.control.head(collection).read()
+
+    @property
+    def kept_up(self) -> list[str]:
+        """The collections, and the second generation once it was begun."""
+        return [one for name in COLLECTIONS for one in self.control.generations(name).read().active]
 
     @property
     def workers(self) -> frozenset[int]:
@@ -169,7 +176,7 @@ class Stage:
         except StillRunning:
             return ["the stream is not drained"]
         problems = []
-        for name in COLLECTIONS:
+        for name in self.kept_up:
             head, pending = self.head(name), self.control.pending(name).read()
             if pending:
                 one = pending[0]
@@ -196,18 +203,19 @@ class Stage:
         """What differs from the naive model, the quarantine from what is corrupt, and whatever was given up."""
         receipts = scan_receipts(self.stack.client("dynamodb"), self.stack.connection.receipts_table)
         problems = []
-        for name in COLLECTIONS:
+        for name in self.kept_up:
             target = self.stack.folder / "export" / name
             shutil.rmtree(target, ignore_errors=True)
             try:
                 export_current(self.stack.efs, name, target)
                 verdict = check_collection(
-                    receipts,
+                    receipts_of(receipts, name),
                     self.stack.client("s3"),
                     bucket=self.stack.connection.bucket,
                     efs=self.stack.efs,
-                    collection=name,
-                    dimension=DIMENSION,
+                    collection=collection_of(name),
+                    generation=name,
+                    dimension=MORE_DIMENSIONS if name == BESIDE else DIMENSION,
                     exported=target,
                 )
             except PublishedDamaged as error:

@@ -13,8 +13,9 @@ from local.demo.samples.producer import COLLECTIONS
 from .disks import why_no_disk
 from .faults import FAULTS, NEEDS_CLOCK, NEEDS_DISK
 from .load import Load
+from .operating import outcome_of
 from .processes import left_behind
-from .soak import is_unnamed, outcome_of
+from .soak import is_unnamed
 from .stage import Stage, running
 
 SECONDS = 8.0

@@ -15,7 +15,19 @@ def test_a_minute_of_load_and_faults_and_readers_holds_and_says_so() -> None:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     assert done.stdout.endswith("everything held\n")
-    for row in ("load", "faults", "executions", "versions", "healed", "readers", "memory", "handles"):
+    for row in (
+        "load",
+        "faults",
+        "executions",
+        "fold",
+        "reshard",
+        "switch",
+        "versions",
+        "healed",
+        "readers",
+        "memory",
+        "handles",
+    ):
         assert f"\n  {row} " in done.stdout
     assert ", 0 mixed\n" in done.stdout
 

@@ -55,20 +55,22 @@ def check_collection(
     collection: str,
     dimension: int,
     exported: Path | None = None,
+    generation: str | None = None,
 ) -> Verdict:
     """Compare what `efs` publishes of a collection with what the table and the deltas say it must be.
 
     `receipts`: what `scan_receipts` found. exported: an export of the current version, a plain Chroma directory;
-    without it the shards themselves are read. Raises PublishedDamaged when the files contradict each other.
+    without it the shards themselves are read. generation: a later one of the collection, into which all runs of the
+    receipts belong that are given. Raises PublishedDamaged when the files contradict each other.
     """
-    published = read_published(efs, collection, exported)
+    published = read_published(efs, generation or collection, exported)
     expected = expect(receipts, s3, bucket=bucket, collection=collection, dimension=dimension)
     differences = [*expected.problems, *compare(expected.records, published.records)]
     if published.manifest["records"] != len(published.records):
         differences.append(f"the manifest counts {published.manifest['records']} records, its shards hold "
                            f"{len(published.records)}")  # fmt: skip
     return Verdict(
-        collection,
+        generation or collection,
         published.version,
         len(published.records),
         len(expected.records),
