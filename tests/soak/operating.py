@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from local.aws.executions import Execution
 from local.demo.tally import ending
@@ -13,7 +13,8 @@ from local.demo.tally import ending
 from .renewal import BESIDE, WORDS
 from .stage import Stage
 
-ASKED, PUBLISHED = ("fold", "reshard", "switch"), "published"
+ASKED = {"fold": "folded", "reshard": "resharded", "switch": "switched"}
+"""Modes, and the outcome of what was published."""
 CALM_SECONDS = 400.0
 """How long re-shards and a switch may take that nothing but the load disturbs."""
 _MOST_SHARDS = 4
@@ -54,8 +55,8 @@ class Operator:
         for one in self._stage.stack.executions.find():
             self.ends[one.arn] = outcome_of(one)
             mode = one.input["mode"]
-            if mode in ASKED and one.status != "RUNNING" and one.arn not in self.asked:
-                self.asked[one.arn] = mode, end_of(one, self._stage.stack.executions.states_entered(one.arn))
+            if mode in ASKED:
+                self.asked[one.arn] = mode, self.ends[one.arn]
 
     def by_mode(self) -> dict[str, Counter[str]]:
         """How those ended that were asked for."""
@@ -82,11 +83,3 @@ def outcome_of(execution: Execution) -> str:
     if end == "failed":
         return f"failed: {execution.error}"
     return execution.outcome if end == "nothing_pending" and execution.outcome else end
-
-
-def end_of(execution: Execution, states: Collection[str]) -> str:
-    """How it ended with what it was asked for, by its states: its outcome may be that of a round which it made after
-    that."""
-    if "Folded" in states or "SwapServing" in states:
-        return PUBLISHED
-    return "lost" if "FoldLost" in states else outcome_of(execution)

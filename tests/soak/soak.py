@@ -17,7 +17,7 @@ from .faults import FAULTS, NEEDS_CLOCK
 from .growing import Heads
 from .load import Load
 from .measures import PARTS, Holding, holding, largest
-from .operating import PUBLISHED, Operator
+from .operating import ASKED, Operator
 from .orphans import orphans, rows_of_control, versions_kept
 from .processes import left_behind
 from .readers import Readers
@@ -26,7 +26,7 @@ from .renewal import LaterProducer, begin
 from .stage import NotHealed, Stage
 
 HEAL_SECONDS = 600.0
-GRACE_SECONDS = 150
+GRACE_SECONDS = 100
 """Longer than a re-shard takes from its plan to its commit, also while others hold the lease: else it has lost."""
 LINE_SECONDS = 30.0
 RECEIPTS = 20
@@ -200,7 +200,7 @@ class Soak:
         result.executions = Counter(self.operator.ends.values())
         result.asked = self.operator.by_mode()
         result.versions = self._versions()
-        result.problems += [f"no {mode} was published" for mode, ends in result.asked.items() if not ends[PUBLISHED]]
+        result.problems += [f"no {mode} was published" for mode, ends in result.asked.items() if not ends[ASKED[mode]]]
         result.problems += self.heads.problems
         result.problems += [f"a reader: {one}" for one in result.seen.wrong]
         result.problems += [f"a reader raised {one}, {times} times" for one, times in result.seen.errors.items()]
