@@ -94,8 +94,8 @@ test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo,
 fuzz: $(VENV)/.installed-dev ## 100,000 deltas of a stranger; part of test-slow as well
 	$(BIN)/python -m pytest chroma_package/tests/delta/test_fuzz_deltas.py -m slow --timeout 7200
 
-simulate: $(VENV)/.installed-dev ## random histories of the whole machine: SEEDS=1000, or SEEDS=7..8 for one
-	$(BIN)/python -m tests.simulator $(SEEDS)
+simulate: $(VENV)/.installed-dev ## random histories of the whole machine: SEEDS=1000, SEEDS=7..8 for one, REPLAY=SCRIPT
+	$(BIN)/python -m tests.simulator $(if $(REPLAY),--replay '$(REPLAY)',$(SEEDS))
 
 soak: $(VENV)/.installed-dev ## load, real faults and readers on the local stack: MINUTES=30 SEED=7
 	$(BIN)/python -m tests.soak $(if $(filter command line,$(origin MINUTES)),$(MINUTES),30) --seed $(or $(SEED),7)

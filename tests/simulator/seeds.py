@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
 
-from .effects import Effect, Kind
+from .broken import Broken
+from .choices import Drawn, Replayed
+from .effects import Effect
 from .scenarios import rollback
 from .tasks import current, give_way
 from .trial import WORDS, Start, Trial
@@ -18,35 +19,30 @@ LABELS = ("TOTAL", "DATE")
 
 
 class History:
-    """What one seed does in a trial."""
+    """What one script or seed does in a trial."""
 
-    def __init__(self, trial: Trial, seed: int) -> None:
-        self.trial, self.chance = trial, random.Random(seed)
+    def __init__(self, trial: Trial, choices: Drawn | Replayed) -> None:
+        self.trial, self.choices = trial, choices
         self.machine = trial.machine
-        self.rate = self.chance.choice((0.0, 0.01, 0.03, 0.06))
-        self.turns = self.chance.choice((0.0, 0.05, 0.3))
-        self.notes: list[str] = []
+        self._first = 0
 
     def run(self) -> None:
         """Acts, with some effects between them; then the end."""
-        self.machine.scheduler.choose = self.chance.choice
-        self.trial.go_wrong(self._fault)
-        self.machine.gate.before = self._take_turns
-        for _ in range(self.chance.randint(6, 24)):
-            act = self.chance.choice(self._acts())
-            self.machine.gate.story.append(f"     — {act.__name__.strip('_')}")
-            act()
-            self._go_on(self.chance.choice((0, 5, 30, 1000)))
-        self.machine.gate.story.append("     — all faults stop")
-        self.trial.heal(late_first=self.chance.random() < 0.5)
+        gate = self.machine.gate
+        self.machine.scheduler.choose = self.choices.first_of
+        gate.act = lambda number, effect: self.choices.fault(number - self._first, effect)
+        gate.before = self._take_turns
+        acts = {act.__name__: act for act in self._acts()}
+        for name in self.choices.acts([act.__name__ for act in self._acts()]):
+            gate.story.append(f"     — {name.strip('_')}")
+            self._first = len(gate.seen)
+            acts[name]()
+            self._go_on(self.choices.effects())
+        gate.story.append("     — all faults stop")
+        self.trial.heal(late_first=self.choices.late_first())
 
-    def _fault(self, _number: int, effect: Effect) -> Kind | None:
-        if effect.reads and self.chance.random() < 0.7:
-            return None
-        return self.chance.choice(tuple(Kind)) if self.chance.random() < self.rate else None
-
-    def _take_turns(self, _number: int, _effect: Effect) -> None:
-        if current() is not None and self.chance.random() < self.turns:
+    def _take_turns(self, number: int, _effect: Effect) -> None:
+        if current() is not None and self.choices.gives_way(number - self._first):
             give_way()
 
     def _go_on(self, effects: int) -> None:
@@ -73,36 +69,36 @@ class History:
     # -- producers and people
 
     def _edit(self) -> None:
-        status = self.chance.choice(("VALID", "INVALID", None))
-        self.trial.producer.label(self._name(), self.chance.randint(1, 3), self.chance.choice(LABELS), status)
+        status = self.choices.pick(("VALID", "INVALID", None))
+        self.trial.producer.label(self._name(), self.choices.pick(range(1, 4)), self.choices.pick(LABELS), status)
 
     def _announce(self) -> None:
         self.trial.producer.announce(self._name())
 
     def _place(self) -> None:
-        self.trial.producer.place(self._name(), f"merchant {self.chance.randint(1, 9)}")
+        self.trial.producer.place(self._name(), f"merchant {self.choices.pick(range(1, 10))}")
 
     def _remove_word(self) -> None:
-        self.trial.producer.remove_word(self._name(), self.chance.randint(1, 3))
+        self.trial.producer.remove_word(self._name(), self.choices.pick(range(1, 4)))
 
     def _delete(self) -> None:
         self.trial.producer.delete(self._name())
 
     def _create(self) -> None:
-        self.trial.producer.create(self.chance.choice(NAMES), self.chance.randint(1, 3))
+        self.trial.producer.create(self.choices.pick(NAMES), self.choices.pick(range(1, 4)))
 
     def _name(self) -> str:
-        return self.chance.choice(sorted(self.trial.receipts))
+        return self.choices.pick(sorted(self.trial.receipts))
 
     # -- the stream and the schedule
 
     def _deliver(self) -> None:
-        self.trial.deliver(self.chance.choice((1, 3, 100)))
+        self.trial.deliver(self.choices.pick((1, 3, 100)))
 
     def _again(self) -> None:
         """Some records come once more, late."""
         told = self.trial.producer.told
-        self.trial.producer.stream += self.chance.sample(told, min(3, len(told)))
+        self.trial.producer.stream += self.choices.sample(told, 3)
 
     def _tick(self) -> None:
         self.trial.tick()
@@ -113,7 +109,7 @@ class History:
         self.trial.start("fold", all=True)
 
     def _reshard(self) -> None:
-        self.trial.start("reshard", shards=self.chance.randint(1, 3))
+        self.trial.start("reshard", shards=self.choices.pick(range(1, 4)))
 
     def _rollback(self) -> None:
         kept = [row for row in self.machine.rows("COLLECTION#words") if row.get("state") == "committed"]
@@ -139,27 +135,37 @@ class History:
     def _stop(self) -> None:
         running = [one for one in self.trial.executions if one.status == "RUNNING"]
         if running:
-            self.machine.stepfunctions.stop(self.chance.choice(running))
+            self.machine.stepfunctions.stop(self.choices.pick(running))
 
     def _redrive(self) -> None:
         ended = [one for one in self.trial.executions if one.status in ("ABORTED", "FAILED") and one.at]
         if ended:
-            self.machine.stepfunctions.redrive(self.chance.choice(ended))
+            self.machine.stepfunctions.redrive(self.choices.pick(ended))
 
     def _lose_efs(self) -> None:
         shutil.rmtree(self.machine.efs / "words", ignore_errors=True)
         self.trial.watch.efs_is_lost()
 
     def _hours_pass(self) -> None:
-        self.machine.scheduler.now += timedelta(minutes=self.chance.choice((1, 40, 300)))
+        self.machine.scheduler.now += timedelta(minutes=self.choices.pick((1, 40, 300)))
 
 
 def run_seed(machine: Machine, start: Start, seed: int) -> Trial:
     """A whole history. Raises Broken with its story."""
-    trial = Trial(machine, start, seed=seed)
+    return run_choices(machine, start, Drawn(seed))
+
+
+def run_choices(machine: Machine, start: Start, choices: Drawn | Replayed) -> Trial:
+    """A whole history, drawn or by a script. Raises Broken with its story."""
+    trial = Trial(machine, start, seed=choices.script.seed)
     try:
-        History(trial, seed).run()
+        History(trial, choices).run()
     except Exception as error:
-        error.add_note(f"seed {seed}:\n{trial.story}")
+        error.add_note(f"seed {choices.script.seed}:\n{trial.story}")
         raise
     return trial
+
+
+def law_of(error: BaseException) -> str:
+    """What an error says is broken: the law, else what was raised."""
+    return str(error).partition(":")[0] if isinstance(error, Broken) else type(error).__name__

@@ -20,6 +20,7 @@ from typing import Any
 
 from console.web.recordings import FOLDER
 
+from .choices import Drawn
 from .effects import Kind
 from .faults import COMMIT, FAULTS, goes_wrong, overtaken
 from .lone_page import lone_page
@@ -107,7 +108,7 @@ def find(name: str) -> Watched:
             return one
     if name.isdecimal():
         told = "What a seed does: edits, faults and an operator at any point. It is the same history each time."
-        return Watched(f"seed-{name}", f"Seed {name}", told, lambda trial: History(trial, int(name)).run())
+        return Watched(f"seed-{name}", f"Seed {name}", told, lambda trial: History(trial, Drawn(int(name))).run())
     found = [fault for fault in FAULTS if name and name.lower() in fault.lower()]
     if len(found) == 1:
         fault = FAULTS[found[0]]
