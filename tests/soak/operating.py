@@ -17,7 +17,7 @@ ASKED = {"fold": "folded", "reshard": "resharded", "switch": "switched"}
 """Modes, and the outcome of what was published."""
 CALM_SECONDS = 400.0
 """How long re-shards and a switch may take that nothing but the load disturbs."""
-_MOST_SHARDS = 4
+_MOST_SHARDS = 3
 _PAUSE_SECONDS = (0.05, 0.6)
 
 
@@ -26,6 +26,7 @@ class Operator:
 
     def __init__(self, stage: Stage, rng: random.Random) -> None:
         self._stage, self._rng = stage, rng
+        self._turn = 0
         self.ends: dict[str, str] = {}
         self.asked: dict[str, tuple[str, str]] = {}
 
@@ -40,8 +41,11 @@ class Operator:
             self._stage.stack.executions.start(name, mode="fold")
 
     def reorganise(self, change: Callable[[], None]) -> list[str]:
-        """Re-shard each generation and switch, while receipts change and nothing fails; what did not end in time."""
-        waited = {self._reshard(name) for name in self._stage.kept_up} | {self._switch()}
+        """Re-shard a generation, each in its turn, and switch, while receipts change and nothing fails; what did not
+        end in time."""
+        names = self._stage.kept_up
+        waited = {self._reshard(names[self._turn % len(names)]), self._switch()}
+        self._turn += 1
         deadline = time.monotonic() + CALM_SECONDS
         while running := waited & self._stage.stack.executions.running:
             if time.monotonic() > deadline:
@@ -61,6 +65,10 @@ class Operator:
     def by_mode(self) -> dict[str, Counter[str]]:
         """How those ended that were asked for."""
         return {mode: Counter(end for of, end in self.asked.values() if of == mode) for mode in ASKED}
+
+    def published(self) -> dict[str, int]:
+        """How often each mode published something."""
+        return {mode: self.by_mode()[mode][outcome] for mode, outcome in ASKED.items()}
 
     def _any(self) -> str:
         return self._rng.choice(self._stage.kept_up)

@@ -1,13 +1,17 @@
 """What a soak says of what it saw: pure rules."""
 
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from local.demo.naive.table import TableReceipt
+
 from .measures import Held, Holding, held, largest
 from .reading import Seen
+from .renewal import BESIDE, MODEL, WORDS, receipts_of
 from .report import table
 from .soak import MORE_HANDLES, MORE_MB, Result, is_unnamed, not_flat
 from .stage import forget_clocks
@@ -63,7 +67,23 @@ def test_the_table_names_all_that_did_not_hold() -> None:
     assert table(result).endswith("1 did not hold:\n  words: a is missing")
 
 
+def test_the_table_tells_by_mode_how_what_an_operator_asked_for_ended() -> None:
+    asked = {"reshard": Counter({"reshard_lost": 1, "resharded": 2}), "switch": Counter({"switched": 3})}
+    rows = [line.split(maxsplit=1) for line in table(Result(asked=asked)).splitlines()]
+    assert ["reshard", "2 resharded, 1 reshard_lost"] in rows
+    assert ["switch", "3 switched"] in rows
+
+
+def test_a_generation_should_hold_the_runs_of_its_own_model_and_lines_those_of_all() -> None:
+    runs = {"first": {}, "later": {"words_model": MODEL}}
+    (receipt,) = receipts = [TableReceipt("aaaa", 1, runs=runs)]
+    found = {name: [*receipts_of(receipts, name)[0].runs] for name in ("lines", WORDS, BESIDE)}
+    assert found == {"lines": ["first", "later"], WORDS: ["first"], BESIDE: ["later"]}
+    assert [*receipt.runs] == ["first", "later"]
+
+
 def test_what_several_readers_saw_is_added_up() -> None:
-    seen = Seen(answers=1, versions=5, mixed=1, wrong=["a"])
-    seen += Seen(answers=2, versions=3, moved=1, wrong=["b"])
+    seen = Seen(answers=1, versions=5, switches=1, mixed=1, wrong=["a"])
+    seen += Seen(answers=2, versions=3, switches=2, moved=1, wrong=["b"])
+    assert seen.switches == 2
     assert (seen.answers, seen.versions, seen.moved, seen.mixed, seen.wrong) == (3, 5, 1, 1, ["a", "b"])
