@@ -43,7 +43,10 @@ LOG_KB_PER_STATE, METRICS, ALARM_METRICS = 1.2, 43, 55  # an alarm on a formula 
 INVARIANTS = 7  # that steps check, each a metric by itself; what is never violated is never sent, and free
 
 IDLE = ("AcquireLease", "SwapCommitted", "PlanCompaction", "NothingPending", "Finished")
-ROUND = ("AcquireLease", "PlanCompaction", "MergeShards", "CommitSnapshot", "SettleChanges", "ReleaseLease", "Finished")
+ROUND = (
+    *("AcquireLease", "PlanCompaction", "MergeShards", "CommitSnapshot", "Published", "SettleChanges"),
+    *("ReleaseLease", "Finished"),
+)
 OF_A_SHARD = ("MergeDeltas", "ValidateShard")
 FOLD = ("PlanFold", "FoldShards", "WriteFold", "CommitSnapshot", "Folded", "ReleaseLease", "Finished")
 OF_A_FOLD = ("FoldShard", "ValidateFold")
