@@ -419,3 +419,28 @@ class RecordExecutionOutput(TypedDict):
     """Whether a row was written."""
 
     recorded: bool
+
+
+class ProbeInput(TypedDict):
+    """What `compaction conform` asks of one instance of the probe function; the rest depends on the command.
+
+    folder: of this report alone, below `.probe` on the file system. A name is relative to it.
+    """
+
+    command: str
+    folder: str
+    name: NotRequired[str]
+    also: NotRequired[str]
+    text: NotRequired[str]
+    seconds: NotRequired[float]
+    count: NotRequired[int]
+    act: NotRequired[str]
+    die: NotRequired[bool]
+    versions: NotRequired[int]
+
+
+class ProbeOutput(TypedDict):
+    """instance: which process answered; it is another one after a cold start. seen: by the command."""
+
+    instance: str
+    seen: dict[str, Any]

@@ -24,7 +24,7 @@ class Settings:
     Durations are in seconds. A field without a default must be set wherever its function uses it; the empty string
     stands for "not deployed here" (a zip function has no EFS, a container function starts no execution). fold_…: the
     parts of the fold bound; None is FoldBound's own. delta_buckets: other buckets that a run's prefix may name, with
-    commas between.
+    commas between. probe: "on" where receipts of probes touch the probe's generation alone.
     """
 
     control_table: str
@@ -38,6 +38,7 @@ class Settings:
     deployment: str = ""
     work_root: str = "/tmp"
     delta_buckets: str = ""
+    probe: str = ""
     min_commit_interval_seconds: int = 15
     max_receipts_per_round: int = 250
     max_records_per_round: int = 50_000

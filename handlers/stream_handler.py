@@ -28,6 +28,8 @@ def stream_handler(event: StreamHandlerInput, context: LambdaContext) -> StreamH
     if not records:
         return {"batchItemFailures": []}  # Powertools takes an empty batch for one of an unknown kind
     batch, control, now = stream_batch.read_batch(records), control_table(), datetime.now(UTC)
+    if settings().probe == "on":
+        batch = stream_batch.aside(batch)
     active = stream_batch.active_generations(batch.collections(), control)
     failed = stream_batch.mark_pending(batch, active, control, now=now, new_token=new_token, measure=measure)
     marked = [generation for collection in batch.collections(but=failed) for generation in active[collection]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import ApplicationMissing
-from local.names import RECORDER, STREAM_HANDLER
+from local.names import PROBE, RECORDER, STREAM_HANDLER
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -37,6 +37,7 @@ SHARD_STEPS = ("MergeDeltas", "ValidateShard", "FoldShard", "ValidateFold")
 """The steps that run once per shard, in parallel."""
 
 _RECORDER_SECONDS = 30.0
+_PROBE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Function:
 @dataclass(frozen=True)
 class Application:
     """A definition with its functions. `root` is the functions' LAMBDA_TASK_ROOT and import path. The recorder, where
-    there is one, gets an event for every execution that starts or ends.
+    there is one, gets an event for every execution that starts or ends; the probe is invoked by `compaction conform`.
     """
 
     root: Path
@@ -65,11 +66,12 @@ class Application:
     steps: tuple[Function, ...]
     stream_handler: Function
     recorder: Function | None = None
+    probe: Function | None = None
 
     @property
     def functions(self) -> tuple[Function, ...]:
         """Every function, those that the state machine calls first."""
-        return (*self.steps, self.stream_handler, *((self.recorder,) if self.recorder else ()))
+        return (*self.steps, self.stream_handler, *(one for one in (self.recorder, self.probe) if one))
 
     def check(self) -> None:
         """Raise ApplicationMissing unless every file is there."""
@@ -102,15 +104,17 @@ def functions_of(
 
 
 def compaction_application(
-    *, root: Path = REPOSITORY, merge_workers: int = 3, timeout_seconds: float = 300.0
+    *, root: Path = REPOSITORY, merge_workers: int = 3, timeout_seconds: float = 300.0, probe: bool = True
 ) -> Application:
     """The repository's own application: the very files that are deployed."""
     functions = functions_of((*STEPS, STREAM_HANDLER), merge_workers=merge_workers, timeout_seconds=timeout_seconds)
     (recorder,) = functions_of((RECORDER,), timeout_seconds=min(_RECORDER_SECONDS, timeout_seconds))
+    (prober,) = functions_of((PROBE,), timeout_seconds=min(_PROBE_SECONDS, timeout_seconds))
     return Application(
         root=root,
         definition=root / "state_machines" / "compaction.asl.json",
         steps=functions[:-1],
         stream_handler=functions[-1],
         recorder=recorder,
+        probe=prober if probe else None,
     )

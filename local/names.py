@@ -12,6 +12,7 @@ STATE_MACHINE = "compaction"
 STATE_MACHINE_ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{STATE_MACHINE}"
 STREAM_HANDLER = "StreamHandler"
 RECORDER = "RecordExecution"
+PROBE = "Probe"
 
 
 def function_arn(name: str) -> str:

@@ -11,7 +11,8 @@ class StackSettings:
     `schedule_seconds` None leaves the schedule to `trigger_now`; so does `scrub_seconds`, of the proof that the current
     version is sound. `environment` is added to every worker's environment
     and wins over what the stack puts there. `batch_size`, `batch_window_seconds`, `retry_attempts` and `bisect` are
-    the stream mapping's settings of nearly the same names (`retry_attempts` -1: for ever).
+    the stream mapping's settings of nearly the same names (`retry_attempts` -1: for ever). `probe`: whether the stack
+    takes probes of conformance.
     """
 
     shards: int = 1
@@ -36,6 +37,7 @@ class StackSettings:
     merge_workers: int = 3
     function_timeout_seconds: float = 300.0
     init_timeout_seconds: float = 60.0
+    probe: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

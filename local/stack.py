@@ -56,7 +56,9 @@ class LocalStack:
         self.folder = folder.resolve()
         self.settings = settings or StackSettings()
         self.application = application or compaction_application(
-            merge_workers=self.settings.merge_workers, timeout_seconds=self.settings.function_timeout_seconds
+            merge_workers=self.settings.merge_workers,
+            timeout_seconds=self.settings.function_timeout_seconds,
+            probe=self.settings.probe,
         )
         self._filters = filters
         self._kept = Kept(self.folder) if keep else None
@@ -67,6 +69,7 @@ class LocalStack:
         self._cloud = Cloud()
         self._clients: dict[str, Any] = {}
         self._definition = ""
+        self._functions_endpoint_url = ""
         self._ending = ExitStack()
         self._workers: Workers | None = None
         self._executions: Executions | None = None
@@ -128,6 +131,8 @@ class LocalStack:
             bucket=names.BUCKET,
             efs_root=str(self.efs),
             failure_queue_url=self.failure_queue_url,
+            functions_endpoint_url=self._functions_endpoint_url,
+            probe_function=self.application.probe.name if self.application.probe else None,
         )
 
     @property
@@ -189,7 +194,8 @@ class LocalStack:
             running.tell(change)
             events.tell(change)
 
-        self._cloud.start(lambda_endpoint_url=f"http://{server.address}", tell=tell)
+        self._functions_endpoint_url = f"http://{server.address}"
+        self._cloud.start(lambda_endpoint_url=self._functions_endpoint_url, tell=tell)
         ending.callback(self._cloud.stop)
         environment = handler_environment(
             settings=self.settings,

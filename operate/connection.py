@@ -32,6 +32,9 @@ OUTPUTS = {
 LIVE_OUTPUT = "LiveArn"
 """The output that a stack of a release before has not: there the machine itself is started."""
 
+PROBE_OUTPUT = "ProbeFunction"
+"""The output of a stack that takes probes: its probe function's name."""
+
 _ANSWER_SECONDS = 2.0
 _ONE_AT_A_TIME = threading.Lock()
 """boto3 makes clients from one session, which several threads must not use at once; clients they may."""
@@ -43,6 +46,7 @@ class Connection:
 
     `endpoint_url` and `efs_root` are None on AWS: there the services have their own endpoints, and the file system is
     not mounted where an operator sits. `live_arn` is the machine's alias that is started; None: the machine itself.
+    `functions_endpoint_url`: where a local stack's functions are invoked. `probe_function`: its name, where the stack takes probes. `stack_name`: CloudFormation's, on AWS.
     """
 
     region: str
@@ -54,6 +58,9 @@ class Connection:
     efs_root: str | None
     failure_queue_url: str | None
     live_arn: str | None = None
+    functions_endpoint_url: str | None = None
+    probe_function: str | None = None
+    stack_name: str | None = None
 
     def to_json(self) -> dict[str, str | None]:
         """As plain values; `from_json` reads it back."""
@@ -70,6 +77,8 @@ class Connection:
         from botocore.config import Config
 
         config = Config(retries={"mode": "standard", "max_attempts": 5})
+        if service == "lambda":  # an invocation that takes long is not asked for again
+            config = config.merge(Config(read_timeout=180, retries={"mode": "standard", "max_attempts": 1}))
         make: Callable[..., Any] = boto3.client  # the types know each service by its own name
         with _ONE_AT_A_TIME:
             if self.endpoint_url is None:
@@ -77,7 +86,7 @@ class Connection:
             return make(
                 service,
                 region_name=self.region,
-                endpoint_url=self.endpoint_url,
+                endpoint_url=self.functions_endpoint_url if service == "lambda" else self.endpoint_url,
                 aws_access_key_id="local",
                 aws_secret_access_key="local",  # noqa: S106 -- a local stack has no secret
                 config=config.merge(Config(connect_timeout=5, s3={"addressing_style": "path"})),
@@ -150,8 +159,15 @@ def load_aws(stack_name: str, region: str | None = None) -> Connection:
     if missing:
         raise StackIncomplete(f"stack {stack_name} has no output {', '.join(missing)}: deploy it again")
     fields = {field: outputs[key] for key, field in OUTPUTS.items()}
-    live = outputs.get(LIVE_OUTPUT)
-    return Connection(region=client.meta.region_name, endpoint_url=None, efs_root=None, live_arn=live, **fields)
+    return Connection(
+        region=client.meta.region_name,
+        endpoint_url=None,
+        efs_root=None,
+        live_arn=outputs.get(LIVE_OUTPUT),
+        probe_function=outputs.get(PROBE_OUTPUT),
+        stack_name=stack_name,
+        **fields,
+    )
 
 
 def _answers(endpoint_url: str) -> bool:

@@ -41,8 +41,7 @@ class Stack:
         services = Services(connection, now, new_unique, sleep)
         machine = StateMachine(services)
         self.connection = connection
-        self.now = now
-        self.sleep = sleep
+        self.now, self.new_unique, self.sleep = now, new_unique, sleep
         self.stored = Stored(services)
         self.executions = Executions(services, machine, History(services, machine), self.stored)
         self.collections = Collections(services, self.stored, self.executions)

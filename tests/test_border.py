@@ -17,8 +17,8 @@ from .border_walk import Walk, changed, reads_in, text_at
 
 ROOT = Path(__file__).parents[1]
 MACHINE = json.loads((ROOT / "state_machines/compaction.asl.json").read_text())
-NO_STATES = {"StreamHandler", "RecordExecution"}
-"""Functions that a stream and a rule of events call."""
+NO_STATES = {"StreamHandler", "RecordExecution", "Probe"}
+"""Functions that a stream, a rule of events and a command call."""
 
 FOR_PEOPLE = {  # what stands in a step's output for who looks at it, and no state reads
     "DownloadSnapshotOutput": {"files", "bytes"},

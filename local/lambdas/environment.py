@@ -81,6 +81,7 @@ def handler_environment(
         "EXPIRE_GRACE_SECONDS": str(settings.expire_grace_seconds),
         "EXPIRED_FOR_SECONDS": str(settings.expired_for_seconds),
         **_fold_bound(settings),
+        **({"PROBE": "on"} if settings.probe else {}),
         "POWERTOOLS_METRICS_NAMESPACE": "Compaction",  # Powertools refuses to work without it
         "POWERTOOLS_LOG_LEVEL": "INFO",
         **settings.environment,

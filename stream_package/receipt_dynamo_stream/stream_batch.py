@@ -7,7 +7,7 @@ import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from receipt_dynamo_stream.errors import PublishFailed, StreamRecordError
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.measuring import Measure
 from receipt_dynamo_stream.messages import build_message
+from receipt_dynamo_stream.probe import PROBE_GENERATION, turned
 from receipt_dynamo_stream.retry import is_transient, transient_errors
 from receipt_dynamo_stream.stream_record import StreamRecord, parse_stream_record
 
@@ -69,6 +70,11 @@ def read_batch(raws: Sequence[Raw]) -> StreamBatch:
         if (change := detect_change(record)) is not None:
             changes[place] = record, change
     return StreamBatch(raws, changes, broken)
+
+
+def aside(batch: StreamBatch) -> StreamBatch:
+    """The same batch, in which the receipts of probes touch the probe's generation alone."""
+    return replace(batch, changes={place: (record, turned(change)) for place, (record, change) in batch.changes.items()})
 
 
 def active_generations(collections: Iterable[str], control: ControlTable) -> Active:
@@ -136,12 +142,13 @@ def start_executions(
 
 
 def publish_messages(batch: StreamBatch, sqs: "SQSClient", queue_url: str, *, measure: Measure) -> None:
-    """Tell other services of every change. They get no say in the marks: a failure is logged and counted."""
+    """Tell other services of every change but a probe's. They get no say in the marks: a failure is logged and counted."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from receipt_dynamo_stream.publisher import SqsPublisher  # most deployments have no such queue
 
-    messages = [build_message(record, change) for record, change in batch.changes.values()]
+    told = [one for one in batch.changes.values() if PROBE_GENERATION not in one[1].collections]
+    messages = [build_message(record, change) for record, change in told]
     try:
         sent = SqsPublisher(sqs, queue_url).publish(messages)
     except (PublishFailed, BotoCoreError, ClientError) as error:

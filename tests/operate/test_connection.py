@@ -76,6 +76,7 @@ def test_a_deployed_stack_is_found_by_its_outputs(aws: Connection) -> None:
         bucket="the bucket",
         efs_root=None,
         failure_queue_url="the failure_queue_url",
+        stack_name="compaction",
     )
 
 

@@ -1,0 +1,41 @@
+"""Level 1: what a stack does, seen from outside. Each part is a function that yields rows and removes what it made."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+from botocore.exceptions import BotoCoreError, ClientError
+from receipt_dynamo_stream.errors import CompactionError
+
+from operate.conform.probes import executions, tables
+from operate.conform.probes.collection import probe_collection
+from operate.conform.probes.instances import instances
+from operate.conform.probes.told import Told, answers_of
+from operate.conform.rows import Row
+from operate.stack import Stack
+
+_FAILURES = (BotoCoreError, ClientError, CompactionError, OSError)
+
+
+def probe_rows(stack: Stack) -> Iterator[Row]:
+    """Every part's rows, as they come. Close the iterator to end early: what was made is removed in any case.
+
+    A probe that cannot come to its end is a row that is broken, and the next part goes on. Raises ProbesNotTaken and
+    ProbesTaken before anything is made, and what boto3 raises for a stack that cannot be reached.
+    """
+    whose, unique = answers_of(stack), stack.new_unique()
+    with ExitStack() as made:
+        asked = made.enter_context(instances(stack, unique))
+        collection = made.enter_context(probe_collection(stack, unique))
+        parts: dict[str, Callable[[Told], Iterator[Row]]] = {
+            tables.PART: lambda told: tables.rows(collection, told),
+            executions.PART: lambda told: executions.rows(stack, collection, told),
+        }
+        for part, rows in parts.items():
+            yield from _to_its_end(Told(part, whose), rows)
+
+
+def _to_its_end(told: Told, rows: Callable[[Told], Iterator[Row]]) -> Iterator[Row]:
+    try:
+        yield from rows(told)
+    except _FAILURES as error:
+        yield told.judged("the rest of this part", "every probe comes to its end", f"{type(error).__name__}: {error}", False)
