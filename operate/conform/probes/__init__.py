@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from botocore.exceptions import BotoCoreError, ClientError
 from receipt_dynamo_stream.errors import CompactionError
 
-from operate.conform.probes import executions, tables
+from operate.conform.probes import executions, file_system, readers, stream, tables
 from operate.conform.probes.collection import probe_collection
 from operate.conform.probes.instances import instances
 from operate.conform.probes.told import Told, answers_of
@@ -27,8 +27,11 @@ def probe_rows(stack: Stack) -> Iterator[Row]:
         asked = made.enter_context(instances(stack, unique))
         collection = made.enter_context(probe_collection(stack, unique))
         parts: dict[str, Callable[[Told], Iterator[Row]]] = {
+            file_system.PART: lambda told: file_system.rows(asked, told),
             tables.PART: lambda told: tables.rows(collection, told),
             executions.PART: lambda told: executions.rows(stack, collection, told),
+            stream.PART: lambda told: stream.rows(collection, told),
+            readers.PART: lambda told: readers.rows(collection, asked, told),
         }
         for part, rows in parts.items():
             yield from _to_its_end(Told(part, whose), rows)

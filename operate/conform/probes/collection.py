@@ -134,6 +134,11 @@ class ProbeCollection:
             time.sleep(_LOOK_SECONDS)
         return found
 
+    def deadline(self, seconds: float) -> Callable[[], bool]:
+        """Whether so long has passed since now."""
+        ends = time.monotonic() + seconds
+        return lambda: time.monotonic() > ends
+
     def start(self, mode: str = "compact", **more: str | bool | int) -> str:
         """An execution's ARN."""
         return self.stack.executions.start(PROBE_GENERATION, mode, **more)
