@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local.errors import ApplicationMissing
@@ -37,7 +37,8 @@ SHARD_STEPS = ("MergeDeltas", "ValidateShard", "FoldShard", "ValidateFold")
 """The steps that run once per shard, in parallel."""
 
 _RECORDER_SECONDS = 30.0
-_PROBE_SECONDS = 20.0
+_PROBE_SECONDS = 60.0
+_PROBES_AT_ONCE = 3
 
 
 @dataclass(frozen=True)
@@ -116,5 +117,5 @@ def compaction_application(
         steps=functions[:-1],
         stream_handler=functions[-1],
         recorder=recorder,
-        probe=prober if probe else None,
+        probe=replace(prober, max_workers=_PROBES_AT_ONCE) if probe else None,
     )

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from botocore.exceptions import BotoCoreError, ClientError
 from receipt_dynamo_stream.errors import CompactionError
 
-from operate.conform.probes import executions, file_system, readers, stream, tables
+from operate.conform.probes import cold_and_warm, executions, file_system, readers, status_events, stream, tables
 from operate.conform.probes.collection import probe_collection
+from operate.conform.probes.deployed import Deployed
 from operate.conform.probes.instances import instances
 from operate.conform.probes.told import Told, answers_of
 from operate.conform.rows import Row
@@ -22,7 +23,7 @@ def probe_rows(stack: Stack) -> Iterator[Row]:
     A probe that cannot come to its end is a row that is broken, and the next part goes on. Raises ProbesNotTaken and
     ProbesTaken before anything is made, and what boto3 raises for a stack that cannot be reached.
     """
-    whose, unique = answers_of(stack), stack.new_unique()
+    whose, unique, deployed = answers_of(stack), stack.new_unique(), Deployed(stack)
     with ExitStack() as made:
         asked = made.enter_context(instances(stack, unique))
         collection = made.enter_context(probe_collection(stack, unique))
@@ -31,6 +32,8 @@ def probe_rows(stack: Stack) -> Iterator[Row]:
             tables.PART: lambda told: tables.rows(collection, told),
             executions.PART: lambda told: executions.rows(stack, collection, told),
             stream.PART: lambda told: stream.rows(collection, told),
+            status_events.PART: lambda told: status_events.rows(collection, deployed, told),
+            cold_and_warm.PART: lambda told: cold_and_warm.rows(collection, deployed, told),
             readers.PART: lambda told: readers.rows(collection, asked, told),
         }
         for part, rows in parts.items():

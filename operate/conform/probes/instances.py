@@ -11,7 +11,7 @@ from typing import Any
 from operate.conform.probes.errors import ProbeFailed, ProbesNotTaken
 from operate.stack import Stack
 
-MEET_SECONDS = 15.0
+MEET_SECONDS = 40.0
 """How long one instance waits for another: long enough for the cold start of a container, below the function's own."""
 
 

@@ -27,16 +27,18 @@ def rows(collection: ProbeCollection, instances: Instances, told: Told) -> Itera
     collection.run("fold", all=True)
     head = collection.head
     records = _records(collection)
+    collection.put_aside(collection.new_receipts(), WORDS)
     following = instances.begin("follow", name="moves", versions=head.version + 1, seconds=_SECONDS)
     instances.ask("wait", name="moves.ready")
-    _publish(collection)
+    collection.run()
     yield moves(told, following.result(), (head.version, records), (collection.head.version, records + WORDS))
     yield from_the_bucket(told, _bucket(collection), (collection.head.version, records + WORDS))
     collection.run("fold", all=True)
     before = collection.head.version
+    collection.put_aside(collection.new_receipts(), WORDS)
     expired = instances.begin("expired", name="gone", versions=before + 1, seconds=_SECONDS)
     instances.ask("wait", name="gone.ready")
-    _publish(collection)
+    collection.run()
     yield goes(told, expired.result(), (before, records + WORDS), (before + 1, records + 2 * WORDS))
 
 
