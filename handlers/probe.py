@@ -36,6 +36,8 @@ INSTANCE = uuid4().hex
 PLACE = ".probe"
 READY, DONE = "ready", "done"
 _LOOK_SECONDS = 0.01
+_FOLDER = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+_NAME = re.compile(r"[a-z-]{1,20}(/[a-z-]{1,20})?(\.[a-z]{1,10})?", re.ASCII)
 _BLOCK = 1 << 20
 
 
@@ -50,9 +52,16 @@ class NotMet(CompactionError):
 @step
 def probe(event: ProbeInput, _context: LambdaContext) -> ProbeOutput:
     """One command. Raises ProbeRefused and NotMet; what the file system answers is told, not raised."""
-    if not re.fullmatch(r"[a-z0-9-]{1,64}", event["folder"]) or event["command"] not in _COMMANDS:
-        raise ProbeRefused(f"no command {event['command']!r} in a folder {event['folder']!r}")
+    names = event.get("name", "-"), event.get("also", "-")
+    if (
+        event["command"] not in _COMMANDS
+        or not _FOLDER.fullmatch(event["folder"])
+        or not all(map(_NAME.fullmatch, names))
+    ):
+        raise ProbeRefused(f"no command {event['command']!r} in {event['folder']!r} with the names {names}")
     folder = settings().efs / PLACE / event["folder"]
+    if event["command"] != "clean":
+        folder.mkdir(parents=True, exist_ok=True)
     return {"instance": INSTANCE, "seen": _COMMANDS[event["command"]](folder, event)}
 
 

@@ -46,7 +46,8 @@ class Connection:
 
     `endpoint_url` and `efs_root` are None on AWS: there the services have their own endpoints, and the file system is
     not mounted where an operator sits. `live_arn` is the machine's alias that is started; None: the machine itself.
-    `functions_endpoint_url`: where a local stack's functions are invoked. `probe_function`: its name, where the stack takes probes. `stack_name`: CloudFormation's, on AWS.
+    `functions_endpoint_url`: where a local stack's functions are invoked. `probe_function`: its name,
+    where the stack takes probes. `stack_name`: CloudFormation's, on AWS.
     """
 
     region: str

@@ -47,6 +47,7 @@ def deployment_of(node: Any) -> Deployment:
         delta_buckets=tuple((text("delta_buckets") or "").split(",")) if text("delta_buckets") else (),
         alarm_email=text("alarm_email"),
         messages=text("messages") in ("true", "True"),
+        probe=text("probe") == "on",
         delete_data=text("delete_data") in ("true", "True"),
     )
 

@@ -37,6 +37,7 @@ def environments(
     alerts_topic_arn: str,
     functions: tuple[str, ...],
     delta_buckets: tuple[str, ...] = (),
+    probe: bool = False,
 ) -> dict[str, Mapping[str, str]]:
     """Environment by function name. `service` is the dimension that tells one deployment's metrics from another's."""
     common = {
@@ -70,6 +71,8 @@ def environments(
         own[function] = own.get(function, {}) | fold_bound(stage)
     if delta_buckets:
         own["MergeDeltas"]["DELTA_BUCKETS"] = ",".join(delta_buckets)
+    if probe:
+        own["StreamHandler"]["PROBE"] = "on"
     if messages_queue_url is not None:
         own["StreamHandler"]["MESSAGES_QUEUE_URL"] = messages_queue_url
     return {function: {**common, **own.get(function, {})} for function in functions}

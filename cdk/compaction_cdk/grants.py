@@ -121,6 +121,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
         Grant(on="machine", actions=("states:StartExecution",)),
     ),
     "PrepareSwitch": (_control("GetItem", keys=("COLLECTION#*",)), _read(SNAPSHOTS), _LIST),
+    "Probe": (),  # the file system alone
     "ExpireSnapshots": (
         _control("GetItem", "Query", "UpdateItem", "ConditionCheckItem", "PutItem", "DeleteItem", keys=_VERSIONS),
         _read(SNAPSHOTS),

@@ -93,7 +93,7 @@ class Deployment:
     Without `receipts_table` a receipts table is created, without `bucket` a bucket. An existing bucket keeps its own
     rules, and is never deleted; it is for one stack. `delete_data` makes `cdk destroy` delete what it otherwise
     keeps. `delta_buckets` are other buckets that runs may name as `s3://bucket/key`. `messages` adds a queue that gets
-    a StreamMessage for each relevant change, for other services.
+    a StreamMessage for each relevant change, for other services. `probe` lets `compaction conform` probe the stack.
     """
 
     stage: Stage
@@ -103,6 +103,7 @@ class Deployment:
     delta_buckets: tuple[str, ...] = ()
     alarm_email: str | None = None
     messages: bool = False
+    probe: bool = False
     delete_data: bool = False
 
     def __post_init__(self) -> None:

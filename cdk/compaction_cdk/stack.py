@@ -27,7 +27,7 @@ from .readers import SnapshotReaders
 from .schedule import CompactionSchedule
 from .settings import Deployment
 from .status_events import StatusEvents
-from .steps import container_steps, zip_steps
+from .steps import PROBE, container_steps, zip_steps
 from .storage import Storage
 from .stream import StreamMapping
 from .workflow import CompactionWorkflow
@@ -85,7 +85,7 @@ class CompactionStack(Stack):
         if deployment.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(deployment.alarm_email))
         machine = f"{name}-compaction"
-        light, heavy = zip_steps(), container_steps(stage)
+        light, heavy = zip_steps(), (*container_steps(stage), *((PROBE,) if deployment.probe else ()))
         environment = environments(
             service=name,
             stage=stage,
@@ -98,6 +98,7 @@ class CompactionStack(Stack):
             alerts_topic_arn=self.topic.topic_arn,
             functions=tuple(step.name for step in (*light, *heavy)),
             delta_buckets=self.deployment.delta_buckets,
+            probe=deployment.probe,
         )
         zips = ZipFunctions(
             self, "Light", steps=light, zip_file=zip_file, environment=environment, log_retention=retention
@@ -164,7 +165,7 @@ class CompactionStack(Stack):
             collections=self.collections,
             stale_after_minutes=stage.stale_after_minutes,
             light=self.light,
-            heavy=self.heavy,
+            heavy={name: function for name, function in self.heavy.items() if name != PROBE.name},  # which is killed
             merge_timeout=merge.timeout or Duration.minutes(15),
             state_machine=machine,
             failure_queue=self.failure_queue,
@@ -201,6 +202,8 @@ class CompactionStack(Stack):
             "SubnetIds": ",".join(subnet.subnet_id for subnet in network.vpc.isolated_subnets),
         }.items():
             CfnOutput(self, key, value=value)
+        if self.deployment.probe:
+            CfnOutput(self, "ProbeFunction", value=self.functions[PROBE.name].function_name)
 
     def _messages_queue(self) -> sqs.Queue:
         queue = sqs.Queue(

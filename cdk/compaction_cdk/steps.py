@@ -30,6 +30,10 @@ class Step:
         return f"handlers.{snake}.{snake}"
 
 
+PROBE = Step(name="Probe", timeout_seconds=60, memory=1769)
+"""What `compaction conform` invokes, on EFS like the others; of no state. Deployed where a stack takes probes."""
+
+
 def zip_steps() -> tuple[Step, ...]:
     """Functions without Chroma: small, quick to start, outside the VPC."""
     return (

@@ -74,7 +74,9 @@ def read_batch(raws: Sequence[Raw]) -> StreamBatch:
 
 def aside(batch: StreamBatch) -> StreamBatch:
     """The same batch, in which the receipts of probes touch the probe's generation alone."""
-    return replace(batch, changes={place: (record, turned(change)) for place, (record, change) in batch.changes.items()})
+    return replace(
+        batch, changes={place: (record, turned(change)) for place, (record, change) in batch.changes.items()}
+    )
 
 
 def active_generations(collections: Iterable[str], control: ControlTable) -> Active:
@@ -142,7 +144,7 @@ def start_executions(
 
 
 def publish_messages(batch: StreamBatch, sqs: "SQSClient", queue_url: str, *, measure: Measure) -> None:
-    """Tell other services of every change but a probe's. They get no say in the marks: a failure is logged and counted."""
+    """Tell other services of every change but a probe's. They get no say in the marks: a failure is logged."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from receipt_dynamo_stream.publisher import SqsPublisher  # most deployments have no such queue

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from receipt_dynamo_stream import stream_batch
 from receipt_dynamo_stream.generations import number_of
 from receipt_dynamo_stream.grain import COLLECTIONS, grain_of

@@ -21,6 +21,10 @@ PACKAGES = {
     "receipt_chroma": ROOT / "chroma_package/receipt_chroma",
 }
 SERVICES = {
+    "cloudformation": "cloudformation",
+    "cloudwatch": "cloudwatch",
+    "iam": "iam",
+    "logs": "logs",
     "dynamodb": "dynamodb",
     "s3": "s3",
     "sqs": "sqs",
@@ -33,6 +37,7 @@ OTHER_NAMES = {  # an IAM action does not always have its call's name
     "list_objects_v2": {"s3:ListBucket"},
     "list_object_versions": {"s3:ListBucketVersions", "s3:GetObjectVersion"},  # who lists them reads them
     "delete_objects": {"s3:DeleteObject"},
+    "invoke": {"lambda:InvokeFunction"},
     "copy_object": {"s3:GetObject", "s3:PutObject"},
     "get_bucket_lifecycle_configuration": {"s3:GetLifecycleConfiguration"},
     "upload_file": {"s3:PutObject"},
@@ -48,7 +53,7 @@ TRANSACTION_PARTS = {
     "Put": "dynamodb:PutItem",
     "Delete": "dynamodb:DeleteItem",
 }
-CLIENTS = {"client", "dynamodb", "s3", "sfn", "sns", "sqs", "stepfunctions"}
+CLIENTS = {"client", "cloudwatch", "dynamodb", "iam", "logs", "s3", "sfn", "sns", "sqs", "stepfunctions"}
 STREAMS = {"body", "file", "stream"}
 """What a `.read()` reads that is no method of ours."""
 OWN_GET = {"self", "quarantine"}
@@ -120,7 +125,7 @@ class Sources:
         if name in self.bodies.get(module, {}):
             return module, name
         origin = self.imports.get(module, {}).get(name)
-        if origin is None or origin[1] is None:
+        if origin is None or origin[1] is None or origin == (module, name):  # a package's own submodule
             return None
         return self.find(*origin) if origin[0] in self.bodies else None  # type: ignore[arg-type]
 

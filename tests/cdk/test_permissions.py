@@ -2,15 +2,23 @@
 
 import json
 import re
+from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from operate.conform.probes import iam
+from operate.conform.probes.told import Told
+from operate.conform.rows import Outcome, Whose
 
 from . import calls
 from .template import Template, joined
 
 pytestmark = pytest.mark.cdk
 ROOT = Path(__file__).parents[2]
+TOLD = Told(iam.PART, Whose.OUR_EVALUATOR)
 
 OF_LAMBDA = {  # what Lambda itself does with a function's role
     "logs:CreateLogStream",
@@ -49,6 +57,58 @@ def test_every_function_is_granted_what_its_code_calls_and_nothing_more(dev: Tem
     granted = {function: asked_of_aws(dev, function) for function in dev.functions()}
     assert all(granted.values()), "every function calls AWS: else this test proves nothing"
     assert granted == {function: used(function) for function in dev.functions()}
+
+
+def decider(template: Template, function: str) -> Callable[[iam.Call], str]:
+    """What the statements of a role say, as IAM would be asked."""
+
+    def decide(call: iam.Call) -> str:
+        return "allowed" if any(allows(s, call) for s in template.statements(template.role_of(function))) else "no"
+
+    return decide
+
+
+def allows(statement: dict[str, Any], call: iam.Call) -> bool:
+    leading = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", ["*"])
+    is_item = call.action.startswith("dynamodb:")
+    return (
+        call.action in statement["Action"]
+        and (call.on != "objects" or any(is_of(call.key, joined(one)) for one in statement["Resource"]))
+        and (not is_item or any(fnmatchcase(call.key, pattern) for pattern in leading))
+        and (not is_item or any(TABLES[call.on] in joined(one) for one in statement["Resource"]))
+    )
+
+
+TABLES = {"control": "Control", "receipts": "Receipts"}
+
+
+def is_of(key: str, resource: str) -> bool:
+    return fnmatchcase(key, resource.partition("/")[2])
+
+
+def test_what_the_probes_ask_iam_is_what_each_functions_code_calls() -> None:
+    listed = {function: {call.action for call in made} for function, made in iam.calls().items()}
+    assert listed == {function: used(function) for function in listed}
+
+
+def test_every_role_holds_before_the_probes_of_iam(dev: Template) -> None:
+    of_all = iam.calls()
+    assert set(of_all) == set(dev.functions())
+    for function in of_all:
+        row = iam.of_role(TOLD, function, of_all, decider(dev, function))
+        assert row.outcome is Outcome.HELD, row
+
+
+def test_a_broken_grant_turns_its_row_red(dev: Template) -> None:
+    of_all, text = iam.calls(), json.dumps(dev.body)
+    less = Template(json.loads(text.replace('"states:DescribeExecution"', '"states:ListExecutions"')))
+    row = iam.of_role(TOLD, "InspectHolder", of_all, decider(less, "InspectHolder"))
+    assert row.outcome is Outcome.BROKEN
+    assert row.seen == "DENIED states:DescribeExecution on executions"
+    other = Template(json.loads(text.replace('"COLLECTION#*"', '"COLLECTIONS#*"')))
+    assert "on control COLLECTION#words" in iam.of_role(TOLD, "PlanFold", of_all, decider(other, "PlanFold")).seen
+    more = {**of_all, "InspectHolder": of_all["InspectHolder"][1:]}  # as if the code no longer read HEAD
+    assert iam.of_role(TOLD, "InspectHolder", more, lambda _: "allowed").outcome is Outcome.BROKEN
 
 
 def test_a_grant_that_is_missing_or_unused_is_noticed(dev: Template) -> None:

@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from botocore.exceptions import BotoCoreError, ClientError
 from receipt_dynamo_stream.errors import CompactionError
 
-from operate.conform.probes import cold_and_warm, executions, file_system, readers, status_events, stream, tables
+from operate.conform.probes import cold_and_warm, executions, file_system, iam, readers, status_events, stream, tables
 from operate.conform.probes.collection import probe_collection
 from operate.conform.probes.deployed import Deployed
+from operate.conform.probes.errors import ProbesNotTaken
 from operate.conform.probes.instances import instances
 from operate.conform.probes.told import Told, answers_of
 from operate.conform.rows import Row
@@ -23,11 +24,14 @@ def probe_rows(stack: Stack) -> Iterator[Row]:
     A probe that cannot come to its end is a row that is broken, and the next part goes on. Raises ProbesNotTaken and
     ProbesTaken before anything is made, and what boto3 raises for a stack that cannot be reached.
     """
+    if stack.connection.probe_function is None:
+        raise ProbesNotTaken("this stack takes no probes: deploy it with `-c probe=on`")
     whose, unique, deployed = answers_of(stack), stack.new_unique(), Deployed(stack)
     with ExitStack() as made:
         asked = made.enter_context(instances(stack, unique))
         collection = made.enter_context(probe_collection(stack, unique))
         parts: dict[str, Callable[[Told], Iterator[Row]]] = {
+            iam.PART: lambda told: iam.rows(deployed, told),
             file_system.PART: lambda told: file_system.rows(asked, told),
             tables.PART: lambda told: tables.rows(collection, told),
             executions.PART: lambda told: executions.rows(stack, collection, told),
@@ -44,4 +48,6 @@ def _to_its_end(told: Told, rows: Callable[[Told], Iterator[Row]]) -> Iterator[R
     try:
         yield from rows(told)
     except _FAILURES as error:
-        yield told.judged("the rest of this part", "every probe comes to its end", f"{type(error).__name__}: {error}", False)
+        yield told.judged(
+            "the rest of this part", "every probe comes to its end", f"{type(error).__name__}: {error}", False
+        )

@@ -1,7 +1,7 @@
 """Cold and warm: what Lambda reports of each function, and how long a change takes to be seen.
 
-On AWS: twenty receipts through one or two rounds and a fold; a few cents at most. A base of 70,000 records is made when it
-is asked for (`records`): some ten minutes, and 70,000 items of the receipts table written and deleted, about 25 cents.
+On AWS: twenty receipts through one or two rounds and a fold; a few cents at most. A merge and a fold of
+70,000 records are not among these probes: they need 70,000 items of the receipts table.
 """
 
 import re
@@ -19,7 +19,7 @@ REPORT: Final = "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwa
 RECEIPTS: Final = 20
 WORDS: Final = 87
 _LINE: Final = re.compile(r"^REPORT\b.*", re.M)
-_FIELD: Final = re.compile(r"(Init Duration|Duration|Memory Size|Max Memory Used): ([\d.]+) (?:ms|MB)")
+_FIELD: Final = re.compile(r"\t(Init Duration|Duration|Memory Size|Max Memory Used): ([\d.]+) (?:ms|MB)")
 
 
 def rows(collection: ProbeCollection, deployed: Deployed, told: Told) -> Iterator[Row]:
@@ -49,7 +49,7 @@ def visible(collection: ProbeCollection, told: Told) -> Row:
         head = collection.head
         return head.holder is None and head.projected_version == head.version and not collection.pending()
 
-    collection.until(lambda: collection.pending() or settled() and None, "the stream to mark what was put")
+    collection.until(lambda: collection.pending() or (settled() and None), "the stream to mark what was put")
     collection.until(settled, "twenty receipts to be published")
     seconds = (collection.services.now() - put).total_seconds()
     return told.measured(

@@ -141,7 +141,7 @@ class ProbeCollection:
 
     def start(self, mode: str = "compact", **more: str | bool | int) -> str:
         """An execution's ARN."""
-        return self.stack.executions.start(PROBE_GENERATION, mode, **more)
+        return self.stack.executions.start(PROBE_GENERATION, mode, trigger="operator", **more)
 
     def end_of(self, arn: str) -> Execution:
         """The execution, once it has ended. Raises ProbeFailed."""
@@ -195,13 +195,16 @@ class ProbeCollection:
         for _ in range(_TRIES):
             self.put_aside(self.new_receipts(2))
             started = self.start()
-            arn = self.until(lambda: self.head.holder or self._ended(started), "somebody to hold the lease")
+            arn = self._holder_after(started)
             if self.enters(arn, state):
                 act(arn)
                 if "CommitSnapshot" not in self.states_of(arn):
                     return arn
                 self.end_of(arn)
         raise ProbeFailed(f"no execution was caught in {state} in {_TRIES} tries")
+
+    def _holder_after(self, started: str) -> str:
+        return self.until(lambda: self.head.holder or self._ended(started), "somebody to hold the lease")
 
     def _ended(self, arn: str) -> str | None:
         return None if self.stack.executions.describe(arn).status == "running" else arn
@@ -249,7 +252,9 @@ class ProbeCollection:
         """Remove every item, object and row. May be repeated; the file system is the probe function's."""
         self.change_head("SET paused = :why", why=string("removed by compaction conform"))
         for arn in self.running():
-            self.services.stepfunctions.stop_execution(executionArn=arn, error="StoppedByOperator", cause="conform ends")
+            self.services.stepfunctions.stop_execution(
+                executionArn=arn, error="StoppedByOperator", cause="conform ends"
+            )
         before = self._names()
         self._remove_items()
         self._wait_for_the_streams_last(before)

@@ -127,7 +127,10 @@ def transitions(events: Iterable[Mapping[str, Any]]) -> Iterator[float]:
 
 def of_schedule(told: Told, listed: Sequence[Execution], now: datetime) -> Row:
     """Whether the schedule gives each execution a name of its own: a name that comes again starts nothing."""
-    question = ("names of the executions that the schedule starts", "a new one each time, so that every tick starts one")
+    question = (
+        "names of the executions that the schedule starts",
+        "a new one each time, so that every tick starts one",
+    )
     ticks = [one for one in listed if one.trigger == "schedule" and one.collection == "words"]
     names = {one.name for one in ticks}
     if len(names) < 2 and not (ticks and now - ticks[-1].started_at > SEVERAL_TICKS):

@@ -103,11 +103,11 @@ def removed_under_reader(told: Told, held: Answer) -> Row:
 
 def excludes(told: Told, holder: Answer, tried: Answer) -> Row:
     """The lock that SwapPointer takes, while another instance holds it."""
-    refused, had = tried["refused"], tried["had"]
+    refused, had, after = tried["refused"], tried["had"], tried["after_seconds"]
     return told.judged(
         "flock while another instance has it",
         "refused, and had once it is let go",
-        f"{'refused' if refused else 'NOT refused'}, {'had' if had else 'not had'} after {tried['after_seconds']:.2f} s",
+        f"{'refused' if refused else 'NOT refused'}, {'had' if had else 'not had'} after {after:.2f} s",
         refused and had and holder.error is None,
         LOCKS,
     )

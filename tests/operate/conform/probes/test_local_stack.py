@@ -1,0 +1,71 @@
+"""Every probe against a local stack: all that can be asked there holds, and nothing of it is left."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from receipt_dynamo_stream.probe import PROBE_GENERATION
+
+from local.settings import StackSettings
+from local.stack import LocalStack
+from operate.conform.probes import probe_rows
+from operate.conform.probes.errors import ProbesNotTaken, ProbesTaken
+from operate.conform.rows import Outcome, Row, Whose
+from operate.stack import Stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+LEFT_OUT = {
+    "each function's role: every call it makes, and one of a neighbour's",
+    "a stopped execution is redriven after another one took its lease over",
+    "a stopped execution is redriven before anybody came",
+    "an error that the handler raises halves its batch",
+    "the mail of a failed execution",
+    "init time and memory of each function",
+    "names of the executions that the schedule starts",
+}
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    settings = StackSettings(schedule_seconds=None, batch_window_seconds=0.2, poll_seconds=0.05)
+    with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:
+        yield running
+
+
+def is_as_before(local: LocalStack) -> bool:
+    """Nothing of a probe in tables, bucket, queue and file system."""
+    dynamodb, names = local.client("dynamodb"), local.connection
+    rows = dynamodb.scan(TableName=names.control_table)["Items"]
+    return (
+        dynamodb.scan(TableName=names.receipts_table)["Items"] == []
+        and [row["PK"]["S"] for row in rows if PROBE_GENERATION in row["PK"]["S"]] == []
+        and "Contents" not in local.client("s3").list_objects_v2(Bucket=names.bucket)
+        and "Messages" not in local.client("sqs").receive_message(QueueUrl=names.failure_queue_url)
+        and list(local.efs.iterdir()) == []
+    )
+
+
+def test_every_probe_holds_on_the_local_stack_and_leaves_nothing(local: LocalStack) -> None:
+    rows: list[Row] = list(probe_rows(Stack(local.connection)))
+    assert [row for row in rows if not row.passed] == []
+    assert {row.what for row in rows if row.outcome is Outcome.LEFT_OUT} == LEFT_OUT
+    assert {row.whose for row in rows} == {Whose.EMULATOR}
+    assert sum(row.outcome is Outcome.HELD for row in rows) >= 17
+    assert is_as_before(local)
+    assert {one.input["collection"] for one in local.executions.find()} == {PROBE_GENERATION}, "nobody else noticed"
+
+
+def test_a_report_that_is_ended_early_removes_what_it_made_and_two_at_once_are_refused(local: LocalStack) -> None:
+    rows = probe_rows(Stack(local.connection))
+    next(rows)
+    with pytest.raises(ProbesTaken):
+        next(probe_rows(Stack(local.connection)))
+    with pytest.raises(KeyboardInterrupt):
+        rows.throw(KeyboardInterrupt())
+    assert is_as_before(local)
+
+
+def test_a_stack_that_takes_no_probes_says_so_before_anything_is_made(local: LocalStack) -> None:
+    with pytest.raises(ProbesNotTaken, match="probe=on"):
+        next(probe_rows(Stack(replace(local.connection, probe_function=None))))
+    assert is_as_before(local)
