@@ -60,7 +60,7 @@ def probe(event: ProbeInput, _context: LambdaContext) -> ProbeOutput:
     ):
         raise ProbeRefused(f"no command {event['command']!r} in {event['folder']!r} with the names {names}")
     folder = settings().efs / PLACE / event["folder"]
-    if event["command"] != "clean":
+    if event["command"] not in ("clean", "forget"):
         folder.mkdir(parents=True, exist_ok=True)
     return {"instance": INSTANCE, "seen": _COMMANDS[event["command"]](folder, event)}
 
@@ -224,14 +224,19 @@ def _expired(folder: Path, event: ProbeInput) -> dict[str, Any]:
 
 
 def _clean(folder: Path, _event: ProbeInput) -> dict[str, Any]:
-    """Remove the folder, and the probe's generation from the file system; whether nothing of them is left."""
-    generation = collection_folder(settings().efs, PROBE_GENERATION)
+    """Remove the folder; what is left of it."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(generation, ignore_errors=True)
-    published_mark(settings().efs, PROBE_GENERATION).unlink(missing_ok=True)
     if folder.parent.is_dir() and not any(folder.parent.iterdir()):
         folder.parent.rmdir()
-    return {"left": [str(path) for path in (folder, generation) if path.exists()]}
+    return {"left": [str(folder)] if folder.exists() else []}
+
+
+def _forget(folder: Path, event: ProbeInput) -> dict[str, Any]:
+    """Remove the folder, and the probe's generation from the file system; what is left of them."""
+    generation = collection_folder(settings().efs, PROBE_GENERATION)
+    shutil.rmtree(generation, ignore_errors=True)
+    published_mark(settings().efs, PROBE_GENERATION).unlink(missing_ok=True)
+    return {"left": _clean(folder, event)["left"] + ([str(generation)] if generation.exists() else [])}
 
 
 def _wait_for(folder: Path, event: ProbeInput) -> dict[str, Any]:
@@ -302,4 +307,5 @@ _COMMANDS: Mapping[str, Callable[[Path, ProbeInput], dict[str, Any]]] = {
     "expired": _expired,
     "wait": _wait_for,
     "clean": _clean,
+    "forget": _forget,
 }

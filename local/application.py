@@ -37,8 +37,8 @@ SHARD_STEPS = ("MergeDeltas", "ValidateShard", "FoldShard", "ValidateFold")
 """The steps that run once per shard, in parallel."""
 
 _RECORDER_SECONDS = 30.0
-_PROBE_SECONDS = 60.0
-_PROBES_AT_ONCE = 3
+_PROBE_SECONDS = 120.0
+_PROBES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)

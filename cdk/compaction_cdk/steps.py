@@ -30,7 +30,7 @@ class Step:
         return f"handlers.{snake}.{snake}"
 
 
-PROBE = Step(name="Probe", timeout_seconds=60, memory=1769)
+PROBE = Step(name="Probe", timeout_seconds=120, memory=1769)
 """What `compaction conform` invokes, on EFS like the others; of no state. Deployed where a stack takes probes."""
 
 

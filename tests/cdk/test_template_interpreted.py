@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from receipt_dynamo_stream.control.table import ControlTable
 
+from operate.conform.probes import iam
+
 from . import interpreter
 from .conftest import Synthesise
 from .emulator import wait_for
@@ -127,6 +129,11 @@ def test_every_function_is_allowed_every_call_that_it_makes(
     for name, made in everything.items():
         refused = [call for call in made if not is_allowed(call, template, name, interpreted.physical)]
         assert refused == [], name
+
+
+def test_the_probes_ask_iam_of_every_action_that_was_recorded(everything: dict[str, set[Call]]) -> None:
+    recorded = {(name, call.action) for name, made in everything.items() for call in made}
+    assert recorded <= {(name, call.action) for name, made in iam.calls().items() for call in made}
 
 
 def test_every_action_that_a_function_may_do_is_one_that_it_does(

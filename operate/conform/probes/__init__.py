@@ -29,18 +29,20 @@ def probe_rows(stack: Stack) -> Iterator[Row]:
     whose, unique, deployed = answers_of(stack), stack.new_unique(), Deployed(stack)
     with ExitStack() as made:
         asked = made.enter_context(instances(stack, unique))
-        collection = made.enter_context(probe_collection(stack, unique))
-        parts: dict[str, Callable[[Told], Iterator[Row]]] = {
-            iam.PART: lambda told: iam.rows(deployed, told),
-            file_system.PART: lambda told: file_system.rows(asked, told),
-            tables.PART: lambda told: tables.rows(collection, told),
-            executions.PART: lambda told: executions.rows(stack, collection, told),
-            stream.PART: lambda told: stream.rows(collection, told),
-            status_events.PART: lambda told: status_events.rows(collection, deployed, told),
-            cold_and_warm.PART: lambda told: cold_and_warm.rows(collection, deployed, told),
-            readers.PART: lambda told: readers.rows(collection, asked, told),
-        }
-        for part, rows in parts.items():
+        collection = made.enter_context(probe_collection(stack, asked))
+        left = asked.begin("leave")
+        parts: list[tuple[str, Callable[[Told], Iterator[Row]]]] = [
+            (iam.PART, lambda told: iam.rows(deployed, told)),
+            (file_system.PART, lambda told: file_system.rows(asked, told)),
+            (tables.PART, lambda told: tables.rows(collection, told)),
+            (executions.PART, lambda told: executions.rows(stack, collection, told)),
+            (stream.PART, lambda told: stream.rows(collection, told)),
+            (status_events.PART, lambda told: status_events.rows(collection, deployed, told)),
+            (cold_and_warm.PART, lambda told: cold_and_warm.rows(collection, deployed, told)),
+            (readers.PART, lambda told: readers.rows(collection, asked, told)),
+            (file_system.PART, lambda told: file_system.tmp_rows(asked, left, told)),
+        ]
+        for part, rows in parts:
             yield from _to_its_end(Told(part, whose), rows)
 
 

@@ -14,13 +14,14 @@ from receipt_chroma.announcing import announce_run
 from receipt_chroma.delta.read import DeltaRecord
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.attributes import number, string
-from receipt_dynamo_stream.conditions import query_all
+from receipt_dynamo_stream.conditions import query_all, update_if
 from receipt_dynamo_stream.control.head import Head, head_key
 from receipt_dynamo_stream.control.pending import PendingReceipt
 from receipt_dynamo_stream.keys import ReceiptId, word_record_id
 from receipt_dynamo_stream.probe import PROBE_GENERATION, PROBE_IMAGES, PROBE_MODEL
 
 from operate.conform.probes.errors import ProbeFailed, ProbesTaken
+from operate.conform.probes.instances import Instances
 from operate.models import Execution
 from operate.services import Services
 from operate.stack import Stack
@@ -35,7 +36,6 @@ WAIT_SECONDS: Final = 180.0
 _PARTITIONS: Final = (
     *("COLLECTION", "PENDING", "QUARANTINE", "NOTES", "VERSIONS_EXPIRED", "EXECUTIONS", "EXECUTIONS_IDLE"),
 )
-_LOOK_SECONDS: Final = 0.02
 _TRIES: Final = 5
 
 
@@ -44,6 +44,7 @@ class ProbeCollection:
     """Receipts of one image, so that the table's stream has their changes in order, and the generation they are in."""
 
     stack: Stack
+    instances: Instances
     image: str
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -131,8 +132,13 @@ class ProbeCollection:
         while not (found := look()):
             if time.monotonic() > ends:
                 raise ProbeFailed(f"waited {seconds:g} seconds for {what}")
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(self._look_seconds)
         return found
+
+    @property
+    def _look_seconds(self) -> float:
+        """AWS lets histories be asked for some times a second only."""
+        return 0.25 if self.stack.connection.endpoint_url is None else 0.02
 
     def deadline(self, seconds: float) -> Callable[[], bool]:
         """Whether so long has passed since now."""
@@ -233,23 +239,27 @@ class ProbeCollection:
             made = item.get("made_at", {}).get("S", "2026-01-01T00:00:00+00:00")
             if datetime.now(UTC) - datetime.fromisoformat(made) < GIVEN_UP_AFTER:
                 raise ProbesTaken(f"another report of this stack began at {made}: wait for it, or for half an hour")
-            left = ProbeCollection(self.stack, item.get("probe_image", {}).get("S", self.image))
-            left.remove()
-        self.services.dynamodb.put_item(
-            TableName=self.stack.connection.control_table,
-            Item={
-                **head_key(PROBE_GENERATION),
-                "model": string(PROBE_MODEL),
-                "dimension": number(DIMENSION),
-                "shards": number(1),
-                "made_at": string(self.services.now().isoformat()),
-                "probe_image": string(self.image),
+            ProbeCollection(self.stack, self.instances, item.get("probe_image", {}).get("S", self.image)).remove()
+        made, _ = update_if(
+            self.services.dynamodb,
+            table=self.stack.connection.control_table,
+            key=head_key(PROBE_GENERATION),
+            condition="attribute_not_exists(PK)",
+            UpdateExpression="SET model = :model, dimension = :dimension, shards = :one, made_at = :now,"
+            " probe_image = :image",
+            ExpressionAttributeValues={
+                ":model": string(PROBE_MODEL),
+                ":dimension": number(DIMENSION),
+                ":one": number(1),
+                ":now": string(self.services.now().isoformat()),
+                ":image": string(self.image),
             },
-            ConditionExpression="attribute_not_exists(PK)",
         )
+        if not made:
+            raise ProbesTaken("another report of this stack began just now: wait for it")
 
     def remove(self) -> None:
-        """Remove every item, object and row. May be repeated; the file system is the probe function's."""
+        """Remove every item, object, file and row. May be repeated."""
         self.change_head("SET paused = :why", why=string("removed by compaction conform"))
         for arn in self.running():
             self.services.stepfunctions.stop_execution(
@@ -260,6 +270,7 @@ class ProbeCollection:
         self._wait_for_the_streams_last(before)
         self.quiet()
         self._remove_objects()
+        self.instances.remove("forget", folder=self.image.removeprefix(PROBE_IMAGES))
         for _ in range(20):  # the last executions' ends are still being recorded
             if not self._remove_rows():
                 return
@@ -292,7 +303,7 @@ class ProbeCollection:
         It may also start none, where the holder was asked for another round."""
         ends = time.monotonic() + 5
         while not self._names() - before and time.monotonic() < ends:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(self._look_seconds)
 
     def _remove_objects(self) -> None:
         bucket = self.services.bucket
@@ -322,9 +333,9 @@ class ProbeCollection:
 
 
 @contextmanager
-def probe_collection(stack: Stack, unique: str) -> Iterator[ProbeCollection]:
+def probe_collection(stack: Stack, instances: Instances) -> Iterator[ProbeCollection]:
     """The probe's generation, made and removed."""
-    collection = ProbeCollection(stack, f"{PROBE_IMAGES}{unique}")
+    collection = ProbeCollection(stack, instances, f"{PROBE_IMAGES}{instances.folder}")
     collection.begin()
     try:
         yield collection

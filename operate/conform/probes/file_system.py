@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/efs/latest/ug/features.html#file-locking (advisory l
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from typing import Any, Final
 
 from operate.conform.probes.instances import Answer, Instances
@@ -26,7 +27,6 @@ SOON_SECONDS: Final = 60.0
 
 def rows(instances: Instances, told: Told) -> Iterator[Row]:
     """The part's rows."""
-    left = instances.begin("leave")  # it takes as long as the function may
     instances.ask("put", name="current", text=OLD)
     held, _ = instances.meet(_hold("current"), _act("current", "replace", text=NEW))
     yield rename_over(told, held)
@@ -48,6 +48,10 @@ def rows(instances: Instances, told: Told) -> Iterator[Row]:
     )
     yield seen_soon(told, watched)
     yield from throughput(instances, told)
+
+
+def tmp_rows(instances: Instances, left: "Future[Answer]", told: Told) -> Iterator[Row]:
+    """What is left of an invocation of `leave`, which takes as long as the function may and so began long before."""
     ended = left.result()
     looked = [instances.begin("look") for _ in range(LOOKS)]  # one of them has that sandbox, if nobody else came
     yield left_in_tmp(told, ended, [one.result()["there"] for one in looked])

@@ -37,7 +37,7 @@ class Instances:
 
     stack: Stack
     folder: str
-    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="probe"))
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(6, thread_name_prefix="probe"))
 
     @cached_property
     def _client(self) -> Any:
@@ -52,6 +52,11 @@ class Instances:
         if "FunctionError" in answer:
             return Answer(None, {}, str(told.get("errorType")), str(told.get("errorMessage")))
         return Answer(told["instance"], told["seen"])
+
+    def remove(self, command: str, **more: Any) -> None:
+        """Remove files, by `clean` or `forget`. Raises ProbeFailed where some are left."""
+        if left := self.ask(command, **more)["left"]:
+            raise ProbeFailed(f"files of a probe are still there: {', '.join(left)}")
 
     def begin(self, command: str, **more: Any) -> "Future[Answer]":
         """The same beside what follows."""
@@ -74,6 +79,4 @@ def instances(stack: Stack, folder: str) -> Iterator[Instances]:
         yield asked
     finally:
         asked._threads.shutdown(wait=True)
-        left = asked.ask("clean")["left"]
-        if left:
-            raise ProbeFailed(f"the probe's files are still there: {', '.join(left)}")
+        asked.remove("clean")

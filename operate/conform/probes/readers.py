@@ -18,7 +18,7 @@ from operate.conform.rows import Row
 
 PART: Final = "Readers"
 WORDS: Final = 3
-_SECONDS: Final = 45.0
+_SECONDS: Final = 100.0
 
 
 def rows(collection: ProbeCollection, instances: Instances, told: Told) -> Iterator[Row]:

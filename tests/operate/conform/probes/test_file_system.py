@@ -110,4 +110,6 @@ def test_cleaning_leaves_nothing_of_it_and_nothing_else_goes(efs: Path) -> None:
     (efs / probe.PROBE_GENERATION).mkdir()
     (efs / f"{probe.PROBE_GENERATION}.published").touch()
     assert ask("clean")["left"] == []
+    assert {path.name for path in efs.iterdir()} > {"words", probe.PROBE_GENERATION}, "it may be another report's"
+    assert ask("forget")["left"] == []
     assert [path.name for path in efs.iterdir()] == ["words"]
