@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
 from receipt_chroma.reader import SnapshotReader
@@ -34,7 +34,7 @@ from .step import LambdaContext, step
 INSTANCE = uuid4().hex
 """Of this process: a Lambda instance serves one invocation at a time, so two at once are two instances."""
 PLACE = ".probe"
-READY, DONE = "ready", "done"
+READY, DONE, ENDED = "ready", "done", "ended"
 _LOOK_SECONDS = 0.01
 _FOLDER = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _NAME = re.compile(r"[a-z-]{1,20}(/[a-z-]{1,20})?(\.[a-z]{1,10})?", re.ASCII)
@@ -170,11 +170,13 @@ def _read_much(folder: Path, event: ProbeInput) -> dict[str, Any]:
     return {"seconds": time.monotonic() - begun, "bytes": size}
 
 
-def _leave(_folder: Path, event: ProbeInput) -> NoReturn:
-    """Leave a file in /tmp and stay until Lambda ends this."""
+def _leave(folder: Path, event: ProbeInput) -> dict[str, Any]:
+    """Leave a file in /tmp and stay until Lambda ends this; sooner only where the report itself ends."""
     _left(event).write_text(event["folder"])
-    while True:
-        time.sleep(1)
+    while ENDED not in _names(folder):
+        time.sleep(0.5)
+    _left(event).unlink(missing_ok=True)
+    return {}
 
 
 def _look(_folder: Path, event: ProbeInput) -> dict[str, Any]:

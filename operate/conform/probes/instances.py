@@ -78,5 +78,6 @@ def instances(stack: Stack, folder: str) -> Iterator[Instances]:
     try:
         yield asked
     finally:
+        asked.ask("put", name="ended", text="")
         asked._threads.shutdown(wait=True)
         asked.remove("clean")
