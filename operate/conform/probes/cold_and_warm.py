@@ -1,6 +1,6 @@
 """Cold and warm: what Lambda reports of each function, and how long a change takes to be seen.
 
-On AWS: twenty receipts through one or two rounds and a fold; a few cents at most. A merge and a fold of
+On AWS, estimated: twenty receipts through one or two rounds and a fold; a few cents at most. A merge and a fold of
 70,000 records are not among these probes: they need 70,000 items of the receipts table.
 """
 

@@ -216,7 +216,13 @@ class ProbeCollection:
         return None if self.stack.executions.describe(arn).status == "running" else arn
 
     def put_aside(self, receipts: Iterable[ReceiptId], words: int = 3) -> None:
-        """Put receipts and wait until the stream has marked them; what it started has ended, and published nothing."""
+        """Put receipts and wait until the stream has marked them. What it started may publish them any time now."""
+        with self.waiting(receipts, words):
+            pass
+
+    @contextmanager
+    def waiting(self, receipts: Iterable[ReceiptId], words: int = 3) -> Iterator[None]:
+        """Put receipts, which the stream has marked, and which nobody publishes before the block ends."""
         wanted = set(receipts)
         with self.held():
             for receipt in wanted:
@@ -227,6 +233,7 @@ class ProbeCollection:
                 return all("INSERT COMPACTION_RUN" in reasons.get(receipt, ()) for receipt in wanted)
 
             self.until(marked, "the stream to mark the receipts that were put")
+            yield
 
     # -- beginning and end
 

@@ -1,6 +1,6 @@
 """Step Functions: executions that are stopped, taken over and redriven, and what a round's history looks like.
 
-On AWS: some ten executions of about 25 transitions each, less than a cent. Redrive:
+On AWS, estimated: some ten executions of about 25 transitions each, less than a cent. Redrive:
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 

@@ -1,6 +1,6 @@
 """EFS, from two instances of the probe function at once: what a reader keeps, what a lock is worth, how soon one sees.
 
-On AWS: two dozen invocations of a minute at most, and some 130 MB written and read: about two cents. Sources:
+On AWS, estimated: two dozen invocations and some 130 MB written and read, about two cents. Sources:
 https://docs.aws.amazon.com/efs/latest/ug/how-it-works.html#consistency (close-to-open),
 https://docs.aws.amazon.com/efs/latest/ug/features.html#file-locking (advisory locks).
 """

@@ -1,7 +1,7 @@
 """IAM: each function's role is asked whether it may do what the function does, and one thing that only another does.
 
 `calls.json` beside this file has what each function's code calls, on what and under which key; tests hold it against
-the sources and the template. On AWS: some 150 questions of SimulatePrincipalPolicy, which reads the role's own policies
+the sources and the template. On AWS some 150 questions of SimulatePrincipalPolicy, which reads the role's own policies
 and costs nothing. It knows neither what the file system's or a queue's own policy says, nor a boundary of the
 organisation.
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html

@@ -1,6 +1,6 @@
 """Readers: versions that come under an open one, files that go, and the bucket alone.
 
-On AWS: a few invocations and a few hundred requests of S3; less than a cent.
+On AWS, estimated: a few invocations and a few hundred requests of S3; less than a cent.
 """
 
 import tempfile
@@ -27,17 +27,17 @@ def rows(collection: ProbeCollection, instances: Instances, told: Told) -> Itera
     collection.run("fold", all=True)
     head = collection.head
     records = _records(collection)
-    collection.put_aside(collection.new_receipts(), WORDS)
-    following = instances.begin("follow", name="moves", versions=head.version + 1, seconds=_SECONDS)
-    instances.ask("wait", name="moves.ready")
+    with collection.waiting(collection.new_receipts(), WORDS):
+        following = instances.begin("follow", name="moves", versions=head.version + 1, seconds=_SECONDS)
+        instances.ask("wait", name="moves.ready")
     collection.run()
     yield moves(told, following.result(), (head.version, records), (collection.head.version, records + WORDS))
     yield from_the_bucket(told, _bucket(collection), (collection.head.version, records + WORDS))
     collection.run("fold", all=True)
     before = collection.head.version
-    collection.put_aside(collection.new_receipts(), WORDS)
-    expired = instances.begin("expired", name="gone", versions=before + 1, seconds=_SECONDS)
-    instances.ask("wait", name="gone.ready")
+    with collection.waiting(collection.new_receipts(), WORDS):  # or what comes would be removed with what is there
+        expired = instances.begin("expired", name="gone", versions=before + 1, seconds=_SECONDS)
+        instances.ask("wait", name="gone.ready")
     collection.run()
     yield goes(told, expired.result(), (before, records + WORDS), (before + 1, records + 2 * WORDS))
 

@@ -1,7 +1,7 @@
 """The table's stream: what wakes the handler, what the filter keeps from it, and where what it cannot read goes.
 
-On AWS: a few invocations; next to nothing. The alarm of the failure queue rings for as long as the poisoned record is
-there, some seconds. Filters: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html.
+On AWS, estimated: a few invocations; next to nothing. The alarm of the failure queue rings for as long as the poisoned
+record is there, some seconds. Filters: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html.
 """
 
 import json

@@ -1,6 +1,6 @@
 """DynamoDB: who holds the lease, who loses the compare-and-swap, and what a paused collection refuses.
 
-On AWS: a few hundred writes and reads on demand, less than a tenth of a cent.
+On AWS, estimated: a few hundred writes and reads on demand, less than a tenth of a cent.
 """
 
 import json
