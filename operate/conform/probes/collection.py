@@ -247,7 +247,7 @@ class ProbeCollection:
             if datetime.now(UTC) - datetime.fromisoformat(made) < GIVEN_UP_AFTER:
                 raise ProbesTaken(f"another report of this stack began at {made}: wait for it, or for half an hour")
             ProbeCollection(self.stack, self.instances, item.get("probe_image", {}).get("S", self.image)).remove()
-        made, _ = update_if(
+        applied, _ = update_if(
             self.services.dynamodb,
             table=self.stack.connection.control_table,
             key=head_key(PROBE_GENERATION),
@@ -262,7 +262,7 @@ class ProbeCollection:
                 ":image": string(self.image),
             },
         )
-        if not made:
+        if not applied:
             raise ProbesTaken("another report of this stack began just now: wait for it")
 
     def remove(self) -> None:
