@@ -16,7 +16,7 @@ from typing import Any, Final
 from operate.conform.probes.deployed import Deployed
 from operate.conform.probes.told import Told
 from operate.conform.rows import Row
-from operate.connection import Connection
+from operate.stack import Stack
 
 PART: Final = "IAM"
 SIMULATE: Final = "https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html"
@@ -56,7 +56,7 @@ def rows(deployed: Deployed, told: Told) -> Iterator[Row]:
             SIMULATE,
         )
         return
-    arns = targets(deployed.stack.connection, deployed.resource("AWS::SNS::Topic") or "")
+    arns = targets(deployed.stack, deployed.resource("AWS::SNS::Topic") or "")
     iam = deployed.stack.connection.client("iam")
     of_all = calls()
     for function in of_all:
@@ -100,8 +100,9 @@ def decider(iam: Any, role: str, arns: Mapping[str, str]) -> Callable[[Call], st
     return decide
 
 
-def targets(connection: Connection, topic: str) -> dict[str, str]:
+def targets(stack: Stack, topic: str) -> dict[str, str]:
     """The ARN of each thing, by the name that calls have for it."""
+    connection = stack.connection
     _, partition, _, region, account, *_ = connection.state_machine_arn.split(":")
     table = f"arn:{partition}:dynamodb:{region}:{account}:table/"
     queue = (connection.failure_queue_url or "").rpartition("/")[2]
