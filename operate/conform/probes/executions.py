@@ -4,6 +4,8 @@ On AWS, estimated: some ten executions of about 25 transitions each, less than a
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +20,12 @@ PART: Final = "Step Functions"
 REDRIVE: Final = "https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html"
 HISTORY_LIMIT: Final = "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"
 MOST_EVENTS: Final = 25_000
+VERSIONS: Final = "https://docs.aws.amazon.com/step-functions/latest/dg/execution-alias-version-associate.html"
+_KEPT_CODE: Final = (
+    "the code of an execution over a deployment",
+    "begun by the alias `live`, as a version of the machine that names versions of the functions",
+)
+_FUNCTION: Final = re.compile(r'"FunctionName": "arn:[^"]*:function:[^":]+(:\d+)?"')
 SEVERAL_TICKS: Final = timedelta(minutes=30)
 
 
@@ -28,6 +36,7 @@ def rows(stack: Stack, collection: ProbeCollection, told: Told) -> Iterator[Row]
     yield after_take_over(told, collection, stopped, after)
     yield from redriven(collection, told, stopped)
     yield from of_history(told, collection.events(after.arn))
+    yield of_version(told, stack, collection, after.arn)
     yield of_schedule(told, listed(collection), stack.now())
 
 
@@ -123,6 +132,28 @@ def transitions(events: Iterable[Mapping[str, Any]]) -> Iterator[float]:
         if event["type"].endswith("StateEntered") and left is not None:
             yield (event["timestamp"] - left).total_seconds() * 1000
         left = event["timestamp"] if event["type"].endswith("StateExited") else None
+
+
+def of_version(told: Told, stack: Stack, collection: ProbeCollection, arn: str) -> Row:
+    """Whether an execution began as `live`, with the code of one deployment."""
+    live = stack.connection.live_arn
+    if live is None:
+        return told.left_out(*_KEPT_CODE, "this stack has no alias: it starts the machine itself", VERSIONS)
+    described = collection.services.stepfunctions.describe_execution(executionArn=arn)
+    return keeps_its_code(told, described, live, json.dumps(stack.executions.definition(arn)))
+
+
+def keeps_its_code(told: Told, described: Mapping[str, Any], live: str, definition: str) -> Row:
+    """Started by the alias, as a version, whose functions are versions too."""
+    began_as, version = described.get("stateMachineAliasArn"), described.get("stateMachineVersionArn")
+    named = _FUNCTION.findall(definition)
+    loose = sum(qualifier == "" for qualifier in named)
+    return told.judged(
+        *_KEPT_CODE,
+        f"by {began_as or 'no alias'}, as {version or 'no version'}; {loose} of {len(named)} functions unversioned",
+        began_as == live and bool(version) and bool(named) and not loose,
+        VERSIONS,
+    )
 
 
 def of_schedule(told: Told, listed: Sequence[Execution], now: datetime) -> Row:

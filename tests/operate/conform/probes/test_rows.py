@@ -36,6 +36,9 @@ EVENT = ExecutionRow(
     error="InvalidInput",
     cause="the input needs …",
 )
+LIVE = "arn:aws:states:r:1:stateMachine:m:live"
+AS_LIVE = {"stateMachineAliasArn": LIVE, "stateMachineVersionArn": "arn:aws:states:r:1:stateMachine:m:3"}
+DEFINITION = '{"Parameters": {"FunctionName": "arn:aws:lambda:r:1:function:one:7"}}'
 IAM_CALLS = {
     "One": (iam.Call("dynamodb:GetItem", "control", "COLLECTION#words"),),
     "Other": (iam.Call("s3:GetObject", "objects", "plans/x"),),
@@ -126,6 +129,14 @@ CASES: dict[str, tuple[Row, Row]] = {
     "names of the schedule": (
         executions.of_schedule(TOLD, ticks("a", "b"), LATER),
         executions.of_schedule(TOLD, ticks("a"), LATER),
+    ),
+    "versions of functions": (
+        executions.keeps_its_code(TOLD, AS_LIVE, LIVE, DEFINITION),
+        executions.keeps_its_code(TOLD, AS_LIVE, LIVE, DEFINITION.replace(":7", "")),
+    ),
+    "a version of the machine": (
+        executions.keeps_its_code(TOLD, AS_LIVE, LIVE, DEFINITION),
+        executions.keeps_its_code(TOLD, {**AS_LIVE, "stateMachineAliasArn": None}, LIVE, DEFINITION),
     ),
     "events of the stream": (
         stream.wakes(TOLD, frozenset(stream.WAKES.values())),
