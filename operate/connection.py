@@ -113,6 +113,17 @@ def client_alone(service: str, region: str | None = None) -> Any:
         raise AccessMissing("which AWS region? pass --region, or set AWS_REGION") from error
 
 
+def has_credentials() -> bool:
+    """Whether AWS credentials are found in the ordinary way; whether they are good, AWS says. Raises AccessMissing."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return boto3.Session().get_credentials() is not None
+    except BotoCoreError as error:
+        raise AccessMissing(f"no AWS credentials: {error}") from error
+
+
 def save_local(connection: Connection, stack_file: Path = STACK_FILE) -> None:
     """Say where the local stack listens, all at once: a reader never sees half a file."""
     stack_file.parent.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,7 @@ ROOMS = {
         "": set(),
         "adopt": {"contents"},
         "asl": set(),
-        "conform": {"conform.probes"},
+        "conform": {"asl", "conform.probes"},
         "conform.probes": {"conform"},
         "contents": set(),
         "execution": set(),
@@ -85,7 +85,9 @@ ROOMS = {
 
 TOP_FOR_ROOMS = {
     "receipt_chroma": {"digests", "errors", "records", "results", "derived"},
-    "operate": {"errors", "lineage", "models", "prices", "receipts", "services", "stack", "stored", "wording"},
+    "operate": {
+        *("connection", "errors", "lineage", "models", "prices", "receipts", "services", "stack", "stored", "wording"),
+    },
     "local": {"application", "definition", "errors", "names", "settings", "stack"},
 }
 """Of a folder's top, what its rooms may know: pure rules and names, and no verb that is made of the rooms."""

@@ -162,6 +162,14 @@ COMMANDS: tuple[Command, ...] = (
         options.remains,
     ),
     Command(
+        "conform",
+        "look",
+        "whether what runs does what this repository says; exit 1 if not",
+        "compaction conform --stack receipt-compaction-dev --report ./report.json",
+        "console.cli.conform_command:conform",
+        options.conform,
+    ),
+    Command(
         "start",
         "act",
         "start an execution by hand, or preview what one would do",

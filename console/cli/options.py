@@ -379,6 +379,18 @@ def quarantine_drop(parser: argparse.ArgumentParser) -> None:
     _yes(parser)
 
 
+def conform(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--local", action="store_true", help="ask what is on this machine, in place of AWS")
+    parser.add_argument(
+        "--level",
+        type=int,
+        choices=(0, 1),
+        metavar="LEVEL",
+        help="0: what needs no stack, on AWS credentials alone; 1: the probes of a stack alone (default: both)",
+    )
+    parser.add_argument("--report", metavar="FILE", help="write the report there, as JSON")
+
+
 def _collection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("collection", choices=NAMES, metavar="COLLECTION", help=" or ".join(COLLECTIONS))
 

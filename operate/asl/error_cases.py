@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 UNKNOWN = "AnErrorThatNobodyKnows"
@@ -21,6 +21,10 @@ class ErrorCase:
     context: Mapping[str, Any]
     expected: "Handled"
 
+    def put_to(self, definition: Mapping[str, Any]) -> "ErrorCase":
+        """The same case, asked of another definition of the state."""
+        return replace(self, definition=definition)
+
 
 @dataclass(frozen=True)
 class Handled:
@@ -29,6 +33,10 @@ class Handled:
     retrier: int | None
     retries: int
     goes_to: str | None
+
+    def __str__(self) -> str:
+        retried = "not retried" if self.retrier is None else f"retrier {self.retrier + 1}: {self.retries} times"
+        return f"{retried}, then {'the execution fails' if self.goes_to is None else self.goes_to}"
 
 
 def error_cases(machine: Mapping[str, Any]) -> list[ErrorCase]:

@@ -1,0 +1,133 @@
+"""The command that asks whether what runs does what this repository says."""
+
+import json
+from argparse import Namespace
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from console.cli.commands import connect, print_json
+from console.cli.progress import Progress, stderr_console, stdout_console
+from operate.errors import UsageError
+
+if TYPE_CHECKING:
+    from operate.conform.report import Report
+    from operate.conform.rows import Row
+    from operate.connection import Connection
+
+WHOM_TO_ASK = "whom to ask? --stack NAME, a stack on AWS; --local; or --level 0, which needs AWS credentials alone"
+
+
+def conform(arguments: Namespace) -> int:
+    """Exit code 0 only when every required row held, 1 otherwise. What was made is removed also when it is interrupted.
+
+    Raises UsageError, and what `connect` raises, before anything is asked.
+    """
+    from console.cli.render_conform import closing_line, part_lines
+    from operate.conform.report import Report
+
+    _check(arguments)
+    stdout = stdout_console()
+    shown: list[Row] = []
+    kept: list[Row] = []
+
+    def show() -> None:
+        if shown and not arguments.json:
+            for line in part_lines(shown, width=stdout.width):
+                stdout.print(line)
+        shown.clear()
+
+    asked_at = datetime.now(UTC).isoformat(timespec="seconds")
+    with Progress(stderr_console()).telling("asking") as tell:
+        region, rows = _asked(arguments, tell)
+        with closing(rows):
+            for row in rows:
+                if shown and (row.part, row.whose) != (shown[-1].part, shown[-1].whose):
+                    show()
+                shown.append(row)
+                kept.append(row)
+                tell(f"{row.part}: {len(shown):,} asked, of {row.whose}")
+            show()
+    report = Report(
+        asked_at,
+        version("receipt-compaction"),
+        stack=_name(arguments),
+        region=region,
+        levels=_levels(arguments),
+        chromadb=version("chromadb"),
+        botocore=version("botocore"),
+        rows=tuple(kept),
+    )
+    return _told(report, arguments, closing_line)
+
+
+def _told(report: "Report", arguments: Namespace, closing_line: Callable[["Report"], Any]) -> int:
+    if arguments.report:
+        Path(arguments.report).write_text(json.dumps(report.to_json(), indent=1) + "\n")
+    if arguments.json:
+        print_json({"passed": report.passed, **report.to_json()})
+    else:
+        stdout_console().print(closing_line(report))
+    return 0 if report.passed else 1
+
+
+def _check(arguments: Namespace) -> None:
+    if arguments.local and (arguments.stack or arguments.region):
+        raise UsageError("--local asks this machine: leave out --stack and --region")
+    if not (arguments.local or arguments.stack or arguments.level == 0):
+        raise UsageError(WHOM_TO_ASK)
+    if arguments.report and not Path(arguments.report).absolute().parent.is_dir():
+        raise UsageError(f"--report {arguments.report}: there is no such folder")
+
+
+def _levels(arguments: Namespace) -> tuple[int, ...]:
+    return (0, 1) if arguments.level is None else (arguments.level,)
+
+
+def _name(arguments: Namespace) -> str | None:
+    return "local" if arguments.local else arguments.stack
+
+
+def _asked(arguments: Namespace, tell: Callable[[str], None]) -> tuple[str | None, "Generator[Row]"]:
+    """The region, and the rows as they come. Who is asked is reached at once, or an error says what that needs."""
+    connection: Connection | None = None
+    if arguments.stack or 1 in _levels(arguments):
+        connection = connect(arguments)
+    if arguments.local:
+        return None, _rows(arguments, connection, _local_rows)
+    from operate.conform.on_aws import OnAws
+
+    aws = OnAws.reach(connection, arguments.region, tell=tell)
+    return aws.region, _rows(arguments, connection, lambda: aws.rows(_machine()))
+
+
+def _rows(
+    arguments: Namespace, connection: "Connection | None", level_0: "Callable[[], Iterator[Row]]"
+) -> "Generator[Row]":
+    from operate.conform.level_1 import probe_rows
+    from operate.stack import Stack
+
+    if 0 in _levels(arguments):
+        yield from level_0()
+    if 1 in _levels(arguments) and connection is not None:
+        yield from probe_rows(Stack(connection))
+
+
+def _machine() -> dict[str, Any]:
+    from local.application import compaction_application
+    from local.aws.resources import definition
+
+    machine: dict[str, Any] = json.loads(definition(compaction_application(), shards=1))
+    return machine
+
+
+def _local_rows() -> "Iterator[Row]":
+    from operate.asl.answers import of_our_evaluator
+    from operate.conform.level_0 import Answerer, case_rows
+    from operate.conform.rows import Whose
+
+    machine = _machine()
+    yield from case_rows(machine, machine, [Answerer(Whose.OUR_EVALUATOR, of_our_evaluator)])

@@ -1,0 +1,127 @@
+"""`compaction conform`: whom it asks, what it prints and writes, and how it ends."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.cli import conform_command
+from operate.conform import level_1, on_aws
+from operate.conform.report import Report
+from operate.conform.rows import Outcome, Row, Whose
+from operate.connection import Connection
+
+NOWHERE = Connection("us-east-1", "http://127.0.0.1:1", "arn:machine", "receipts", "control", "bucket", None, None)
+HELD = Row("Stream", "an INSERT wakes it", "one message", "one message", Whose.EMULATOR, Outcome.HELD)
+BROKEN = Row("Stream", "a REMOVE wakes it", "one message", "no [bold]message", Whose.EMULATOR, Outcome.BROKEN)
+LEFT_OUT = Row("Stream", "poison", "its queue", "no queue here", Whose.EMULATOR, Outcome.LEFT_OUT, required=False)
+MEASURED = Row("Cold and warm", "init", "", "812 ms", Whose.EMULATOR, Outcome.MEASURED, required=False)
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch):
+    """Give the rows that the probes have."""
+
+    def give(*rows: Row) -> None:
+        monkeypatch.setattr(conform_command, "connect", lambda _arguments: NOWHERE)
+        monkeypatch.setattr(level_1, "probe_rows", lambda _stack: iter(rows))
+
+    return give
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "last"),
+    [
+        ([HELD, LEFT_OUT, MEASURED], 0, "Passed: 1 held, 1 left out, 1 measured."),
+        ([HELD, BROKEN], 1, "Not passed: 1 held, 1 broken; 1 required row did not hold."),
+        ([MEASURED], 1, "Not passed: 1 measured."),
+    ],
+)
+def test_it_ends_well_only_when_every_required_row_held(run, probed, rows: list[Row], code: int, last: str) -> None:
+    probed(*rows)
+    said = run("conform", "--local", "--level", "1")
+    assert (said.code, said.err) == (code, "")
+    assert said.out.splitlines()[-1] == last
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "140"])
+def test_a_broken_row_says_what_was_expected_and_seen_and_whose_answer_it_is_at_any_width(
+    run, probed, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    probed(*[HELD] * 30, BROKEN)
+    said = run("conform", "--local", "--level", "1").out
+    assert max(map(len, said.splitlines())) <= int(columns)
+    assert "30 held, asked of emulator." in said
+    assert "INSERT" not in said, "many rows that held are not for reading"
+    for word in ("REMOVE", "[bold]message", "broken"):
+        assert word in said
+
+
+def test_the_report_is_a_file_that_reads_back(run, probed, tmp_path: Path) -> None:
+    probed(HELD, BROKEN, MEASURED)
+    file = tmp_path / "report.json"
+    answer = run("conform", "--local", "--level", "1", "--report", str(file), "--json").json
+    report = Report.from_json(json.loads(file.read_text()))
+    assert report.rows == (HELD, BROKEN, MEASURED)
+    assert (report.stack, report.region, report.levels, report.passed) == ("local", None, (1,), False)
+    assert answer == {"passed": False, **report.to_json()}
+
+
+@pytest.mark.parametrize(
+    ("argv", "why"),
+    [
+        ([], "whom to ask? --stack NAME"),
+        (["--region", "eu-west-1", "--level", "1"], "whom to ask? --stack NAME"),
+        (["--local", "--stack", "s"], "leave out --stack"),
+        (["--local", "--level", "0", "--report", "/no/such/folder/r.json"], "no such folder"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_line(run, argv: list[str], why: str) -> None:
+    said = run("conform", *argv)
+    assert said.code == 2
+    assert why in said.error_line
+
+
+def test_without_credentials_it_says_in_a_line_what_it_needs(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_aws, "has_credentials", lambda: False)
+    said = run("conform", "--level", "0")
+    assert said.code == 2
+    assert "no AWS credentials: level 0 needs AWS credentials" in said.error_line
+
+
+def test_interrupted_it_removes_what_was_made(run, monkeypatch: pytest.MonkeyPatch, probed) -> None:
+    removed = []
+
+    def probes(_stack: object) -> Iterator[Row]:
+        try:
+            yield HELD
+            raise KeyboardInterrupt
+        finally:
+            removed.append("collection")
+
+    probed()
+    monkeypatch.setattr(level_1, "probe_rows", probes)
+    said = run("conform", "--local", "--level", "1")
+    assert (said.code, removed) == (130, ["collection"])
+
+
+def test_interrupted_between_two_rows_it_removes_too(run, monkeypatch: pytest.MonkeyPatch, probed) -> None:
+    removed = []
+
+    def probes(_stack: object) -> Iterator[Row]:
+        try:
+            yield HELD
+            yield MEASURED
+        finally:
+            removed.append("collection")
+
+    def interrupted(*_arguments: object, **_more: object) -> Iterator[object]:
+        raise KeyboardInterrupt
+
+    probed()
+    monkeypatch.setattr(level_1, "probe_rows", probes)
+    monkeypatch.setattr("console.cli.render_conform.part_lines", interrupted)
+    assert run("conform", "--local", "--level", "1").code == 130
+    assert removed == ["collection"]
