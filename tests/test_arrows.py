@@ -86,7 +86,8 @@ ROOMS = {
 TOP_FOR_ROOMS = {
     "receipt_chroma": {"digests", "errors", "records", "results", "derived"},
     "operate": {
-        *("connection", "errors", "lineage", "models", "prices", "receipts", "services", "stack", "stored", "wording"),
+        *("connection", "errors", "lineage", "models", "prices", "receipts", "services", "stack", "stored"),
+        *("throttling", "wording"),
     },
     "local": {"application", "definition", "errors", "names", "settings", "stack"},
 }

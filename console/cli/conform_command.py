@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from console.cli.commands import connect, print_json
 from console.cli.progress import Progress, stderr_console, stdout_console
 from operate.errors import UsageError
+from operate.services import new_unique
 
 if TYPE_CHECKING:
     from operate.conform.report import Report
     from operate.conform.rows import Row
+    from operate.conform.level_0 import Answerer
     from operate.connection import Connection
 
 WHOM_TO_ASK = "whom to ask? --stack NAME, a stack on AWS; --local; or --level 0, which needs AWS credentials alone"
@@ -79,6 +81,8 @@ def _check(arguments: Namespace) -> None:
         raise UsageError("--local asks this machine: leave out --stack and --region")
     if not (arguments.local or arguments.stack or arguments.level == 0):
         raise UsageError(WHOM_TO_ASK)
+    if arguments.template and (arguments.local or arguments.level == 1):
+        raise UsageError("a change set is made on AWS, at level 0: leave out --template, or --local and --level 1")
     if arguments.report and not Path(arguments.report).absolute().parent.is_dir():
         raise UsageError(f"--report {arguments.report}: there is no such folder")
 
@@ -100,8 +104,9 @@ def _asked(arguments: Namespace, tell: Callable[[str], None]) -> tuple[str | Non
         return None, _rows(arguments, connection, _local_rows)
     from operate.conform.on_aws import OnAws
 
-    aws = OnAws.reach(connection, arguments.region, tell=tell)
-    return aws.region, _rows(arguments, connection, lambda: aws.rows(_machine()))
+    aws = OnAws.reach(connection, arguments.region, tell=tell, unique=new_unique())
+    template = None if arguments.template is None else _text(arguments.template)
+    return aws.region, _rows(arguments, connection, lambda: aws.rows(_machine(), template, arguments.stack))
 
 
 def _rows(
@@ -116,6 +121,13 @@ def _rows(
         yield from probe_rows(Stack(connection))
 
 
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text()
+    except OSError as error:
+        raise UsageError(f"--template {file}: {error.strerror}") from error
+
+
 def _machine() -> dict[str, Any]:
     from local.application import compaction_application
     from local.aws.resources import definition
@@ -124,10 +136,42 @@ def _machine() -> dict[str, Any]:
     return machine
 
 
+_machine_here = _machine
+"""What is asked on this machine: what the local stack runs is this repository's file."""
+
+
 def _local_rows() -> "Iterator[Row]":
-    from operate.asl.answers import of_our_evaluator
-    from operate.conform.level_0 import Answerer, case_rows
+    """What needs AWS is left out, and not required."""
+    from local.aws.moto_patterns import matches_in_moto
+    from local.aws.status_events import StatusChange
+    from operate.conform import change_set, quotas, validation
+    from operate.conform.level_0 import case_rows
+    from operate.conform.rows import Whose
+    from operate.conform.services import left_out
+
+    for part in (validation.DEFINITION, quotas.PART, change_set.PART):
+        yield left_out(part, "only AWS can be asked: --stack NAME, or --level 0", Whose.AWS, required=False)
+    now = datetime.now(UTC)
+    change = StatusChange(
+        arn=f"{validation.MACHINE_ARN}:e",
+        state_machine_arn=validation.MACHINE_ARN,
+        name="e",
+        status="RUNNING",
+        started_at=now,
+    )
+    event = change.to_event("id")
+    yield from validation.pattern_rows(matches_in_moto, Whose.EMULATOR, event=event)
+    yield from case_rows(_machine(), _machine_here(), _answerers())
+
+
+def _answerers() -> "list[Answerer]":
+    from local.aws.moto_differences import MOTO_DIFFERENCES
+    from local.aws.moto_states import came_by_moto, handled_by_moto
+    from operate.asl.answers import came_of_our_evaluator, of_our_evaluator
+    from operate.conform.level_0 import Answerer
     from operate.conform.rows import Whose
 
-    machine = _machine()
-    yield from case_rows(machine, machine, [Answerer(Whose.OUR_EVALUATOR, of_our_evaluator)])
+    return [
+        Answerer(Whose.OUR_EVALUATOR, of_our_evaluator, came_of_our_evaluator),
+        Answerer(Whose.EMULATOR, handled_by_moto, came_by_moto, MOTO_DIFFERENCES, "moto"),
+    ]

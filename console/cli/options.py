@@ -388,6 +388,9 @@ def conform(parser: argparse.ArgumentParser) -> None:
         metavar="LEVEL",
         help="0: what needs no stack, on AWS credentials alone; 1: the probes of a stack alone (default: both)",
     )
+    parser.add_argument(
+        "--template", metavar="FILE", help="of `make synth`: made a change set of, which is not executed"
+    )
     parser.add_argument("--report", metavar="FILE", help="write the report there, as JSON")
 
 

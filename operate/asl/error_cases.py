@@ -1,13 +1,12 @@
-"""What each Task does with each error: made from the definition, so a new state has its cases at once."""
+"""What each Task or Map does with each error: made from the definition, so a new state has its cases at once."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from operate.asl.inputs import asked_of, every_state
+
 UNKNOWN = "AnErrorThatNobodyKnows"
-_PATH = re.compile(r"\$\$?(?:\.[A-Za-z_]\w*)+")
-_OF_A_FUNCTION = {"States.StringToJson(": "1", "States.MathAdd(": 1, "States.ArrayLength(": [], "States.JsonMerge(": {}}
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Handled:
 
 
 def error_cases(machine: Mapping[str, Any]) -> list[ErrorCase]:
-    """Each Task, those in Maps too, with each error that a retrier or catcher names, and with one that none does."""
+    """Each Task and Map, those in Maps too, with each error that its rules name, and with one that none does."""
     cases = []
     for name, state in tasks(machine):
         rules = [*state.get("Retry", ()), *state.get("Catch", ())]
@@ -52,12 +51,8 @@ def error_cases(machine: Mapping[str, Any]) -> list[ErrorCase]:
 
 
 def tasks(machine: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every Task by its name."""
-    for name, state in machine["States"].items():
-        if state["Type"] == "Task":
-            yield name, state
-        elif state["Type"] == "Map":
-            yield from tasks(state["ItemProcessor"])
+    """Every Task and Map by its name: the states that have retriers and catchers."""
+    yield from ((name, state) for name, state in every_state(machine) if state["Type"] in ("Task", "Map"))
 
 
 def handled(state: Mapping[str, Any], error: str) -> Handled:
@@ -74,33 +69,3 @@ def handled(state: Mapping[str, Any], error: str) -> Handled:
 def _first(rules: Any, error: str) -> int | None:
     found = (place for place, rule in enumerate(rules) if {error, "States.ALL"} & set(rule["ErrorEquals"]))
     return next(found, None)
-
-
-def asked_of(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An input and a context that have every path of the state's Parameters."""
-    data: dict[str, Any] = {}
-    context: dict[str, Any] = {"Execution": {"Id": "arn:aws:states:eu-west-1:123456789012:execution:m:e", "Name": "e"}}
-    for text in _texts(state.get("Parameters", {})):
-        for path in _PATH.finditer(text):
-            before = text[: path.start()].rpartition(" ")[2]
-            value = next((one for call, one in _OF_A_FUNCTION.items() if before.endswith(call)), "text")
-            at = context if path[0].startswith("$$") else data
-            *names, last = path[0].lstrip("$").strip(".").split(".")
-            for name in names:
-                if not isinstance(at.get(name), dict):
-                    at[name] = {}
-                at = at[name]
-            at.setdefault(last, value)
-    return data, context
-
-
-def _texts(template: Any) -> Iterator[str]:
-    if isinstance(template, dict):
-        for name, value in template.items():
-            if name.endswith(".$"):
-                yield value
-            else:
-                yield from _texts(value)
-    elif isinstance(template, list):
-        for one in template:
-            yield from _texts(one)

@@ -120,6 +120,8 @@ def _blank(text: str, at: int) -> int:
 
 def _call(name: str, values: list[Any]) -> Any:
     match name, values:
+        case "StringToJson", [str(text)] if not _is_json(text):
+            pass
         case "Format", [str(form), *rest] if form.count("{}") == len(rest):
             return form.replace("{}", "%s") % tuple(one if isinstance(one, str) else json.dumps(one) for one in rest)
         case "StringToJson", [str(text)]:
@@ -135,6 +137,14 @@ def _call(name: str, values: list[Any]) -> Any:
     if name in ("Format", "StringToJson", "MathAdd", "JsonMerge", "ArrayContains", "ArrayLength"):
         raise StateError("States.IntrinsicFailure", f"States.{name} of {values!r}")
     raise UnsupportedAsl(f"States.{name}")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def put(path: str, data: Any, value: Any) -> Any:

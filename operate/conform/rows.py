@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 class Row:
     """part: the heading that it stands under. seen: what was answered, or why it could not be asked. required: a report
     with such a row that is not HELD has not passed. source: the document's address, where a document says what is
-    expected."""
+    expected. known: of a BROKEN row that is not required, the known difference of an emulator that explains it."""
 
     part: str
     what: str
@@ -38,6 +38,7 @@ class Row:
     outcome: Outcome
     required: bool = True
     source: str = ""
+    known: str = ""
 
     @property
     def passed(self) -> bool:
