@@ -15,9 +15,9 @@ from operate.errors import UsageError
 from operate.services import new_unique
 
 if TYPE_CHECKING:
+    from operate.conform.level_0 import Answerer
     from operate.conform.report import Report
     from operate.conform.rows import Row
-    from operate.conform.level_0 import Answerer
     from operate.connection import Connection
 
 WHOM_TO_ASK = "whom to ask? --stack NAME, a stack on AWS; --local; or --level 0, which needs AWS credentials alone"

@@ -25,7 +25,7 @@ FUNCTIONS: Final[Mapping[str, Any]] = {
     "StringToJson": json.loads,
     "MathAdd": operator.add,
     "JsonMerge": lambda one, other, _deep: one | other,
-    "ArrayContains": lambda array, value: value in array,
+    "ArrayContains": lambda array, value: json.dumps(value) in map(json.dumps, array),
     "ArrayLength": len,
 }
 """The intrinsic functions that our states use."""

@@ -18,15 +18,22 @@ _NOW = "$$.State."
 """What an answerer has from its own clock."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Came:
     """What a state came to: the state that follows (None: it is the last), its output, or the error that nothing
-    caught. `asked`: what its task was asked for, or the inputs of a Map's items, as far as they are not constants."""
+    caught. `asked`: what its task was asked for, or the inputs of a Map's items, as far as they are not constants.
+    Equal to another one by what it is as JSON, where false is not 0."""
 
     goes_to: str | None
     output: Any = None
     error: str | None = None
     asked: Any = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Came) and _text(self.__dict__) == _text(other.__dict__)
+
+    def __hash__(self) -> int:
+        return hash(_text(self.__dict__))
 
     def __str__(self) -> str:
         if self.error is not None:
@@ -207,10 +214,14 @@ def _unlike(one: Any, other: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for place, (mine, its) in enumerate(zip(one, other, strict=True)):
             yield from _unlike(mine, its, f"{path}[{place}]")
-    elif one != other:
+    elif _text(one) != _text(other):
         yield path, one
 
 
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
 def _short(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True)
+    text = _text(value)
     return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"

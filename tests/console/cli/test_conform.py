@@ -1,12 +1,14 @@
 """`compaction conform`: whom it asks, what it prints and writes, and how it ends."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from console.cli import conform_command
+from local.aws.status_events import StatusChange
 from operate.conform import level_1, on_aws
 from operate.conform.report import Report
 from operate.conform.rows import Outcome, Row, Whose
@@ -53,7 +55,8 @@ def test_a_broken_row_says_what_was_expected_and_seen_and_whose_answer_it_is_at_
     probed(*[HELD] * 30, BROKEN)
     said = run("conform", "--local", "--level", "1").out
     assert max(map(len, said.splitlines())) <= int(columns)
-    assert "30 held, asked of emulator." in said
+    assert "Stream, asked of emulator" in said
+    assert "\n30 held\n" in said
     assert "INSERT" not in said, "many rows that held are not for reading"
     for word in ("REMOVE", "[bold]message", "broken"):
         assert word in said
@@ -125,3 +128,58 @@ def test_interrupted_between_two_rows_it_removes_too(run, monkeypatch: pytest.Mo
     monkeypatch.setattr("console.cli.render_conform.part_lines", interrupted)
     assert run("conform", "--local", "--level", "1").code == 130
     assert removed == ["collection"]
+
+
+def a_path(states: dict[str, Any]) -> None:
+    states["PlanCompaction"]["Parameters"]["Payload"]["collection.$"] = "$.input.colection"
+
+
+def a_retrier(states: dict[str, Any]) -> None:
+    states["StartFold"]["Retry"][0]["MaxAttempts"] += 1
+
+
+def a_missing_state(states: dict[str, Any]) -> None:
+    del states["IsTurnAsked"]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "what", "seen"),
+    [
+        (a_path, "PlanCompaction, result 1 of 2", "fails: States.Runtime"),
+        (a_retrier, "StartFold, Lambda.ServiceException", "retrier 1: "),
+        (a_missing_state, "IsTurnAsked, no rule", "there is no such state"),
+    ],
+    ids=lambda one: one.__name__ if callable(one) else "",
+)
+def test_a_broken_definition_turns_rows_red(
+    run, monkeypatch: pytest.MonkeyPatch, break_it: Callable[[dict[str, Any]], None], what: str, seen: str
+) -> None:
+    broken = conform_command._machine()
+    break_it(broken["States"])
+    ours = conform_command._answerers()[:1]
+    monkeypatch.setattr(conform_command, "_machine_here", lambda: broken)
+    monkeypatch.setattr(conform_command, "_answerers", lambda: ours)
+    said = run("conform", "--local", "--level", "0", "--json")
+    rows = {row["what"]: row for row in said.json["rows"] if row["outcome"] == "broken"}
+    assert said.code == 1
+    assert {one.split(",")[0] for one in rows} == {what.split(",")[0]}
+    assert seen in rows[what]["seen"]
+
+
+@pytest.mark.parametrize("field", ["stateMachineArn", "detail-type"])
+def test_a_field_that_an_event_lacks_turns_a_row_red(run, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    to_event = StatusChange.to_event
+
+    def without(change: StatusChange, event_id: str) -> dict[str, Any]:
+        event = to_event(change, event_id)
+        event["detail"].pop(field, None)
+        event.pop(field, None)
+        return event
+
+    monkeypatch.setattr(StatusChange, "to_event", without)
+    monkeypatch.setattr(conform_command, "_answerers", lambda: [])
+    said = run("conform", "--local", "--level", "0", "--json")
+    assert said.code == 1
+    assert [row["what"] for row in said.json["rows"] if row["outcome"] == "broken"] == [
+        f"an execution is {status}" for status in ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+    ]

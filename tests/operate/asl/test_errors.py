@@ -1,4 +1,4 @@
-"""Each state of the state machine handles each error as its retriers and catchers say, whoever is asked."""
+"""Each Task and Map of the state machine handles each error as its retriers and catchers say, whoever is asked."""
 
 import copy
 import json
@@ -7,33 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.validate import validate_parameters
 
 from operate.asl.answers import of_our_evaluator, of_test_state
 from operate.asl.error_cases import UNKNOWN, ErrorCase, Handled, error_cases, tasks
 
+from .documented import DocumentedTestState
+
 MACHINE = json.loads((Path(__file__).parents[3] / "state_machines/compaction.asl.json").read_text())
 CASES = error_cases(MACHINE)
-_MODEL = botocore.session.get_session().get_service_model("stepfunctions").operation_model("TestState")
-
-
-class DocumentedTestState:
-    """Answers as AWS's documents say TestState does, and refuses a request that botocore's model does not have."""
-
-    def test_state(self, **request: Any) -> dict[str, Any]:
-        validate_parameters(request, _MODEL.input_shape)
-        state, error = json.loads(request["definition"]), request["mock"]["errorOutput"]["error"]
-        for place, retrier in enumerate(state.get("Retry", ())):
-            if error in retrier["ErrorEquals"]:
-                if request.get("stateConfiguration", {}).get("retrierRetryCount", 0) < retrier["MaxAttempts"]:
-                    return {"status": "RETRIABLE", "inspectionData": {"errorDetails": {"retryIndex": place}}}
-                break
-        for catcher in state.get("Catch", ()):
-            if error in catcher["ErrorEquals"] or catcher["ErrorEquals"] == ["States.ALL"]:
-                return {"status": "CAUGHT_ERROR", "nextState": catcher["Next"]}
-        return {"status": "FAILED", "error": error}
 
 
 def of_documents(case: ErrorCase) -> Handled:
