@@ -27,7 +27,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate soak watch recordings spec test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate soak conformance watch recordings spec test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo,
 	$(BIN)/python -m pytest stream_package/tests -m slow --timeout 1800
 	$(BIN)/python -m pytest chroma_package/tests -m slow --timeout 1800
 	$(BIN)/python -m pytest tests -m slow --timeout 1800
+
+conformance: $(STAMP) ## make docs/conformance.md of the newest reports in docs/conformance
+	$(BIN)/python -m operate.conform.page
 
 fuzz: $(VENV)/.installed-dev ## 100,000 deltas of a stranger; part of test-slow as well
 	$(BIN)/python -m pytest chroma_package/tests/delta/test_fuzz_deltas.py -m slow --timeout 7200

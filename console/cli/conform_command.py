@@ -68,7 +68,7 @@ def conform(arguments: Namespace) -> int:
 
 def _told(report: "Report", arguments: Namespace, closing_line: Callable[["Report"], Any]) -> int:
     if arguments.report:
-        Path(arguments.report).write_text(json.dumps(report.to_json(), indent=1) + "\n")
+        Path(arguments.report).write_text(report.to_text())
     if arguments.json:
         print_json({"passed": report.passed, **report.to_json()})
     else:

@@ -41,12 +41,12 @@ class OnAws:
 
     def rows(self, machine: Mapping[str, Any], template: str | None, stack_name: str | None) -> Iterator[Row]:
         """The rows, as they come. `machine` says what is expected."""
-        states = Patient(self.client("stepfunctions"), self.tell)
+        stepfunctions = Patient(self.client("stepfunctions"), self.tell)
         validates, tests = "states:ValidateStateMachineDefinition", "states:TestState"
         if self.connection is not None:
             looks = "states:DescribeStateMachine, states:DescribeStateMachineAlias"
             validates, tests = f"{validates}, {looks}", f"{tests}, {looks}"
-        yield from asked(validation.DEFINITION, validates, Whose.AWS, self._definition_rows(states, machine))
+        yield from asked(validation.DEFINITION, validates, Whose.AWS, self._definition_rows(stepfunctions, machine))
         matches = validation.matches_on_aws(Patient(self.client("events"), self.tell))
         patterns = validation.pattern_rows(matches, Whose.AWS)
         yield from asked(validation.PATTERN, "events:TestEventPattern", Whose.AWS, patterns)
@@ -57,26 +57,26 @@ class OnAws:
                 self.client, template, region=self.region, stack_name=stack_name, unique=self.unique
             )
             yield from asked(change_set.PART, change_set.RIGHTS, Whose.AWS, changes)
-        yield from asked(CASES, tests, Whose.TEST_STATE, self._case_rows(states, machine))
+        yield from asked(CASES, tests, Whose.TEST_STATE, self._case_rows(stepfunctions, machine))
 
-    def _definition_rows(self, states: Any, machine: Mapping[str, Any]) -> Iterator[Row]:
-        yield from validation.definition_rows(states, self._deployed(states) or machine)
+    def _definition_rows(self, stepfunctions: Any, machine: Mapping[str, Any]) -> Iterator[Row]:
+        yield from validation.definition_rows(stepfunctions, self._deployed(stepfunctions) or machine)
 
-    def _case_rows(self, states: Any, machine: Mapping[str, Any]) -> Iterator[Row]:
+    def _case_rows(self, stepfunctions: Any, machine: Mapping[str, Any]) -> Iterator[Row]:
         answerer = Answerer(
             Whose.TEST_STATE,
-            lambda case: of_test_state(states, case),
-            lambda case: came_of_test_state(states, case),
+            lambda case: of_test_state(stepfunctions, case),
+            lambda case: came_of_test_state(stepfunctions, case),
         )
-        yield from case_rows(machine, self._deployed(states) or machine, [answerer])
+        yield from case_rows(machine, self._deployed(stepfunctions) or machine, [answerer])
 
-    def _deployed(self, states: Any) -> Mapping[str, Any] | None:
+    def _deployed(self, stepfunctions: Any) -> Mapping[str, Any] | None:
         """The definition that is started on the stack."""
         if self.connection is None:
             return None
         arn = self.connection.state_machine_arn
         if self.connection.live_arn is not None:
-            alias = states.describe_state_machine_alias(stateMachineAliasArn=self.connection.live_arn)
+            alias = stepfunctions.describe_state_machine_alias(stateMachineAliasArn=self.connection.live_arn)
             arn = alias["routingConfiguration"][0]["stateMachineVersionArn"]
-        found: Mapping[str, Any] = json.loads(states.describe_state_machine(stateMachineArn=arn)["definition"])
+        found: Mapping[str, Any] = json.loads(stepfunctions.describe_state_machine(stateMachineArn=arn)["definition"])
         return found

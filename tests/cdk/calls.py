@@ -25,6 +25,8 @@ SERVICES = {
     "cloudwatch": "cloudwatch",
     "iam": "iam",
     "logs": "logs",
+    "events": "events",
+    "service-quotas": "servicequotas",
     "dynamodb": "dynamodb",
     "s3": "s3",
     "sqs": "sqs",
@@ -53,7 +55,9 @@ TRANSACTION_PARTS = {
     "Put": "dynamodb:PutItem",
     "Delete": "dynamodb:DeleteItem",
 }
-CLIENTS = {"client", "cloudwatch", "dynamodb", "iam", "logs", "s3", "sfn", "sns", "sqs", "stepfunctions"}
+CLIENTS = {
+    *("client", "cloudformation", "cloudwatch", "dynamodb", "iam", "logs", "s3", "sfn", "sns", "sqs", "stepfunctions"),
+}
 STREAMS = {"body", "file", "stream"}
 """What a `.read()` reads that is no method of ours."""
 OWN_GET = {"self", "quarantine"}

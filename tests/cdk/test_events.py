@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from operate.conform.validation import STATUS_PATTERN
+
 from . import calls
 from .template import Template, joined
 
@@ -43,7 +45,7 @@ def test_the_current_version_of_each_collection_is_proved_again_every_week(dev: 
 def test_every_status_of_this_machines_executions_is_recorded(dev: Template) -> None:
     rule = dev.one("Events::Rule", "Every")
     machine = next(iter(dev.all("StepFunctions::StateMachine")))
-    assert rule["EventPattern"]["detail"] == {"stateMachineArn": [{"Ref": machine}]}
+    assert rule["EventPattern"] == {**STATUS_PATTERN, "detail": {"stateMachineArn": [{"Ref": machine}]}}
     (target,) = rule["Targets"]
     assert Template.name_of(dev.all("Lambda::Function")[target["Arn"]["Fn::GetAtt"][0]]) == "RecordExecution"
 

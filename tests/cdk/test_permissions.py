@@ -126,13 +126,12 @@ def test_the_guide_names_every_action_that_the_command_needs_and_no_other() -> N
     named = set(re.findall(r"`(\w+:\w+)`", table))
     sources = calls.Sources({**calls.PACKAGES, "console": ROOT / "console", "operate": ROOT / "operate"})
     console = [module for module in sources.bodies if module.startswith(("console.", "operate."))]
-    console = [module for module in console if not module.startswith("operate.asl.")]  # which no command asks yet
     needed = {action for module in console for action in calls.written(module, sources)}
     for module in console:
         for name in sources.bodies[module]:
             needed |= calls.actions(module, name, sources)
     by_version = {"s3:DeleteObjectVersion"}  # which `erased_objects` asks for by the call that deletes objects
-    assert named == needed | by_version | {"cloudformation:DescribeStacks", "s3:ListBucket"}
+    assert named == needed | by_version | {"cloudformation:DescribeStacks", "s3:ListBucket", "ssm:GetParameters"}
 
 
 def test_who_reads_from_the_bucket_may_read_snapshots_and_nothing_else(dev: Template) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ HELD = Row("Stream", "an INSERT wakes it", "one message", "one message", Whose.E
 BROKEN = Row("Stream", "a REMOVE wakes it", "one message", "no [bold]message", Whose.EMULATOR, Outcome.BROKEN)
 LEFT_OUT = Row("Stream", "poison", "its queue", "no queue here", Whose.EMULATOR, Outcome.LEFT_OUT, required=False)
 MEASURED = Row("Cold and warm", "init", "", "812 ms", Whose.EMULATOR, Outcome.MEASURED, required=False)
+KNOWN = replace(BROKEN, required=False, source="https://example.org", known="moto: it is wrong")
 
 
 @pytest.fixture
@@ -37,6 +39,7 @@ def probed(monkeypatch: pytest.MonkeyPatch):
     [
         ([HELD, LEFT_OUT, MEASURED], 0, "Passed: 1 held, 1 left out, 1 measured."),
         ([HELD, BROKEN], 1, "Not passed: 1 held, 1 broken; 1 required row did not hold."),
+        ([HELD, KNOWN], 0, "Passed: 1 held, 1 known difference."),
         ([MEASURED], 1, "Not passed: 1 measured."),
     ],
 )
@@ -63,11 +66,11 @@ def test_a_broken_row_says_what_was_expected_and_seen_and_whose_answer_it_is_at_
 
 
 def test_the_report_is_a_file_that_reads_back(run, probed, tmp_path: Path) -> None:
-    probed(HELD, BROKEN, MEASURED)
+    probed(HELD, BROKEN, MEASURED, KNOWN)
     file = tmp_path / "report.json"
     answer = run("conform", "--local", "--level", "1", "--report", str(file), "--json").json
     report = Report.from_json(json.loads(file.read_text()))
-    assert report.rows == (HELD, BROKEN, MEASURED)
+    assert report.rows == (HELD, BROKEN, MEASURED, KNOWN)
     assert (report.stack, report.region, report.levels, report.passed) == ("local", None, (1,), False)
     assert answer == {"passed": False, **report.to_json()}
 
