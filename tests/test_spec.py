@@ -19,9 +19,10 @@ with pytest.MonkeyPatch.context() as patch:
     import folding
     import publishing
     import quarantining
+    import restoring
     import switching
 
-MODELS = (publishing, quarantining, folding, expiring, switching)
+MODELS = (publishing, quarantining, folding, expiring, switching, restoring)
 WHOLE = [pytest.param(one, id=one.title) for model in MODELS for one in model.WHOLE if one.is_small]
 LARGE = [pytest.param(one, id=one.title) for model in MODELS for one in model.WHOLE if not one.is_small]
 WITHOUT = [pytest.param(one, id=f"{model.__name__}-{one.guard.name}") for model in MODELS for one in model.WITHOUT]

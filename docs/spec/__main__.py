@@ -13,10 +13,11 @@ import expiring
 import folding
 import publishing
 import quarantining
+import restoring
 import switching
 from explore import search
 
-MODELS = {one.__name__: one for one in (publishing, quarantining, folding, expiring, switching)}
+MODELS = {one.__name__: one for one in (publishing, quarantining, folding, expiring, switching, restoring)}
 
 
 def main(asked: list[str]) -> int:
