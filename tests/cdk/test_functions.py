@@ -17,8 +17,8 @@ HEAVY = {
     "".join(part.capitalize() for part in module.removeprefix("handlers.").split("_"))
     for module, imports in calls.SOURCES.imports.items()
     if module.startswith("handlers.") and any(base.startswith("receipt_chroma") for base, _name in imports.values())
-}
-"""The functions whose handlers need Chroma's package."""
+} - {"Probe"}
+"""The functions whose handlers need Chroma's package, but for the one that is there only with `probe=on`."""
 
 
 def handler_of(function: dict[str, object]) -> str:
@@ -66,6 +66,7 @@ def test_every_function_is_told_what_its_code_reads(dev: Template) -> None:
         "DELTA_BUCKETS",  # told where there are any
         "EXPIRED_FOR_SECONDS",
         "MESSAGES_QUEUE_URL",
+        "PROBE",  # told where it is on
         "WORK_ROOT",
         "MAX_RECORDS_PER_ROUND",
         "MAX_BYTES_PER_ROUND",

@@ -22,6 +22,7 @@ LEFT_OUT = {
     "the mail of a failed execution",
     "init time and memory of each function",
     "names of the executions that the schedule starts",
+    "the code of an execution over a deployment",
 }
 
 
