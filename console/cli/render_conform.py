@@ -28,6 +28,8 @@ def part_lines(rows: Sequence[Row], *, width: int) -> Iterator[RenderableType]:
     yield Text.assemble("\n", (rows[0].part, "bold"), f", asked of {rows[0].whose}")
     if shown:
         yield _table(shown, narrow=width < NARROW)
+        broken = (row.source for row in shown if row.source and row.outcome is Outcome.BROKEN)
+        yield from (Text(f"What is expected: {source}") for source in dict.fromkeys(broken))
     if hidden:
         yield Text(f"{len(hidden):,} {Outcome.HELD}", style=_STYLES[Outcome.HELD])
     for (known, source), number in Counter((row.known, row.source) for row in rows if row.known).items():
@@ -43,8 +45,6 @@ def _table(rows: Sequence[Row], *, narrow: bool) -> RenderableType:
     for row in rows:
         style = _STYLES[row.outcome]
         seen = Text(row.seen, style="red" if row.outcome is Outcome.BROKEN else "")
-        if row.source and row.outcome is Outcome.BROKEN:
-            seen.append(f" ({row.source})", style="default")
         table.add_row(Text(row.outcome, style=style), Text(row.what), Text(row.expected or "-"), seen)
     return table
 
