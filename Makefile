@@ -27,7 +27,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate soak conformance watch recordings spec test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate soak conformance watch recordings spec test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream bench-packages zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -135,6 +135,9 @@ bench-freshness: $(STAMP) ## how long a change takes to be visible on the local 
 
 bench-campaign: $(STAMP) ## another embedding model under traffic on the local stack: RECEIPTS=805
 	$(BIN)/python benchmarks/campaign.py --receipts $(if $(filter command line,$(origin RECEIPTS)),$(RECEIPTS),805)
+
+bench-packages: $(VENV)/.installed-dev ## what the two packages promise: sizes, imports of each function, tests, price
+	$(BIN)/python benchmarks/packages.py
 
 bench-stream: $(STAMP) ## how fast and how small the stream side is
 	$(BIN)/python benchmarks/stream.py
