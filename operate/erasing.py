@@ -22,7 +22,7 @@ from operate.models import LOST, Execution
 from operate.remains import Remains, all_generations, check_is_gone, find_remains, objects_with_ids
 from operate.services import Services
 from operate.stack import Stack
-from operate.wording import failure_line, lost_line
+from operate.wording import count_of, failure_line, lost_line
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ def _give_up(stack: Stack, name: str, bound: int, say: Callable[[str], None]) ->
     if expiry is None or expiry.fenced:
         raise ExecutionFailed(f"expiry of {name} stopped: another execution took the lease; erase again")
     left = tuple(sorted(one.version for one in _there(stack, name, bound)))
-    say(f"{name}: {expiry.expired} versions were given up, {expiry.manifests} deleted; {len(left)} are still there.")
+    if expiry.expired or expiry.manifests:
+        given_up = count_of(expiry.expired, "version")
+        say(f"{name}: {given_up} given up, {expiry.manifests} deleted; {len(left)} older ones are still there.")
     return left
 
 

@@ -13,6 +13,7 @@ from console.cli.remains_command import say_remains
 from operate import asked_first
 from operate.receipts import parse_receipt
 from operate.stack import Stack
+from operate.wording import count_of
 
 if TYPE_CHECKING:
     from operate.erasing import Erased
@@ -60,11 +61,10 @@ def _pass(stack: Stack, arguments: Namespace) -> "Erased":
 def _say(done: "Erased") -> None:
     stdout = stdout_console()
     for name, versions in done.waiting.items():
-        still = f"{name}: still there are the versions {', '.join(map(str, versions))}."
-        stdout.print(Text(still))
+        stdout.print(Text(f"{name}: older and still there: {', '.join(map(str, versions))}."))
     if done.waiting:
         stdout.print("They go when they are past the grace, and an hour after that. Erase again then, or with --wait.")
     if done.remains is not None:
         if done.deleted:
-            stdout.print(f"Deleted {done.deleted} objects and object versions.")
+            stdout.print(f"Deleted {count_of(done.deleted, 'object version')}, its deltas among them.")
         say_remains(done.remains)
