@@ -46,8 +46,9 @@ MADE = {
 }
 """What moto's CloudFormation makes, as the template says."""
 REWRITTEN = {
-    "the state machine, its version and alias": "made from the template's DefinitionString by CreateStateMachine:"
+    "the state machine": "made from the template's DefinitionString by CreateStateMachine:"
     " moto's CloudFormation knows no DefinitionSubstitutions, whose values it does resolve",
+    "who starts the machine by its alias": "starts the machine itself: moto has aliases, and starts none",
     "versions of functions": "the functions themselves: moto answers a version's Ref with its logical id",
     "image functions": "no Docker: registered with the zip's code, run on the image's own files",
     "the event source mapping": "moto's filters and batches nothing: local/poller.py polls by the template's settings",
@@ -166,20 +167,13 @@ class Interpreted:
             definition=definition,
             roleArn=f"arn:aws:iam::{ACCOUNT}:role/any",
             loggingConfiguration={"level": "OFF"},  # moto would write each event to a mocked log group
-            publish=True,
         )["stateMachineArn"]
-        self._create_alias()
         ending.callback(join_interpreter, 10.0)
         for pool in self._pools.values():
             ending.callback(pool.stop)
         poller = self._poller()
         ending.callback(poller.stop)
         poller.start()
-
-    def _create_alias(self) -> None:
-        route = {"stateMachineVersionArn": f"{self.machine_arn}:1", "weight": 100}
-        name = self.template.one("StepFunctions::StateMachineAlias")["Name"]
-        self.client("stepfunctions").create_state_machine_alias(name=name, routingConfiguration=[route])
 
     def _create_stack(self, zip_file: Path, substitutions: Mapping[str, Any]) -> None:
         s3, cloudformation = self.client("s3"), self.client("cloudformation")
@@ -207,13 +201,16 @@ class Interpreted:
             made.mkdir()
         ours = {"AWS_ENDPOINT_URL": self._cloud.endpoint_url, "EFS_ROOT": str(self.efs_root), "WORK_ROOT": str(work)}
         ours["RECORDED_CALLS"] = str(self.folder / "calls")
+        alias = self.template.one("StepFunctions::StateMachineAlias")["Name"]
         api = boto3.client("lambda", region_name=REGION, endpoint_url=self._cloud.endpoint_url)
         for made_function in api.list_functions()["Functions"]:
             name = Template.name_of(made_function)
             kind = self.template.functions()[name].get("PackageType", "Zip")
             variables = made_function["Environment"]["Variables"]
-            in_tmp = {key: str(work) for key, value in variables.items() if value == "/tmp"}
-            self.environments[name] = {**variables, **in_tmp, **ours, **self.more}
+            changed = {key: str(work) for key, value in variables.items() if value == "/tmp"}
+            if "STATE_MACHINE_ARN" in variables:
+                changed["STATE_MACHINE_ARN"] = variables["STATE_MACHINE_ARN"].removesuffix(f":{alias}")
+            self.environments[name] = {**variables, **changed, **ours, **self.more}
             function = Function(
                 name=made_function["FunctionName"],
                 handler=made_function["Handler"],

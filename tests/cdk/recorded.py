@@ -41,7 +41,10 @@ def calls_of(service: str, operation: str, request: Mapping[str, Any]) -> Iterat
                 yield Call(TRANSACTION_PARTS[kind], content["TableName"], _partition_keys(content))
         return
     (action,) = CALLS[xform_name(operation)] if xform_name(operation) in CALLS else {f"{SERVICES[service]}:{operation}"}
-    if service == "dynamodb":
+    if operation == "BatchGetItem":
+        for table, asked in request["RequestItems"].items():
+            yield Call(action, table, tuple(sorted({key["PK"]["S"] for key in asked["Keys"]})))
+    elif service == "dynamodb":
         yield Call(action, request["TableName"], _partition_keys(request))
     elif action == "s3:ListBucket":
         yield Call(action, request["Bucket"])

@@ -178,5 +178,5 @@ def test_every_function_that_is_interpreted_has_the_environment_of_the_template(
 
 
 def test_what_is_changed_for_the_interpreter_stays_a_short_list() -> None:
-    assert len(interpreter.REWRITTEN) <= 5
+    assert len(interpreter.REWRITTEN) <= 6
     assert len(interpreter.NOT_MADE) <= 2
