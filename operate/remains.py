@@ -7,7 +7,7 @@ it. Only that is a reason to say that nothing is left. It deletes nothing.
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -103,7 +103,7 @@ def find_remains(
     if root is not None and not root.is_dir():
         raise UsageError(f"{root} is no folder")
     check_is_gone(stack, receipt)
-    search = _Search(stack, Services(stack.connection), Sought(receipt, _own(stack, root, vectors)))
+    search = _Search(stack, Services(stack.connection), _sought(stack, root, receipt, vectors))
     search.tables()
     if root is not None:
         search.files(root)
@@ -112,7 +112,7 @@ def find_remains(
         receipt.key,
         tuple(search.remnants),
         dict(search.searched),
-        len(search.sought.vectors),
+        search.sought.told_apart,
         tuple(_not_searched(root, vectors)),
     )
 
@@ -131,13 +131,14 @@ def _not_searched(root: Path | None, vectors: Sequence[Vector]) -> Iterator[str]
         yield "its vectors, which an index keeps without their ids: pass --delta with a copy of each of its deltas"
 
 
-def _own(stack: Stack, root: Path | None, vectors: Sequence[Vector]) -> tuple[Vector, ...]:
-    """Those that no live record has, too: one model gives equal texts equal vectors.
+def _sought(stack: Stack, root: Path | None, receipt: ReceiptId, vectors: Sequence[Vector]) -> Sought:
+    """What is the receipt's own. One model gives equal texts equal vectors, and sparse ones have parts in common: what
+    a live record has, too, is left out.
 
-    Without the file system all of them are; then a vector that is found may be another receipt's.
+    Without the file system all of it is sought; then a vector that is found may be another receipt's.
     """
-    wanted = {vector.tobytes(): vector for vector in vectors}
-    for collection in all_generations(stack) if wanted and root is not None else ():
+    sought, shared = Sought(receipt, tuple(vectors)), set[bytes]()
+    for collection in all_generations(stack) if vectors and root is not None else ():
         head = stack.collections.head(collection)
         if head is None or head.pointer is None:
             continue
@@ -146,11 +147,11 @@ def _own(stack: Stack, root: Path | None, vectors: Sequence[Vector]) -> tuple[Ve
             try:
                 with PublishedShard.open(root / collection, collection, shard) as published:
                     for key in published.contents():
-                        for record in published.records(key).values():
-                            wanted.pop(record.embedding.tobytes(), None)
+                        live = (record.embedding.tobytes() for record in published.records(key).values())
+                        shared |= sought.pieces_in(b"".join(live))
             except DAMAGED as error:
                 raise VersionUnreadable(f"what {collection} has now cannot be read: {error}") from error
-    return tuple(wanted.values())
+    return replace(sought, shared=frozenset(shared))
 
 
 class _Kept(NamedTuple):

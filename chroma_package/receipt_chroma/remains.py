@@ -51,10 +51,23 @@ class Found:
 
 @dataclass(frozen=True)
 class Sought:
-    """What is looked for: the receipt's key, in UTF-8 and as JSON escapes it, and the bits of its vectors."""
+    """What is looked for: the receipt's key, in UTF-8 and as JSON escapes it, and the bits of its vectors.
+
+    shared: pieces of them that others have too, as sparse vectors do; they tell nothing.
+    """
 
     receipt: ReceiptId
     vectors: tuple[Vector, ...] = field(default=(), repr=False)
+    shared: frozenset[bytes] = field(default=frozenset(), repr=False)
+
+    @property
+    def told_apart(self) -> int:
+        """How many of the vectors have a piece that is nobody else's."""
+        return len({number for numbers in self._pieces.values() for number in numbers})
+
+    def pieces_in(self, content: bytes) -> frozenset[bytes]:
+        """The pieces that plain bytes hold: those of somebody else are `shared`."""
+        return frozenset(piece for piece, _ in self._found_in(content))
 
     def in_file(self, path: Path) -> Found:
         """What a file holds, packed or not. Raises OSError."""
@@ -98,7 +111,7 @@ class Sought:
             bits = np.ascontiguousarray(vector, "<f4").tobytes()
             for start in (0, (len(bits) - _PIECE) // 8 * 4, len(bits) - _PIECE):
                 piece = bits[max(0, start) : max(0, start) + _PIECE]
-                if any(piece):
+                if any(piece) and piece not in self.shared:
                     pieces.setdefault(piece, set()).add(number)
         return {piece: frozenset(numbers) for piece, numbers in pieces.items()}
 
@@ -116,6 +129,10 @@ class Sought:
         return False
 
     def _vectors_in(self, content: bytes) -> Iterator[int]:
+        for _, numbers in self._found_in(content):
+            yield from numbers
+
+    def _found_in(self, content: bytes) -> Iterator[tuple[bytes, frozenset[int]]]:
         """By the first eight bytes of every piece, at each of the eight places where they may lie."""
         if not self._pieces:
             return
@@ -128,7 +145,7 @@ class Sought:
                 at = shift + 8 * int(place)
                 for piece, numbers in self._pieces.items():
                     if content.startswith(piece, at):
-                        yield from numbers
+                        yield piece, numbers
 
 
 def _chunks(stream: BinaryIO, overlap: int) -> Iterator[bytes]:

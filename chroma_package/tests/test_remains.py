@@ -5,8 +5,10 @@ import io
 import sqlite3
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from receipt_chroma import remains
@@ -131,3 +133,17 @@ def test_what_cannot_be_unpacked_is_not_said_to_be_empty(tmp_path: Path, pack: C
 
 def test_zeros_are_nobodys() -> None:
     assert not Sought(GONE, (vector(1) * 0,)).in_bytes(bytes(4096))
+
+
+def test_what_somebody_else_has_too_tells_nothing_and_the_rest_of_a_vector_still_does() -> None:
+    """Sparse vectors have parts in common."""
+    own, others = np.zeros(WIDE, np.float32), np.zeros(WIDE, np.float32)
+    own[:3] = others[:3] = 0.25
+    own[-3:] = 0.5
+    elsewhere = others.tobytes()
+    sought = Sought(GONE, (own, np.array(others)))
+    assert sought.in_bytes(elsewhere).vectors == {0, 1}
+    apart = replace(sought, shared=sought.pieces_in(elsewhere))
+    assert apart.told_apart == 1, "the second one is somebody else's as a whole"
+    assert not apart.in_bytes(elsewhere)
+    assert apart.in_bytes(b"x" + own.tobytes()).vectors == {0}
