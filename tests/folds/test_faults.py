@@ -9,6 +9,8 @@ from tests.pipeline.faults import after_report
 
 from .world import FoldWorld, should_be
 
+pytestmark = pytest.mark.slow  # the simulator has each crash point of a fold in the fast suite
+
 A, B = ReceiptId("aaaa", 1), ReceiptId("bbbb", 1)
 
 

@@ -8,6 +8,8 @@ from receipt_dynamo_stream.keys import ReceiptId
 
 from .world import FoldWorld, should_be
 
+pytestmark = pytest.mark.slow  # the simulator has each crash point of a fold in the fast suite
+
 A, B, C, D = (ReceiptId(letter * 4, 1) for letter in "abcd")
 FOLD = {"mode": "fold", "all": True}
 
