@@ -13,7 +13,7 @@ from receipt_dynamo_stream.sharding import sources_of
 from operate import prices
 from operate.errors import UsageError
 
-STATES: Final = 23
+STATES: Final = 22
 STATES_OF_A_SHARD: Final = 2
 """What a re-shard enters in the machine, and again for each new shard."""
 AT_ONCE: Final = 4
