@@ -13,10 +13,10 @@ from pathlib import Path
 
 from receipt_chroma.digests import add_digests
 from receipt_chroma.errors import ExportRefused, SnapshotDamaged
+from receipt_chroma.private_shard import shrink_directory
 from receipt_chroma.records import Record, record_hash
 from receipt_chroma.shard.chroma_dir import ChromaDir, batches
 from receipt_chroma.shard.closed_shard import ClosedShard
-from receipt_chroma.shard.sqlite_files import compact_sqlite
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.published_shard import DAMAGED, PublishedShard
 from receipt_chroma.storage.files import storage_errors
@@ -66,7 +66,7 @@ def export_snapshot(
                 written_records += len(batch)
                 if progress:
                     progress(written_records)
-        compact_sqlite(written)
+        shrink_directory(written)
         _prove(written, manifest)
         if target.exists():
             target.rmdir()

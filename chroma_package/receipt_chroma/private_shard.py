@@ -16,6 +16,7 @@ from receipt_chroma.shard.hnsw_files import (
     HEADER_FILE,
     INDEX_FILES,
     PICKLE_FILE,
+    clear_unused,
     read_elements,
     read_header,
     read_labels,
@@ -113,11 +114,18 @@ class PrivateShard:
 
 def finish_directory(folder: Path, contents: Iterable[ReceiptContent]) -> int:
     """Make a closed directory small and index it; returns how many deleted elements its index still holds."""
-    compact_sqlite(folder)
+    shrink_directory(folder)
     (folder / RECEIPTS_FILE).unlink(missing_ok=True)  # of a base of schema version 1
     row_of, deleted = _rows(folder)
     write_index(folder, contents, row_of)
     return deleted
+
+
+def shrink_directory(folder: Path) -> None:
+    """Leave a closed directory nothing but what is in use."""
+    compact_sqlite(folder)
+    for segment in index_segments(folder):
+        clear_unused(segment)
 
 
 def _apply(directory: ChromaDir, changes: Difference) -> None:

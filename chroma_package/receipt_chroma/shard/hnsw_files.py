@@ -116,6 +116,20 @@ def check_sizes(segment: Path, header: Header, *, padded: bool = False) -> None:
         _check_links(segment, header)
 
 
+def clear_unused(segment: Path) -> None:
+    """Zero what a closed index has beside its elements: hnswlib writes all that it allocated, and never filled this.
+
+    Whatever the process had in that memory before would be published with it: vectors of a deleted receipt too.
+    Raises ShardInvalid("index_header").
+    """
+    header = read_header(segment)
+    for name, used in ((DATA_FILE, header.elements * header.element_size), (LENGTH_FILE, 0)):
+        with (segment / name).open("r+b") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.truncate(min(used, size))
+            file.truncate(size)  # what is added by that reads as zeros
+
+
 def read_elements(segment: Path, header: Header) -> Elements:
     """The elements of an index; sizes were checked before. The file must stay as it is while the vectors are in use."""
     elements = np.memmap(segment / DATA_FILE, element_layout(header), "r", shape=(header.elements,))
