@@ -137,7 +137,8 @@ def _sought(stack: Stack, root: Path | None, receipt: ReceiptId, vectors: Sequen
 
     Without the file system all of it is sought; then a vector that is found may be another receipt's.
     """
-    sought, shared = Sought(receipt, tuple(vectors)), set[bytes]()
+    each_once = {vector.tobytes(): vector for vector in vectors}
+    sought, shared = Sought(receipt, tuple(each_once.values())), set[bytes]()
     for collection in all_generations(stack) if vectors and root is not None else ():
         head = stack.collections.head(collection)
         if head is None or head.pointer is None:

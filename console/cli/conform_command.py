@@ -112,7 +112,7 @@ def _asked(arguments: Namespace, tell: Callable[[str], None]) -> tuple[str | Non
 def _rows(
     arguments: Namespace, connection: "Connection | None", level_0: "Callable[[], Iterator[Row]]"
 ) -> "Generator[Row]":
-    from operate.conform.level_1 import probe_rows
+    from operate.conform.probes import probe_rows
     from operate.stack import Stack
 
     if 0 in _levels(arguments):

@@ -166,7 +166,7 @@ def erase(parser: argparse.ArgumentParser) -> None:
         help="where its deltas are kept until nothing is left (.compaction/erase)",
     )
     parser.add_argument("--wait", action="store_true", help="until the older versions are gone, two hours as deployed")
-    parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal")
+    _yes(parser)
 
 
 def adopt(parser: argparse.ArgumentParser) -> None:

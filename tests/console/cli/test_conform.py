@@ -10,7 +10,7 @@ import pytest
 
 from console.cli import conform_command
 from local.aws.status_events import StatusChange
-from operate.conform import level_1, on_aws
+from operate.conform import on_aws
 from operate.conform.report import Report
 from operate.conform.rows import Outcome, Row, Whose
 from operate.connection import Connection
@@ -29,7 +29,7 @@ def probed(monkeypatch: pytest.MonkeyPatch):
 
     def give(*rows: Row) -> None:
         monkeypatch.setattr(conform_command, "connect", lambda _arguments: NOWHERE)
-        monkeypatch.setattr(level_1, "probe_rows", lambda _stack: iter(rows))
+        monkeypatch.setattr("operate.conform.probes.probe_rows", lambda _stack: iter(rows))
 
     return give
 
@@ -108,7 +108,7 @@ def test_interrupted_it_removes_what_was_made(run, monkeypatch: pytest.MonkeyPat
             removed.append("collection")
 
     probed()
-    monkeypatch.setattr(level_1, "probe_rows", probes)
+    monkeypatch.setattr("operate.conform.probes.probe_rows", probes)
     said = run("conform", "--local", "--level", "1")
     assert (said.code, removed) == (130, ["collection"])
 
@@ -127,7 +127,7 @@ def test_interrupted_between_two_rows_it_removes_too(run, monkeypatch: pytest.Mo
         raise KeyboardInterrupt
 
     probed()
-    monkeypatch.setattr(level_1, "probe_rows", probes)
+    monkeypatch.setattr("operate.conform.probes.probe_rows", probes)
     monkeypatch.setattr("console.cli.render_conform.part_lines", interrupted)
     assert run("conform", "--local", "--level", "1").code == 130
     assert removed == ["collection"]
