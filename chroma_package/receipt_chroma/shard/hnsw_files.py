@@ -17,8 +17,9 @@ import pickle
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ INDEX_FILES: Final = (DATA_FILE, HEADER_FILE, PICKLE_FILE, LENGTH_FILE, LINKS_FI
 _HEADER = struct.Struct("<iQQQQQQiIQQQdQ")
 _LABEL_BYTES: Final = 8
 _DELETED_BYTE: Final = 2
+_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -120,14 +122,21 @@ def clear_unused(segment: Path) -> None:
     """Zero what a closed index has beside its elements: hnswlib writes all that it allocated, and never filled this.
 
     Whatever the process had in that memory before would be published with it: vectors of a deleted receipt too.
+    A file that is clear is not written: what nobody has written since it was staged is not staged again.
     Raises ShardInvalid("index_header").
     """
     header = read_header(segment)
     for name, used in ((DATA_FILE, header.elements * header.element_size), (LENGTH_FILE, 0)):
         with (segment / name).open("r+b") as file:
             size = file.seek(0, io.SEEK_END)
-            file.truncate(min(used, size))
-            file.truncate(size)  # what is added by that reads as zeros
+            if used < size and not _is_clear(file, used):
+                file.truncate(used)
+                file.truncate(size)  # what is added by that reads as zeros
+
+
+def _is_clear(file: BinaryIO, begin: int) -> bool:
+    file.seek(begin)
+    return all(block.count(0) == len(block) for block in iter(partial(file.read, _BLOCK), b""))
 
 
 def read_elements(segment: Path, header: Header) -> Elements:
