@@ -113,9 +113,24 @@ def service_errors() -> Iterator[None]:
         raise ServiceRefused(f"{error}: look at the function's rights, its keys and what it names") from error
 
 
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raise MemoryError for a library that cannot be loaded in the block because no memory is left for it.
+
+    The dynamic loader says it in words alone, and Python calls it an ImportError, as it does a library that is missing.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if "failed to map segment" in str(error) or "annot allocate memory" in str(error):
+            raise MemoryError(f"a library could not be loaded: {error}") from error
+        raise
+
+
 def step(handler: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaContext], Out]:
     """Wrap a state's function. What it raises leaves as it is, but for what AWS answers: its passing errors become
-    TransientServiceError, the name that the state machine retries, its refusals ServiceRefused."""
+    TransientServiceError, the name that the state machine retries, its refusals ServiceRefused. A library for which
+    no memory was left is a MemoryError."""
 
     @wraps(handler)
     def wrapped(event: In, context: LambdaContext) -> Out:
@@ -125,7 +140,7 @@ def step(handler: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaCon
         if (execution := execution_of(event)) is not None:
             log.append_keys(execution=execution)
         try:
-            with service_errors(), invariants_measured():
+            with service_errors(), memory_errors(), invariants_measured():
                 result = handler(event, context)
         except Exception:
             log.exception("step failed")

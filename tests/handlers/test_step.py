@@ -72,6 +72,26 @@ def test_what_a_service_answers_leaves_under_a_name_that_says_what_to_do(
         asks({}, CONTEXT)
 
 
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("libarrow.so.2600: failed to map segment from shared object", MemoryError),
+        ("libgomp.so.1: cannot allocate memory in static TLS block", MemoryError),
+        ("libarrow.so.2600: cannot open shared object file: No such file or directory", ImportError),
+        ("cannot import name 'merge' from 'receipt_chroma'", ImportError),
+    ],
+)
+def test_a_library_that_no_memory_was_left_for_is_an_error_of_memory_and_one_that_is_missing_is_not(
+    message: str, name: type[Exception]
+) -> None:
+    @step
+    def loads(_event: dict[str, object], _context: object) -> dict[str, object]:
+        raise ImportError(message)
+
+    with pytest.raises(name, match=message.split(":", maxsplit=1)[0]):
+        loads({}, CONTEXT)
+
+
 def test_every_law_that_a_step_checks_is_measured_also_when_it_ends_in_an_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
