@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from receipt_dynamo_stream import stream_batch
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.errors import TransientServiceError
+from receipt_dynamo_stream.probe import raise_where_asked
 from receipt_dynamo_stream.set_aside import FailureQueue
 
 from .border import StreamHandlerInput, StreamHandlerOutput
@@ -29,6 +30,7 @@ def stream_handler(event: StreamHandlerInput, context: LambdaContext) -> StreamH
         return {"batchItemFailures": []}  # Powertools takes an empty batch for one of an unknown kind
     batch, control, now = stream_batch.read_batch(records), control_table(), datetime.now(UTC)
     if settings().probe == "on":
+        raise_where_asked(records, now)
         batch = stream_batch.aside(batch)
     active = stream_batch.active_generations(batch.collections(), control)
     failed = stream_batch.mark_pending(batch, active, control, now=now, new_token=new_token, measure=measure)

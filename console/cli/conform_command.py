@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from operate.conform.rows import Row
     from operate.connection import Connection
 
+AWS_RECORDS, LOCAL_RECORDS, MOST_RECORDS = 70_000, 1_000, 200_000
 WHOM_TO_ASK = "whom to ask? --stack NAME, a stack on AWS; --local; or --level 0, which needs AWS credentials alone"
 
 
@@ -83,12 +84,21 @@ def _check(arguments: Namespace) -> None:
         raise UsageError(WHOM_TO_ASK)
     if arguments.template and (arguments.local or arguments.level == 1):
         raise UsageError("a change set is made on AWS, at level 0: leave out --template, or --local and --level 1")
+    if arguments.records is not None and not 0 <= arguments.records <= MOST_RECORDS:
+        raise UsageError(f"--records {arguments.records}: give 0 to {MOST_RECORDS:,}")
     if arguments.report and not Path(arguments.report).absolute().parent.is_dir():
         raise UsageError(f"--report {arguments.report}: there is no such folder")
 
 
 def _levels(arguments: Namespace) -> tuple[int, ...]:
     return (0, 1) if arguments.level is None else (arguments.level,)
+
+
+def _records(arguments: Namespace) -> int:
+    """Of the seeded base: what users have on AWS, little here."""
+    if arguments.records is not None:
+        return int(arguments.records)
+    return LOCAL_RECORDS if arguments.local else AWS_RECORDS
 
 
 def _name(arguments: Namespace) -> str | None:
@@ -118,7 +128,7 @@ def _rows(
     if 0 in _levels(arguments):
         yield from level_0()
     if 1 in _levels(arguments) and connection is not None:
-        yield from probe_rows(Stack(connection))
+        yield from probe_rows(Stack(connection), _records(arguments))
 
 
 def _text(file: str) -> str:

@@ -391,6 +391,12 @@ def conform(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--template", metavar="FILE", help="of `make synth`: made a change set of, which is not executed"
     )
+    parser.add_argument(
+        "--records",
+        type=int,
+        metavar="N",
+        help="of the base that is merged and folded at level 1, 0 for none (70,000; 1,000 with --local)",
+    )
     parser.add_argument("--report", metavar="FILE", help="write the report there, as JSON")
 
 

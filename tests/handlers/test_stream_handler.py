@@ -1,6 +1,7 @@
 """The stream function: folded marks, one execution a collection, poison set aside, transient failures reported."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from receipt_dynamo_stream.control.pending import PendingReceipts
 from receipt_dynamo_stream.errors import ServiceRefused, TransientServiceError
 from receipt_dynamo_stream.grain import COLLECTIONS
 from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.probe import PROBE_IMAGES, REFUSED_SECONDS
 
 from handlers.clients import impatient_stepfunctions
+from handlers.settings import settings
 from handlers.stream_handler import stream_handler
 
 from .conftest import CONTEXT, Aws
@@ -284,3 +287,22 @@ def test_a_batch_whose_generations_cannot_be_read_is_delivered_again(aws: Aws, m
     with pytest.raises(TransientServiceError):
         stream_handler({"Records": [word(A, 1)]}, CONTEXT)
     assert pending(aws, "words") == []
+
+
+@pytest.mark.parametrize("probe", ["on", ""])
+def test_a_probes_record_can_make_the_handler_raise_where_probes_are_taken_and_nowhere_else(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, probe: str
+) -> None:
+    monkeypatch.setenv("PROBE", probe)
+    settings.cache_clear()
+    asking = record(ReceiptId(f"{PROBE_IMAGES}1", 1), "", "RECEIPT")
+    asking["dynamodb"]["NewImage"][REFUSED_SECONDS] = {"S": "30"}
+    asking["dynamodb"]["ApproximateCreationDateTime"] = time.time()
+    event = {"Records": [word(A, 1), asking]}
+    if probe:
+        with pytest.raises(TransientServiceError, match="a probe asks for it"):
+            stream_handler(event, CONTEXT)
+        assert pending(aws, "words") == [], "the mapping has to deliver all of it again"
+    else:
+        assert failed(stream_handler(event, CONTEXT)) == []
+        assert A in pending(aws, "words")

@@ -6,7 +6,17 @@ from contextlib import ExitStack
 from botocore.exceptions import BotoCoreError, ClientError
 from receipt_dynamo_stream.errors import CompactionError
 
-from operate.conform.probes import cold_and_warm, executions, file_system, iam, readers, status_events, stream, tables
+from operate.conform.probes import (
+    cold_and_warm,
+    executions,
+    file_system,
+    iam,
+    readers,
+    seeded_base,
+    status_events,
+    stream,
+    tables,
+)
 from operate.conform.probes.collection import probe_collection
 from operate.conform.probes.deployed import Deployed
 from operate.conform.probes.errors import ProbesNotTaken
@@ -18,8 +28,9 @@ from operate.stack import Stack
 _FAILURES = (BotoCoreError, ClientError, CompactionError, OSError)
 
 
-def probe_rows(stack: Stack) -> Iterator[Row]:
-    """Every part's rows, as they come. Close the iterator to end early: what was made is removed in any case.
+def probe_rows(stack: Stack, records: int) -> Iterator[Row]:
+    """Every part's rows, as they come; records: of the seeded base. Close the iterator to end early: what was made is
+    removed in any case.
 
     A probe that cannot come to its end is a row that is broken, and the next part goes on. Raises ProbesNotTaken and
     ProbesTaken before anything is made, and what boto3 raises for a stack that cannot be reached.
@@ -41,6 +52,7 @@ def probe_rows(stack: Stack) -> Iterator[Row]:
             (cold_and_warm.PART, lambda told: cold_and_warm.rows(collection, deployed, told)),
             (readers.PART, lambda told: readers.rows(collection, asked, told)),
             (file_system.PART, lambda told: file_system.tmp_rows(asked, left, told)),
+            (seeded_base.PART, lambda told: seeded_base.rows(collection, deployed, told, records)),
         ]
         for part, rows in parts:
             yield from _to_its_end(Told(part, whose), rows)

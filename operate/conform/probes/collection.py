@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,8 +29,8 @@ from operate.stack import Stack
 
 T = TypeVar("T")
 
-DIMENSION: Final = 8
-GIVEN_UP_AFTER: Final = timedelta(minutes=30)
+DIMENSION: Final = 1536
+GIVEN_UP_AFTER: Final = timedelta(hours=2)
 """A report that has held the generation for longer was killed: what it left is removed."""
 WAIT_SECONDS: Final = 180.0
 """For what the machine does: a few cold starts of containers."""
@@ -37,6 +38,8 @@ _PARTITIONS: Final = (
     *("COLLECTION", "PENDING", "QUARANTINE", "NOTES", "VERSIONS_EXPIRED", "EXECUTIONS", "EXECUTIONS_IDLE"),
 )
 _TRIES: Final = 5
+_AT_ONCE: Final = 8
+"""Calls of DynamoDB and S3 side by side, below what a client has connections for."""
 
 
 @dataclass(frozen=True)
@@ -149,18 +152,18 @@ class ProbeCollection:
         """An execution's ARN."""
         return self.stack.executions.start(PROBE_GENERATION, mode, trigger="operator", **more)
 
-    def end_of(self, arn: str) -> Execution:
+    def end_of(self, arn: str, wait: float = WAIT_SECONDS) -> Execution:
         """The execution, once it has ended. Raises ProbeFailed."""
 
         def ended() -> Execution | None:
             found = self.stack.executions.describe(arn)
             return None if found.status == "running" else found
 
-        return self.until(ended, f"the end of {arn}")
+        return self.until(ended, f"the end of {arn}", wait)
 
-    def run(self, mode: str = "compact", **more: str | bool | int) -> Execution:
-        """Start an execution and wait for its end."""
-        return self.end_of(self.start(mode, **more))
+    def run(self, mode: str = "compact", wait: float = WAIT_SECONDS, **more: str | bool | int) -> Execution:
+        """Start an execution and wait for its end, so many seconds at most."""
+        return self.end_of(self.start(mode, **more), wait)
 
     def events(self, arn: str) -> list[Mapping[str, Any]]:
         """The history of an execution so far."""
@@ -221,18 +224,17 @@ class ProbeCollection:
             pass
 
     @contextmanager
-    def waiting(self, receipts: Iterable[ReceiptId], words: int = 3) -> Iterator[None]:
+    def waiting(self, receipts: Iterable[ReceiptId], words: int = 3, wait: float = WAIT_SECONDS) -> Iterator[None]:
         """Put receipts, which the stream has marked, and which nobody publishes before the block ends."""
         wanted = set(receipts)
         with self.held():
-            for receipt in wanted:
-                self.put(receipt, words)
+            side_by_side(lambda receipt: self.put(receipt, words), wanted)
 
             def marked() -> bool:
                 reasons = {one: found.reasons for one, found in self.pending().items()}
                 return all("INSERT COMPACTION_RUN" in reasons.get(receipt, ()) for receipt in wanted)
 
-            self.until(marked, "the stream to mark the receipts that were put")
+            self.until(marked, "the stream to mark the receipts that were put", wait)
             yield
 
     # -- beginning and end
@@ -245,7 +247,7 @@ class ProbeCollection:
         if item is not None:
             made = item.get("made_at", {}).get("S", "2026-01-01T00:00:00+00:00")
             if datetime.now(UTC) - datetime.fromisoformat(made) < GIVEN_UP_AFTER:
-                raise ProbesTaken(f"another report of this stack began at {made}: wait for it, or for half an hour")
+                raise ProbesTaken(f"another report of this stack began at {made}: wait for it, or for two hours")
             ProbeCollection(self.stack, self.instances, item.get("probe_image", {}).get("S", self.image)).remove()
         applied, _ = update_if(
             self.services.dynamodb,
@@ -288,16 +290,15 @@ class ProbeCollection:
         table = self.stack.connection.receipts_table
         last = ReceiptId(self.image, 99_999)
         self.put_item(last, "", names.RECEIPT, timestamp_added="2026-01-01T00:00:00+00:00")
-        for key in self._keys(table, f"IMAGE#{self.image}"):
-            if key["SK"] != string(last.sk):
-                self.services.dynamodb.delete_item(TableName=table, Key=key)
+        keys = [key for key in self._keys(table, f"IMAGE#{self.image}") if key["SK"] != string(last.sk)]
+        side_by_side(lambda key: self.services.dynamodb.delete_item(TableName=table, Key=key), keys)
         self.delete_item(last, "")
 
         def heard() -> bool:
             found = self.pending().get(last)
             return found is not None and "REMOVE RECEIPT" in found.reasons
 
-        self.until(heard, "the stream to hear of what was removed")
+        self.until(heard, "the stream to hear of what was removed", WAIT_SECONDS + len(keys) / 100)
 
     def _names(self) -> set[str]:
         answer = self.services.stepfunctions.list_executions(
@@ -337,6 +338,17 @@ class ProbeCollection:
             ExpressionAttributeValues={":pk": string(partition)},
         )
         return [{name: item[name] for name in ("PK", "SK")} for item in items]
+
+
+def side_by_side(act: Callable[[T], object], what: Iterable[T]) -> None:
+    """Do it to each, some at once. Raises the first error, or KeyboardInterrupt, and begins no more of them then."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        try:
+            for _ in threads.map(act, what):
+                pass
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 @contextmanager

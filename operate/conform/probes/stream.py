@@ -1,15 +1,16 @@
 """The table's stream: what wakes the handler, what the filter keeps from it, and where what it cannot read goes.
 
-On AWS, estimated: a few invocations; next to nothing. The alarm of the failure queue rings for as long as the poisoned
-record is there, some seconds. Filters: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html.
+On AWS, estimated: some dozens of invocations; next to nothing. The alarm of the failure queue rings for as long as the
+poisoned record is there, some seconds, and that of the handler's errors may. Filters: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from receipt_dynamo_stream import names
 from receipt_dynamo_stream.keys import ReceiptId
+from receipt_dynamo_stream.probe import MOST_REFUSED_SECONDS, REFUSED_SECONDS
 
 from operate.conform.probes.collection import ProbeCollection
 from operate.conform.probes.told import Told
@@ -25,6 +26,7 @@ WAKES: Final = {
     "REMOVE": "REMOVE RECEIPT_WORD_LABEL",
 }
 _QUEUE_SECONDS: Final = 120.0
+_HOLDS_SECONDS: Final = 10.0
 
 
 def rows(collection: ProbeCollection, told: Told) -> Iterator[Row]:
@@ -42,13 +44,7 @@ def rows(collection: ProbeCollection, told: Told) -> Iterator[Row]:
         _reasons(collection, later, "INSERT RECEIPT")
         yield drops(told, dropped in collection.pending())
     yield from poison(collection, told)
-    yield told.left_out(
-        "an error that the handler raises halves its batch",
-        "the good half is marked, the rest is delivered again",
-        "the handler raises only while the control table is out, which a probe must not bring about;"
-        " tests/local/mapping has it for the local mapping",
-        BISECT,
-    )
+    yield from halved(collection, told)
 
 
 def _reasons(collection: ProbeCollection, receipt: ReceiptId, last: str) -> frozenset[str]:
@@ -100,6 +96,41 @@ def reaches_the_queue(told: Told, found: Mapping[str, Any] | None) -> Row:
         "the failure queue has it, with the name of the error; what follows it is marked",
         "nothing within two minutes" if found is None else f"{found.get('error')}: {found.get('message')}",
         found is not None and bool(found.get("error")) and "record" in found,
+    )
+
+
+def halved(collection: ProbeCollection, told: Told) -> Iterator[Row]:
+    """Receipts that share a batch with one for which the handler raises: are they marked while it is refused?
+
+    The first one that is refused holds the shard until the others are put, so that one batch has them all. Everybody's
+    changes wait meanwhile, most of a minute.
+    """
+    holds, *good, refused, last = collection.new_receipts(7)
+    with collection.held():
+        _put_refused(collection, holds, _HOLDS_SECONDS)
+        for receipt in good:
+            collection.put_item(receipt, "", names.RECEIPT)
+        _put_refused(collection, refused, MOST_REFUSED_SECONDS)
+        collection.put_item(last, "", names.RECEIPT)
+        collection.until(lambda: set(good) <= set(collection.pending()) or refused in collection.pending(), "a mark")
+        meanwhile = set(collection.pending())
+        collection.until(lambda: last in collection.pending(), "the batch to be handled in the end")
+        yield is_halved(told, meanwhile, good, [refused, last])
+
+
+def _put_refused(collection: ProbeCollection, receipt: ReceiptId, seconds: float) -> None:
+    collection.put_item(receipt, "", names.RECEIPT, **{REFUSED_SECONDS: f"{seconds:g}"})
+
+
+def is_halved(told: Told, meanwhile: set[ReceiptId], good: Sequence[ReceiptId], later: Sequence[ReceiptId]) -> Row:
+    """`meanwhile`: what was marked when `good` were, or when the first of `later` was."""
+    before, after = len(meanwhile.intersection(good)), len(meanwhile.intersection(later))
+    return told.judged(
+        "an error that the handler raises for one of seven receipts halves its batch",
+        f"the {len(good)} before it are marked while it is refused, and it and what follows it later",
+        f"{before} before it were marked by then, and {after} of the others",
+        meanwhile.issuperset(good) and meanwhile.isdisjoint(later),
+        BISECT,
     )
 
 

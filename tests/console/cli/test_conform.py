@@ -29,7 +29,7 @@ def probed(monkeypatch: pytest.MonkeyPatch):
 
     def give(*rows: Row) -> None:
         monkeypatch.setattr(conform_command, "connect", lambda _arguments: NOWHERE)
-        monkeypatch.setattr("operate.conform.probes.probe_rows", lambda _stack: iter(rows))
+        monkeypatch.setattr("operate.conform.probes.probe_rows", lambda _stack, _records: iter(rows))
 
     return give
 
@@ -100,7 +100,7 @@ def test_without_credentials_it_says_in_a_line_what_it_needs(run, monkeypatch: p
 def test_interrupted_it_removes_what_was_made(run, monkeypatch: pytest.MonkeyPatch, probed) -> None:
     removed = []
 
-    def probes(_stack: object) -> Iterator[Row]:
+    def probes(_stack: object, _records: int) -> Iterator[Row]:
         try:
             yield HELD
             raise KeyboardInterrupt
@@ -116,7 +116,7 @@ def test_interrupted_it_removes_what_was_made(run, monkeypatch: pytest.MonkeyPat
 def test_interrupted_between_two_rows_it_removes_too(run, monkeypatch: pytest.MonkeyPatch, probed) -> None:
     removed = []
 
-    def probes(_stack: object) -> Iterator[Row]:
+    def probes(_stack: object, _records: int) -> Iterator[Row]:
         try:
             yield HELD
             yield MEASURED
@@ -186,3 +186,30 @@ def test_a_field_that_an_event_lacks_turns_a_row_red(run, monkeypatch: pytest.Mo
     assert [row["what"] for row in said.json["rows"] if row["outcome"] == "broken"] == [
         f"an execution is {status}" for status in ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "records"),
+    [((), 1_000), (("--records", "0"), 0), (("--records", "70000"), 70_000)],
+    ids=["a laptop's", "none", "given"],
+)
+def test_a_base_of_little_is_seeded_here_unless_more_is_asked_for(
+    run, probed, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], records: int
+) -> None:
+    seeded: list[int] = []
+
+    def probes(_stack: object, of: int) -> Iterator[Row]:
+        seeded.append(of)
+        yield HELD
+
+    probed()
+    monkeypatch.setattr("operate.conform.probes.probe_rows", probes)
+    assert run("conform", "--local", "--level", "1", *given).code == 0
+    assert run("conform", "--stack", "of-nobody", "--level", "1", *given).code == 0
+    assert seeded == [records, records if given else 70_000]
+
+
+def test_a_base_that_is_no_size_is_refused_before_anything_is_asked(run) -> None:
+    said = run("conform", "--local", "--records", "-1")
+    assert (said.code, said.out) == (2, "")
+    assert "--records -1" in said.err

@@ -7,11 +7,21 @@ from typing import Any
 
 import pytest
 from receipt_dynamo_stream.control.history import ExecutionRow
+from receipt_dynamo_stream.keys import ReceiptId
 
-from operate.conform.probes import executions, file_system, iam, readers, status_events, stream, tables
-from operate.conform.probes.cold_and_warm import in_short
+from operate.conform.probes import (
+    executions,
+    file_system,
+    iam,
+    readers,
+    seeded_base,
+    status_events,
+    stream,
+    tables,
+)
 from operate.conform.probes.file_system import NEW, OLD, TIMES
 from operate.conform.probes.instances import Answer
+from operate.conform.probes.reports import Reports, in_short, parsed
 from operate.conform.probes.told import Told
 from operate.conform.rows import Outcome, Row, Whose
 from operate.models import Execution
@@ -53,6 +63,8 @@ KILLED = Answer(None, {}, "Runtime.ExitError", "killed")
 HELD_LOCK = told(refused=True, had=True, after_seconds=0.1)
 FREE_LOCK = told(refused=False, had=True, after_seconds=0.0)
 ONE, TWO = (1, 3), (2, 6)
+GOOD = [ReceiptId("conformance-probe-1", number) for number in (1, 2)]
+LATER_ONES = [ReceiptId("conformance-probe-1", number) for number in (3, 4)]
 
 
 def watched(**more: Any) -> Answer:
@@ -143,6 +155,22 @@ CASES: dict[str, tuple[Row, Row]] = {
         stream.wakes(TOLD, frozenset({stream.WAKES["INSERT"]})),
     ),
     "the filter": (stream.drops(TOLD, False), stream.drops(TOLD, True)),
+    "a batch that is halved": (
+        stream.is_halved(TOLD, set(GOOD), GOOD, LATER_ONES),
+        stream.is_halved(TOLD, {GOOD[0], LATER_ONES[0]}, GOOD, LATER_ONES),
+    ),
+    "a batch that nothing was refused of": (
+        stream.is_halved(TOLD, set(GOOD), GOOD, LATER_ONES),
+        stream.is_halved(TOLD, {*GOOD, *LATER_ONES}, GOOD, LATER_ONES),
+    ),
+    "a seeded base": (
+        seeded_base.is_whole(TOLD, 70_000, 70_000, [PUBLISHED]),
+        seeded_base.is_whole(TOLD, 70_000, 69_999, [PUBLISHED]),
+    ),
+    "a seeded base that took a failure": (
+        seeded_base.is_whole(TOLD, 70_000, 70_000, [PUBLISHED]),
+        seeded_base.is_whole(TOLD, 70_000, 70_000, [FAILED, PUBLISHED]),
+    ),
     "poison": (
         stream.reaches_the_queue(TOLD, {"error": "KeyMalformed", "message": "…", "record": {}}),
         stream.reaches_the_queue(TOLD, None),
@@ -220,6 +248,35 @@ def test_report_lines_of_lambda_are_said_in_short() -> None:
         size = f"Memory Size: 3008 MB\tMax Memory Used: {used} MB\t"
         return f"REPORT RequestId: 1\tDuration: {duration} ms\tBilled Duration: 900 ms\t{size}{init}"
 
-    cold, warm = line("12.34", 210, "Init Duration: 887.10 ms"), line("400.00", 250)
+    cold, warm = parsed([line("12.34", 210, "Init Duration: 887.10 ms"), line("400.00", 250)])
     assert in_short([cold, warm]) == "2 invocations, 1 cold, init 887 to 887 ms; at most 400 ms and 250 of 3008 MB"
-    assert in_short(["START RequestId: 1"]) == "not invoked"
+    assert in_short(parsed(["START RequestId: 1"])) == "not invoked"
+    assert cold.dollars == pytest.approx(0.9 * 3008 / 1024 * 0.0000166667 + 0.0000002), (
+        "what is billed, not what passed"
+    )
+
+
+def test_the_reports_of_a_stretch_are_those_of_each_functions_own_group_since_it_began() -> None:
+    asked: list[dict[str, Any]] = []
+    sizes = "Memory Size: 512 MB\tMax Memory Used: 99 MB\t\n"
+    report = f"REPORT RequestId: 1\tDuration: 1.00 ms\tBilled Duration: 2 ms\t{sizes}"
+
+    class Logs:
+        def get_paginator(self, _operation: str) -> "Logs":
+            return self
+
+        def paginate(self, **about: Any) -> list[dict[str, Any]]:
+            asked.append(about)
+            return [{"events": [{"message": report}]}]
+
+    one = {"FunctionName": "one", "LoggingConfig": {"LogGroup": "/of/one"}}
+    functions = {"Two": {"FunctionName": "two"}, "One": one}
+    found = Reports(Logs()).of(functions, AT)
+    assert [(one["logGroupName"], one["startTime"]) for one in asked] == [
+        ("/of/one", AT.timestamp() * 1000),
+        ("/aws/lambda/two", AT.timestamp() * 1000),
+    ]
+    assert {name: [(one.billed, one.used, one.init) for one in each] for name, each in found.items()} == {
+        "One": [(2.0, 99, None)],
+        "Two": [(2.0, 99, None)],
+    }

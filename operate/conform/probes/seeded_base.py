@@ -1,0 +1,97 @@
+"""A seeded base: as many records as users have, merged, folded and changed, with the time, memory and price of each.
+
+On AWS, estimated for 70,000 records: 72,000 items put and deleted ($0.10 to $0.20), some 430 MB of deltas uploaded from
+where this runs, and the functions of four rounds and a fold ($0.10 to $0.20): which the rows say when it was done.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from receipt_dynamo_stream.probe import PROBE_GENERATION
+
+from operate import prices
+from operate.conform.probes.cold_and_warm import WORDS, visible
+from operate.conform.probes.collection import ProbeCollection
+from operate.conform.probes.deployed import Deployed
+from operate.conform.probes.reports import Reports, in_short
+from operate.conform.probes.told import Told
+from operate.conform.rows import Row
+from operate.models import Execution
+
+PART: Final = "Seeded base"
+LAMBDA: Final = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html"
+_PUT_SECONDS: Final = 1_800.0
+_WORK_SECONDS: Final = 1_800.0
+_LOGGED_AFTER_SECONDS: Final = 20.0
+"""A REPORT line is found some seconds after its invocation has ended."""
+
+
+@dataclass
+class Stretch:
+    """What was done between two moments: its executions, and what their functions reported."""
+
+    collection: ProbeCollection
+    deployed: Deployed
+    executions: list[Execution] = field(default_factory=list)
+
+    def run(self, mode: str = "compact", **more: bool) -> Execution:
+        """One execution more, to its end."""
+        self.executions.append(self.collection.run(mode, wait=_WORK_SECONDS, **more))
+        return self.executions[-1]
+
+    def told(self, told: Told, what: str) -> Iterator[Row]:
+        """Time and transitions, and on AWS memory and price."""
+        seconds = sum(one.seconds(self.collection.services.now()) for one in self.executions)
+        transitions = sum(len(self.collection.states_of(one.arn)) for one in self.executions)
+        results = ", ".join(dict.fromkeys(one.result for one in self.executions))
+        many = f"{len(self.executions)} executions" if len(self.executions) > 1 else "one execution"
+        yield told.measured(what, f"{results} in {seconds:.0f} s, {many}, {transitions} transitions")
+        if not self.deployed.functions:
+            yield told.left_out(f"{what}: memory and price", "", "local workers write no REPORT lines")
+            return
+        time.sleep(_LOGGED_AFTER_SECONDS)
+        since = min(one.started_at for one in self.executions)
+        found = Reports(self.collection.stack.connection.client("logs")).of(self.deployed.functions, since)
+        for name, reports in found.items():
+            if reports:
+                yield told.measured(f"{what}, {name}", in_short(reports), LAMBDA)
+        dollars = transitions * prices.TRANSITION_DOLLARS + sum(one.dollars for each in found.values() for one in each)
+        yield told.measured(f"{what}: price", f"${dollars:.4f} of functions and transitions, in us-east-1")
+
+
+def rows(collection: ProbeCollection, deployed: Deployed, told: Told, records: int) -> Iterator[Row]:
+    """The part's rows; records: how many, rounded up to whole receipts."""
+    if not records:
+        yield told.left_out("a base as large as users have", "", "asked for with `--records 0`")
+        return
+    before = _records(collection)
+    receipts = collection.new_receipts(-(-records // WORDS))
+    with collection.waiting(receipts, WORDS, wait=_PUT_SECONDS):
+        pass
+    what = f"{len(receipts) * WORDS:,} records of {collection.head.dimension:,} dimensions"
+    merge, fold = Stretch(collection, deployed), Stretch(collection, deployed)
+    while collection.pending():
+        merge.run()
+        collection.quiet()
+    yield from merge.told(told, f"a merge of {what}")
+    fold.run("fold", all=True)
+    yield from fold.told(told, f"a fold of {what}")
+    yield is_whole(told, before + len(receipts) * WORDS, _records(collection), [*merge.executions, *fold.executions])
+    yield visible(collection, told, f"over {what}")
+
+
+def is_whole(told: Told, expected: int, seen: int, executions: Sequence[Execution]) -> Row:
+    """What the manifest counts after the fold, when no execution had failed."""
+    failed = [f"{one.result} ({one.error})" for one in executions if one.status != "succeeded"]
+    return told.judged(
+        "what was merged and folded is in the snapshot, and no execution failed",
+        f"{expected:,} records",
+        f"{seen:,} records" + (f"; {', '.join(failed)}" if failed else ""),
+        seen == expected and not failed,
+    )
+
+
+def _records(collection: ProbeCollection) -> int:
+    return collection.stack.collections.status(PROBE_GENERATION).records or 0
