@@ -13,6 +13,7 @@ SPEC = ROOT / "docs/spec"
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(SPEC)
+    import blaming
     import execution
     import expiring
     import explore
@@ -22,7 +23,7 @@ with pytest.MonkeyPatch.context() as patch:
     import restoring
     import switching
 
-MODELS = (publishing, quarantining, folding, expiring, switching, restoring)
+MODELS = (publishing, quarantining, blaming, folding, expiring, switching, restoring)
 WHOLE = [pytest.param(one, id=one.title) for model in MODELS for one in model.WHOLE if one.is_small]
 LARGE = [pytest.param(one, id=one.title) for model in MODELS for one in model.WHOLE if not one.is_small]
 WITHOUT = [pytest.param(one, id=f"{model.__name__}-{one.guard.name}") for model in MODELS for one in model.WITHOUT]
@@ -35,7 +36,6 @@ NOT_IN_A_MODEL = {
     "ValidateFold": "reads only",
     "ValidateReshard": "reads only",
     "PlanFold": "reads the version that FoldShard stages from; one step of the model",
-    "BlameReceipts": "what it writes decides who goes with whom; the model of the tests of round/choosing",
     "ExpireByHand": "ExpireSnapshots, asked for by hand",
     "StartFold": "starts an execution, which may begin at any moment here",
     "StartGenerations": "starts executions, which may begin at any moment here",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from time import process_time
 
+import blaming
 import expiring
 import folding
 import publishing
@@ -17,7 +18,7 @@ import restoring
 import switching
 from explore import search
 
-MODELS = {one.__name__: one for one in (publishing, quarantining, folding, expiring, switching, restoring)}
+MODELS = {one.__name__: one for one in (publishing, quarantining, blaming, folding, expiring, switching, restoring)}
 
 
 def main(asked: list[str]) -> int:
