@@ -33,6 +33,9 @@ def recorded(folder: Path) -> Iterator[tuple[str, Call]]:
                 yield line["function"], call
 
 
+_RESOURCES = ("stateMachineArn", "executionArn", "TopicArn")
+
+
 def calls_of(service: str, operation: str, request: Mapping[str, Any]) -> Iterator[Call]:
     """What one request needs. Raises KeyError for a service or a shape of request that nobody thought of."""
     if operation == "TransactWriteItems":
@@ -55,7 +58,7 @@ def calls_of(service: str, operation: str, request: Mapping[str, Any]) -> Iterat
     elif service == "sqs":
         yield Call(action, request["QueueUrl"].rpartition("/")[2])
     else:
-        yield Call(action, request.get("stateMachineArn") or request["executionArn"])
+        yield Call(action, request[next((key for key in _RESOURCES if key in request), _RESOURCES[0])])
 
 
 def _partition_keys(request: Mapping[str, Any]) -> tuple[str, ...]:
