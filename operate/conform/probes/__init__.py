@@ -17,10 +17,10 @@ from operate.conform.probes import (
     stream,
     tables,
 )
-from operate.conform.probes.collection import probe_collection
 from operate.conform.probes.deployed import Deployed
 from operate.conform.probes.errors import ProbesNotTaken
 from operate.conform.probes.instances import instances
+from operate.conform.probes.life import probe_collection
 from operate.conform.probes.told import Told, answers_of
 from operate.conform.rows import Row
 from operate.stack import Stack

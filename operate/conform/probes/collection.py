@@ -1,11 +1,10 @@
-"""The probe's own generation while a report is made: receipts put, executions started, and all of it removed."""
+"""The probe's own generation while a report is made: receipts that are put, and executions that are started."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
 from typing import Any, Final, TypeVar
@@ -14,14 +13,13 @@ import numpy as np
 from receipt_chroma.announcing import announce_run
 from receipt_chroma.delta.read import DeltaRecord
 from receipt_dynamo_stream import names
-from receipt_dynamo_stream.attributes import number, string
-from receipt_dynamo_stream.conditions import query_all, update_if
+from receipt_dynamo_stream.attributes import string
 from receipt_dynamo_stream.control.head import Head, head_key
 from receipt_dynamo_stream.control.pending import PendingReceipt
 from receipt_dynamo_stream.keys import ReceiptId, word_record_id
-from receipt_dynamo_stream.probe import PROBE_GENERATION, PROBE_IMAGES, PROBE_MODEL
+from receipt_dynamo_stream.probe import PROBE_GENERATION, PROBE_MODEL
 
-from operate.conform.probes.errors import ProbeFailed, ProbesTaken
+from operate.conform.probes.errors import ProbeFailed
 from operate.conform.probes.instances import Instances
 from operate.models import Execution
 from operate.services import Services
@@ -30,13 +28,8 @@ from operate.stack import Stack
 T = TypeVar("T")
 
 DIMENSION: Final = 1536
-GIVEN_UP_AFTER: Final = timedelta(hours=2)
-"""A report that has held the generation for longer was killed: what it left is removed."""
 WAIT_SECONDS: Final = 180.0
 """For what the machine does: a few cold starts of containers."""
-_PARTITIONS: Final = (
-    *("COLLECTION", "PENDING", "QUARANTINE", "NOTES", "VERSIONS_EXPIRED", "EXECUTIONS", "EXECUTIONS_IDLE"),
-)
 _TRIES: Final = 5
 _AT_ONCE: Final = 8
 """Calls of DynamoDB and S3 side by side, below what a client has connections for."""
@@ -135,11 +128,11 @@ class ProbeCollection:
         while not (found := look()):
             if time.monotonic() > ends:
                 raise ProbeFailed(f"waited {seconds:g} seconds for {what}")
-            time.sleep(self._look_seconds)
+            time.sleep(self.look_seconds)
         return found
 
     @property
-    def _look_seconds(self) -> float:
+    def look_seconds(self) -> float:
         """AWS lets histories be asked for some times a second only."""
         return 0.25 if self.stack.connection.endpoint_url is None else 0.02
 
@@ -237,108 +230,6 @@ class ProbeCollection:
             self.until(marked, "the stream to mark the receipts that were put", wait)
             yield
 
-    # -- beginning and end
-
-    def begin(self) -> None:
-        """Make HEAD. Raises ProbesTaken while another report has it; what a killed one left is removed first."""
-        item = self.services.dynamodb.get_item(
-            TableName=self.stack.connection.control_table, Key=head_key(PROBE_GENERATION), ConsistentRead=True
-        ).get("Item")
-        if item is not None:
-            made = item.get("made_at", {}).get("S", "2026-01-01T00:00:00+00:00")
-            if datetime.now(UTC) - datetime.fromisoformat(made) < GIVEN_UP_AFTER:
-                raise ProbesTaken(f"another report of this stack began at {made}: wait for it, or for two hours")
-            ProbeCollection(self.stack, self.instances, item.get("probe_image", {}).get("S", self.image)).remove()
-        applied, _ = update_if(
-            self.services.dynamodb,
-            table=self.stack.connection.control_table,
-            key=head_key(PROBE_GENERATION),
-            condition="attribute_not_exists(PK)",
-            UpdateExpression="SET model = :model, dimension = :dimension, shards = :one, made_at = :now,"
-            " probe_image = :image",
-            ExpressionAttributeValues={
-                ":model": string(PROBE_MODEL),
-                ":dimension": number(DIMENSION),
-                ":one": number(1),
-                ":now": string(self.services.now().isoformat()),
-                ":image": string(self.image),
-            },
-        )
-        if not applied:
-            raise ProbesTaken("another report of this stack began just now: wait for it")
-
-    def remove(self) -> None:
-        """Remove every item, object, file and row. May be repeated."""
-        self.change_head("SET paused = :why", why=string("removed by compaction conform"))
-        for arn in self.running():
-            self.services.stepfunctions.stop_execution(
-                executionArn=arn, error="StoppedByOperator", cause="conform ends"
-            )
-        before = self._names()
-        self._remove_items()
-        self._wait_for_the_streams_last(before)
-        self.quiet()
-        self._remove_objects()
-        self.instances.remove("forget", folder=self.image.removeprefix(PROBE_IMAGES))
-        for _ in range(20):  # the last executions' ends are still being recorded
-            if not self._remove_rows():
-                return
-            time.sleep(0.5)
-
-    def _remove_items(self) -> None:
-        """The last to go is a receipt that is put for it: its removal is the stream's last word of this image."""
-        table = self.stack.connection.receipts_table
-        last = ReceiptId(self.image, 99_999)
-        self.put_item(last, "", names.RECEIPT, timestamp_added="2026-01-01T00:00:00+00:00")
-        keys = [key for key in self._keys(table, f"IMAGE#{self.image}") if key["SK"] != string(last.sk)]
-        side_by_side(lambda key: self.services.dynamodb.delete_item(TableName=table, Key=key), keys)
-        self.delete_item(last, "")
-
-        def heard() -> bool:
-            found = self.pending().get(last)
-            return found is not None and "REMOVE RECEIPT" in found.reasons
-
-        self.until(heard, "the stream to hear of what was removed", WAIT_SECONDS + len(keys) / 100)
-
-    def _names(self) -> set[str]:
-        answer = self.services.stepfunctions.list_executions(
-            stateMachineArn=self.stack.connection.state_machine_arn, maxResults=100
-        )
-        return {row["name"] for row in answer["executions"] if row["name"].startswith(f"{PROBE_GENERATION}-stream-")}
-
-    def _wait_for_the_streams_last(self, before: set[str]) -> None:
-        """The stream marks first and starts then: an execution that comes when HEAD is gone would fail for want of it.
-        It may also start none, where the holder was asked for another round."""
-        ends = time.monotonic() + 5
-        while not self._names() - before and time.monotonic() < ends:
-            time.sleep(self._look_seconds)
-
-    def _remove_objects(self) -> None:
-        bucket = self.services.bucket
-        prefixes = [f"{place}/{PROBE_GENERATION}/" for place in ("snapshots", "plans", "reports")]
-        prefixes += [f"{one}/delta/{PROBE_IMAGES}" for one in ("words", "lines")]
-        for prefix in prefixes:
-            keys = [found.key for found in bucket.list(prefix)]
-            if keys:
-                bucket.delete_all(keys)
-
-    def _remove_rows(self) -> int:
-        table, removed = self.stack.connection.control_table, 0
-        for partition in _PARTITIONS:
-            for key in self._keys(table, f"{partition}#{PROBE_GENERATION}"):
-                self.services.dynamodb.delete_item(TableName=table, Key=key)
-                removed += 1
-        return removed
-
-    def _keys(self, table: str, partition: str) -> list[dict[str, Any]]:
-        items = query_all(
-            self.services.dynamodb,
-            TableName=table,
-            KeyConditionExpression="PK = :pk",
-            ExpressionAttributeValues={":pk": string(partition)},
-        )
-        return [{name: item[name] for name in ("PK", "SK")} for item in items]
-
 
 def side_by_side(act: Callable[[T], object], what: Iterable[T]) -> None:
     """Do it to each, some at once. Raises the first error, or KeyboardInterrupt, and begins no more of them then."""
@@ -349,14 +240,3 @@ def side_by_side(act: Callable[[T], object], what: Iterable[T]) -> None:
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-@contextmanager
-def probe_collection(stack: Stack, instances: Instances) -> Iterator[ProbeCollection]:
-    """The probe's generation, made and removed."""
-    collection = ProbeCollection(stack, instances, f"{PROBE_IMAGES}{instances.folder}")
-    collection.begin()
-    try:
-        yield collection
-    finally:
-        collection.remove()

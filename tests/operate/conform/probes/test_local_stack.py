@@ -10,9 +10,9 @@ from receipt_dynamo_stream.probe import PROBE_GENERATION
 from local.settings import StackSettings
 from local.stack import LocalStack
 from operate.conform.probes import probe_rows
-from operate.conform.probes.collection import probe_collection
 from operate.conform.probes.errors import ProbesNotTaken, ProbesTaken
 from operate.conform.probes.instances import instances
+from operate.conform.probes.life import probe_collection
 from operate.conform.probes.stream import halved
 from operate.conform.probes.told import Told
 from operate.conform.rows import Outcome, Row, Whose
