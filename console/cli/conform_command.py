@@ -1,6 +1,7 @@
 """The command that asks whether what runs does what this repository says."""
 
 import json
+import os
 from argparse import Namespace
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -86,8 +87,16 @@ def _check(arguments: Namespace) -> None:
         raise UsageError("a change set is made on AWS, at level 0: leave out --template, or --local and --level 1")
     if arguments.records is not None and not 0 <= arguments.records <= MOST_RECORDS:
         raise UsageError(f"--records {arguments.records}: give 0 to {MOST_RECORDS:,}")
-    if arguments.report and not Path(arguments.report).absolute().parent.is_dir():
-        raise UsageError(f"--report {arguments.report}: there is no such folder")
+    if arguments.report:
+        _check_writable(Path(arguments.report).absolute(), arguments.report)
+
+
+def _check_writable(path: Path, given: str) -> None:
+    """It is written in the end, after half an hour of questions."""
+    if not path.parent.is_dir():
+        raise UsageError(f"--report {given}: there is no such folder")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"--report {given}: this cannot be written")
 
 
 def _levels(arguments: Namespace) -> tuple[int, ...]:

@@ -213,3 +213,11 @@ def test_a_base_that_is_no_size_is_refused_before_anything_is_asked(run) -> None
     said = run("conform", "--local", "--records", "-1")
     assert (said.code, said.out) == (2, "")
     assert "--records -1" in said.err
+
+
+def test_a_report_that_could_not_be_written_in_the_end_is_refused_in_the_beginning(run, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for place, why in (("folder", "cannot be written"), ("none/report.json", "no such folder")):
+        said = run("conform", "--local", "--report", str(tmp_path / place))
+        assert (said.code, said.out) == (2, "")
+        assert why in said.err
