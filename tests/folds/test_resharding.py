@@ -30,6 +30,7 @@ def test_a_collection_has_the_same_records_in_as_many_shards_as_are_asked_for_an
     assert world.content() == should_be([A, B, C, D])
 
 
+@pytest.mark.slow
 def test_what_is_published_while_it_stages_is_laid_over_the_new_bases(world: FoldWorld) -> None:
     world.published(A)
     with world.frozen("FoldShard", **RESHARD) as arn:

@@ -56,6 +56,7 @@ def test_no_fold_is_started_of_a_paused_collection(world: FoldWorld) -> None:
     assert world.folds() == []
 
 
+@pytest.mark.slow
 def test_a_fold_gets_the_lease_between_two_rounds_and_makes_the_round_that_was_asked_for(world: FoldWorld) -> None:
     """A holder that is asked for another round all the time never gives its lease back by itself."""
     world.published(A)

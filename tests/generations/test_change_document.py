@@ -33,6 +33,7 @@ def renewed_batch(*receipts: ReceiptId, seed: int = 1) -> list[Record]:
     ]
 
 
+@pytest.mark.slow
 def test_a_campaign_from_its_plan_to_its_end(world: GenerationWorld, run: Run, tmp_path: Path) -> None:
     world.published(A, B)
     told = chapters("change.md", 2)

@@ -133,6 +133,7 @@ def test_download_snapshot_brings_back_what_efs_lacks_of_the_base(world: World) 
     assert world.head().pointer == pointer
 
 
+@pytest.mark.slow
 def test_versions_beyond_those_that_are_kept_become_expired_and_stay_in_the_history(world: World) -> None:
     for receipt in (A, B, ReceiptId("cccc", 1)):  # the stack keeps two
         world.published(receipt)

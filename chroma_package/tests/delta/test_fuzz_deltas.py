@@ -27,7 +27,7 @@ from ..samples import DIMENSION, RECEIPT, word
 from .damages import Damage, damages
 from .strangers import GOOD, Files, good_directory, read, shown, tar
 
-CASES = 1_200
+CASES = 600
 MANY = 100_000
 
 

@@ -211,7 +211,8 @@ def test_the_same_records_in_another_directory_are_skipped_too(new_history: NewH
         assert (found.skipped, found.differs, found.unchanged) == (4, False, 2 * len(WORDS) - 1)
 
 
-@pytest.mark.parametrize("which", ["segmented", pytest.param("mixed", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["segmented", "mixed"])
 def test_every_version_is_compared_with_every_other_one(request: pytest.FixtureRequest, which: str) -> None:
     check_every_pair(request.getfixturevalue(which))
 

@@ -37,7 +37,8 @@ COLLECTIONS = ("words", "lines")
 
 @pytest.mark.parametrize("local", [True, False], ids=["EFS", "S3"])
 @pytest.mark.parametrize(
-    ("which", "versions"), [("history", 3), ("segmented", 6), pytest.param("mixed", 6, marks=pytest.mark.slow)]
+    ("which", "versions"),
+    [("history", 3), *(pytest.param(one, 6, marks=pytest.mark.slow) for one in ("segmented", "mixed"))],
 )
 def test_records_of_every_version_come_in_order_of_id_with_what_is_plainly_there(
     request: pytest.FixtureRequest, which: str, versions: int, local: bool
