@@ -27,7 +27,7 @@ TEST_PARTS := lint format-check types lint-machine test-light test-light-aws tes
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate soak conformance watch recordings spec test-pythons check format lock picture screenshots bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream bench-packages zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate soak conformance watch recordings spec test-pythons check format lock picture screenshots screencast bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream bench-packages zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -168,6 +168,9 @@ picture: $(STAMP) ## draw the state machine into its README
 
 screenshots: $(VENV)/.installed-dev ## take the pictures of the console in docs/console: needs Chromium
 	$(BIN)/python -m docs.console.screenshots
+
+screencast: $(VENV)/.installed-dev ## run the demo on a terminal, and draw docs/demo.svg of what it wrote there
+	$(BIN)/python -m docs.screencast
 
 set-version: ## write VERSION=X.Y.Z into every pyproject.toml, as the first step of a release
 	@echo "$(VERSION)" | grep -Eqx '[0-9]+\.[0-9]+\.[0-9]+' || { echo "Say which: make set-version VERSION=0.2.0" >&2; exit 1; }
