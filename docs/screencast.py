@@ -170,7 +170,7 @@ def drawn(frames: list[Frame]) -> str:
     return TEMPLATE.format(
         **{"width": width, "height": height, "length": f"{length:.2f}", "margin": MARGIN, "top": tops[-1]},
         **{"title": " ".join(COMMAND), "rules": "\n".join(rules), "rows": "\n".join(drawn_rows)},
-        **{"inner": height - 2 * MARGIN, "across": width - 2 * MARGIN},
+        **{"inner": height - 2 * MARGIN, "across": width - 2 * MARGIN, "edge": width - 1, "floor": height - 1},
     )
 
 
@@ -196,7 +196,7 @@ text,.scroll{{animation:{length}s step-end infinite}}.scroll{{animation-name:scr
 {rules}
 @media (prefers-reduced-motion:reduce){{text,.scroll{{animation:none}}}}
 </style>
-<rect x=".5" y=".5" width="{width}" height="{height}" rx="8" style="fill:var(--back);stroke:var(--edge)"/>
+<rect x=".5" y=".5" width="{edge}" height="{floor}" rx="8" style="fill:var(--back);stroke:var(--edge)"/>
 <svg x="{margin}" y="{margin}" width="{across}" height="{inner}" xml:space="preserve"><g class="scroll">
 {rows}
 </g></svg>
