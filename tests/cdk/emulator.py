@@ -45,7 +45,8 @@ REWRITTEN = {
     "image functions": "no Docker: provided.al2023, whose bootstrap runs AWS's runtime client on the image's own files",
     "the runtime of zip functions": "the Python at hand instead of 3.14",
     "the file system's mount": "EFS_ROOT is a folder",
-    "the machine's version, and its alias": "made by the API after the stack: the emulator's CloudFormation knows none",
+    "the machine's version, its alias, and the right to start by it": "CloudFormation knows none there, and IAM asks"
+    " for the alias's ARN where AWS asks for the machine's",
 }
 """What `rewrite` changes, and why; everything else of the template is deployed as it is."""
 NOT_RUN = {
@@ -83,7 +84,10 @@ def rewrite(template: Mapping[str, Any], *, efs_root: Path, bootstrap_key: str) 
 
 
 def with_named_alias(template: dict[str, Any]) -> dict[str, Any]:
-    """The template with the ARN of the machine's alias written out wherever it refers to it."""
+    """The template with the ARN of the machine's alias written out wherever it refers to it, and granted beside that of
+    the machine: AWS asks for the latter when an execution is started by the alias, ministack for the alias itself.
+    https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
+    """
     (alias,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::StepFunctions::StateMachineAlias")
     (machine,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::StepFunctions::StateMachine")
     name = template["Resources"][alias]["Properties"]["Name"]
@@ -92,6 +96,8 @@ def with_named_alias(template: dict[str, Any]) -> dict[str, Any]:
     def changed(value: Any) -> Any:
         if value == {"Ref": alias}:
             return named
+        if isinstance(value, dict) and value.get("Action") == "states:StartExecution":
+            return {**value, "Resource": [value["Resource"], {"Fn::Join": ["", [value["Resource"], f":{name}"]]}]}
         if isinstance(value, dict):
             return {key: changed(one) for key, one in value.items()}
         return [changed(one) for one in value] if isinstance(value, list) else value

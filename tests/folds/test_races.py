@@ -126,6 +126,6 @@ def test_a_round_that_was_asked_for_during_the_commit_of_a_fold_follows_it(world
         world.put_receipt(B)
         world.announce(B)
         world.until(lambda: world.head().rerun, "somebody to ask for a round")
-    assert world.end_of(arn).outcome == "published"
+    assert world.end_of(arn).outcome == "folded", "what was asked for by hand is what it tells"
     assert world.content() == should_be([A, B])
     assert world.head().version == 3
