@@ -12,8 +12,10 @@ from receipt_chroma.errors import ShardInvalid, SnapshotDamaged, SnapshotUnavail
 from receipt_chroma.snapshot.download import download_shards
 from receipt_chroma.snapshot.lineage import snapshot_ids
 from receipt_chroma.snapshot.manifest import Manifest, ManifestShard, load_manifest
+from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.snapshot.receipts import load_receipts
 from receipt_chroma.snapshot.serving import Serving, read_stored_serving
+from receipt_chroma.snapshot.stored_pointer import read_stored_current
 from receipt_chroma.storage.tree import MANIFESTS, manifest_path, object_key
 from receipt_dynamo_stream.bucket import Bucket, ListedObject
 from receipt_dynamo_stream.control.head import Pointer
@@ -42,6 +44,16 @@ class Stored:
         """The manifest that a pointer names, proved by its sha256. Raises VersionUnreadable."""
         with unreadable(f"the manifest of version {pointer.version} cannot be read"):
             return load_manifest(self._services.bucket, pointer)
+
+    def current(self, collection: str) -> Current | None:
+        """What the bucket's CURRENT says; None without one. Raises VersionUnreadable."""
+        with unreadable(f"CURRENT of {collection} in the bucket cannot be read"):
+            return read_stored_current(self._services.bucket, collection)
+
+    def current_manifest(self, collection: str, current: Current) -> Manifest:
+        """The manifest that a CURRENT names, proved by its sha256. Raises VersionUnreadable."""
+        key = object_key(collection, manifest_path(current.snapshot_id))
+        return self.manifest(Pointer(current.version, current.snapshot_id, key, current.manifest_sha256))
 
     def snapshot_ids(self, collection: str) -> list[str]:
         """Whose manifests are there, oldest first: published versions and what lost attempts left."""

@@ -260,7 +260,7 @@ def export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", metavar="VERSION", help="a version number or a snapshot id (default: the current)")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--efs", metavar="FOLDER", help="from this file system alone, without a stack")
-    source.add_argument("--bucket", metavar="NAME", help="from this bucket alone, without a stack; needs --version")
+    source.add_argument("--bucket", metavar="NAME", help="from this bucket alone, without a stack")
 
 
 def verify(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ names was, nothing newer is known to be, and whatever a manifest names as its pa
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from receipt_chroma.errors import CurrentGone, ExportRefused, NoSnapshotYet, Sna
 from receipt_chroma.export import Exported, check_target, export_snapshot
 from receipt_chroma.snapshot.lineage import read_manifest, snapshot_ids
 from receipt_chroma.snapshot.manifest import Manifest
-from receipt_chroma.snapshot.pointer import read_current
+from receipt_chroma.snapshot.pointer import Current, read_current
 from receipt_chroma.storage.tree import MANIFESTS, manifest_path
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import parse_snapshot_id
@@ -97,10 +97,7 @@ class FolderSource:
             except (FileNotFoundError, SnapshotDamaged) as error:
                 raise VersionUnreadable(f"the manifest of version {current.version} cannot be read: {error}") from error
         there = snapshot_ids(path.name for path in (folder / MANIFESTS).glob("*.json"))
-        if current is not None and given not in there:
-            there = [one for one in there if parse_snapshot_id(one).version <= current.version]
-        known = {current.snapshot_id} if current else set()
-        return _found(_Manifests(str(folder), there, self._content(folder), known), collection, given or "")
+        return _found(_Manifests(str(folder), there, self._content(folder), current), collection, given or "")
 
     @contextmanager
     def home(self, manifest: Manifest) -> Iterator[Path]:
@@ -124,7 +121,7 @@ class _Alone:
 
 
 class BucketSource:
-    """A bucket without its stack; the files come by way of the cache."""
+    """A bucket without its stack: its CURRENT says which version is current; the files come by way of the cache."""
 
     def __init__(self, bucket: Bucket, cache: Path = CACHE, cache_bytes: int = CACHE_BYTES) -> None:
         self._name = bucket.name
@@ -133,12 +130,20 @@ class BucketSource:
 
     def manifest(self, collection: str, given: str | None) -> Manifest:
         there, where = self._stored.snapshot_ids(collection), f"s3://{self._name}"
+        try:
+            current = self._stored.current(collection)
+        except VersionUnreadable:
+            if given is None:
+                raise
+            current = None
+        if current is not None and given in (None, current.snapshot_id):
+            return self._stored.current_manifest(collection, current)
         if given is None:
-            raise UsageError(
-                f"a bucket does not say which version of {collection} is current: pass --version,"
-                f" {where} has {_listed(there)}"
+            raise SnapshotNotFound(
+                f"{where} does not say which version of {collection} is current: pass --version,"
+                f" it has {_listed(there)}"
             )
-        manifests = _Manifests(where, there, lambda one: self._stored.manifest_content(collection, one), set())
+        manifests = _Manifests(where, there, lambda one: self._stored.manifest_content(collection, one), current)
         return _found(manifests, collection, given)
 
     def home(self, manifest: Manifest) -> AbstractContextManager[Path]:
@@ -147,12 +152,12 @@ class BucketSource:
 
 @dataclass(frozen=True)
 class _Manifests:
-    """The manifests of a collection in one place, and the snapshot ids that are known to be published."""
+    """The manifests of a collection in one place, and what CURRENT says there."""
 
     where: str
     ids: Sequence[str]
     content: Callable[[str], bytes | None]
-    published: set[str]
+    current: Current | None
 
     def read(self, snapshot_id: str) -> Manifest:
         content = self.content(snapshot_id)
@@ -176,19 +181,24 @@ class _Manifests:
 def _found(manifests: _Manifests, collection: str, given: str) -> Manifest:
     if given in manifests.ids:
         return manifests.read(given)
+    published: set[str] = set()
+    if (current := manifests.current) is not None:
+        published = {current.snapshot_id}
+        ids = [one for one in manifests.ids if parse_snapshot_id(one).version <= current.version]
+        manifests = replace(manifests, ids=ids)
     version = int(given) if given.isascii() and given.isdigit() else 0
     found = manifests.of(version)
     if not found:
         raise VersionNotFound(f"no version {given} of {collection} in {manifests.where}: {_listed(manifests.ids)}")
     if len(found) > 1:
         # Whatever attempt made one of the next version, published or not, grew from the one that HEAD named.
-        published = set(found) & (manifests.published | manifests.parents(manifests.of(version + 1)))
-        if len(published) != 1:
+        grown_from = set(found) & (published | manifests.parents(manifests.of(version + 1)))
+        if len(grown_from) != 1:
             raise VersionAmbiguous(
                 f"{len(found)} manifests are of version {given} of {collection}, and nothing says which was published:"
                 f" pass one of {', '.join(found)}"
             )
-        found = list(published)
+        found = list(grown_from)
     return manifests.read(found[0])
 
 

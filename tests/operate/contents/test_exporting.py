@@ -14,7 +14,6 @@ from operate.connection import save_local
 from operate.contents.exporting import BucketSource, FolderSource, Source, StackSource, export_version
 from operate.errors import (
     SnapshotNotFound,
-    UsageError,
     VersionAmbiguous,
     VersionNotFound,
     VersionRefused,
@@ -64,17 +63,34 @@ def pointer_of(pointer: Pointer) -> tuple[int, str]:
 
 
 def test_the_current_version_is_that_of_the_control_table_or_of_current(segmented: History, tmp_path: Path) -> None:
+    """What a fold wrote as the sixth version is committed, and neither CURRENT shows it yet."""
     versions = segmented.versions["words"]
     assert source_of("stack without", segmented, tmp_path).manifest("words", None).pointer == versions[5]
     current = json.loads((segmented.efs / "words" / "CURRENT").read_text())["version"]
-    folder = source_of("folder", segmented, tmp_path)
-    assert folder.manifest("words", None).version == current == 5
-    assert folder.manifest("words", versions[4].snapshot_id).version == 5
-    with pytest.raises(VersionNotFound, match=r"versions 1 to 5$"):
-        folder.manifest("words", "6")
-    assert folder.manifest("words", versions[5].snapshot_id).version == 6, "who names it knows it"
-    with pytest.raises(UsageError, match=r"pass --version, s3://.* has versions 1 to 6"):
-        source_of("bucket", segmented, tmp_path).manifest("words", None)
+    assert current == 5
+    for kind in ("folder", "bucket"):
+        source = source_of(kind, segmented, tmp_path)
+        assert source.manifest("words", None).pointer == versions[4]
+        assert source.manifest("words", versions[4].snapshot_id).version == 5
+        with pytest.raises(VersionNotFound, match=r"versions 1 to 5$"):
+            source.manifest("words", "6")
+        assert source.manifest("words", versions[5].snapshot_id).version == 6, "who names it knows it"
+
+
+def test_a_bucket_whose_current_is_no_pointer_or_not_there_still_has_the_versions_that_are_named(
+    new_history: NewHistory, tmp_path: Path
+) -> None:
+    history = three_versions(new_history(1))
+    source = source_of("bucket", history, tmp_path)
+    here = {"Bucket": history.bucket, "Key": "snapshots/words/CURRENT"}
+    history.s3.put_object(**here, Body=b"{")
+    with pytest.raises(VersionUnreadable, match="CURRENT of words in the bucket cannot be read"):
+        source.manifest("words", None)
+    assert source.manifest("words", "2").version == 2
+    history.s3.delete_object(**here)
+    with pytest.raises(SnapshotNotFound, match=r"pass --version, it has versions 1 to 3$"):
+        source.manifest("words", None)
+    assert source.manifest("words", "2").version == 2
 
 
 @pytest.mark.slow
@@ -110,7 +126,8 @@ def test_of_several_manifests_of_a_version_the_one_that_newer_ones_grew_from_cou
             source.manifest("words", "4")
         with pytest.raises(VersionNotFound, match=r"there is no version$"):
             source.manifest("receipts", "1")
-    assert folder.manifest("words", "3").pointer == versions[2], "CURRENT names it"
+        assert source.manifest("words", "3").pointer == versions[2], "CURRENT names it"
+    history.s3.delete_object(Bucket=history.bucket, Key="snapshots/words/CURRENT")
     with pytest.raises(VersionAmbiguous, match=f"pass one of {versions[2].snapshot_id}, {lost[1].snapshot_id}$"):
         bucket.manifest("words", "3")
     (history.efs / "words" / "CURRENT").unlink()
@@ -165,6 +182,7 @@ def test_the_command_exports_from_a_stack_a_folder_and_a_bucket(
         assert answer["directory"] == str(tmp_path / f"from{source[0]}")
         assert (answer["version"], answer["records"], answer["collection"]) == (3, 11, "words")
         assert read_plainly(tmp_path / f"from{source[0]}", tmp_path / "copy") == content
+        assert run("export", "words", f"current{source[0]}", *source, "--json").json["version"] == 5
 
 
 @pytest.mark.parametrize(
