@@ -29,7 +29,8 @@ def commands_in(text: str) -> list[str]:
 
 
 def test_every_command_line_that_a_document_shows_is_one_that_the_command_takes() -> None:
-    shown = {line for file in DOCUMENTS for line in commands_in(file.read_text())}
+    of_here = [file for file in DOCUMENTS if file.name != "third-collection.md"]  # its own test types it in a copy
+    shown = {line for file in of_here for line in commands_in(file.read_text())}
     assert any("--stack" in line for line in shown)
     for line in shown:
         build_parser().parse_args(shlex.split(line)[1:])

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from local.aws.executions import wait_until
 from operate.connection import Connection
 from operate.stack import Stack
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "COLUMNS": "80"}
+ROOT = Path(__file__).parents[3]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
 COMMAND = [sys.executable, "-m", "console.cli.main"]
 
 
@@ -46,11 +47,16 @@ class Up:
 
 
 @contextmanager
-def up(folder: Path, *options: str, end: signal.Signals = signal.SIGTERM) -> Iterator[Up]:
-    """A stack with these options, ended by a signal."""
+def up(
+    folder: Path,
+    *options: str,
+    end: signal.Signals = signal.SIGTERM,
+    environment: Mapping[str, str] = ENVIRONMENT,
+) -> Iterator[Up]:
+    """A stack with these options, ended by a signal. environment: with the code that it runs, where that is a copy."""
     command = [*COMMAND, "up", *options, "--no-console", "--json"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **pipes) as process:
+    with subprocess.Popen(command, cwd=folder, env=environment, **pipes) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, process.stderr.read() if process.stderr else ""
