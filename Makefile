@@ -187,10 +187,10 @@ define install
 		|| { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "Installing into $(VENV): about 400 MB of packages the first time, a minute or two."
 	@if command -v uv >/dev/null; then \
-		test -d $(BIN) || uv venv -q --allow-existing --python $$($(PYTHON) -c 'import sys; print(sys.executable)') $(VENV); \
+		test -x $(BIN)/python || uv venv -q --allow-existing --python $$($(PYTHON) -c 'import sys; print(sys.executable)') $(VENV); \
 		install="uv pip install -q --python $(BIN)/python"; \
 	else \
-		test -d $(BIN) || $(PYTHON) -m venv $(VENV); \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || exit 1; \
 		install="$(BIN)/python -m pip install -q --disable-pip-version-check"; \
 	fi; \
 	$$install --no-deps --require-hashes $(addprefix -r ,$(1)) && $$install --no-deps --no-build-isolation $(OWN)

@@ -68,8 +68,8 @@ def demo(arguments: Namespace) -> int:
 
 
 def up(arguments: Namespace) -> int:
-    """Run a stack until SIGINT or SIGTERM. Raises FolderInUse when one runs here already, and StackAlreadyRunning
-    when it does not answer."""
+    """Run a stack until Ctrl-C, SIGTERM or SIGHUP. Raises FolderInUse when one runs here already, and
+    StackAlreadyRunning when it does not answer."""
     from console.cli.web_command import serve
     from local.kept import Kept
     from local.lambdas.memory import few_arenas
@@ -106,7 +106,7 @@ def up(arguments: Namespace) -> int:
                         write_sample(stack.connection, arguments.sample, SAMPLE_SEED)
                 if arguments.json:
                     print_json({**stack.connection.to_json(), "console_url": console_url})
-                else:
+                elif not stopped.is_set():
                     empty = arguments.sample is None and not goes_on
                     said = welcome(stack.connection, console_url, keep=arguments.keep, empty=empty)
                     stdout_console().print(Text(said))

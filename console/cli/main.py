@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from console.cli.arguments import EXIT_USAGE, build_parser, top_help
 from console.cli.command_table import COMMANDS
+from console.cli.signals import interruptible
 from operate.errors import ConsoleError
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
@@ -42,7 +43,8 @@ def _run(argv: Sequence[str] | None) -> int:
         return EXIT_USAGE
     command = next(command for command in COMMANDS if command.name == arguments.command)
     try:
-        return command(arguments)
+        with interruptible():
+            return command(arguments)
     except ConsoleError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:

@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from console.cli.signals import interruptible
+
 from .disks import why_no_disk
 from .faults import FAULTS
 from .report import table
@@ -33,6 +35,7 @@ def main() -> int:
     if given.clock and FAKETIME is None:
         parser.error("--clock needs libfaketime: apt-get install libfaketime")
     with (
+        interruptible(),
         tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as folder,
         running(
             Path(folder) / "stack",

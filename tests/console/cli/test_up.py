@@ -123,7 +123,10 @@ def test_where_the_file_system_is_out_of_reach_the_snapshot_comes_from_s3(
     assert (there.embedder, there.nearness) == (SAMPLES, pytest.approx(1, abs=0.2))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+OTHERS = [pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGHUP)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *OTHERS])
 def test_it_stops_on_a_signal_and_takes_its_file_with_it(tmp_path: Path, number: signal.Signals) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "COLUMNS": "80"}
     with subprocess.Popen(
