@@ -190,7 +190,7 @@ define install
 		test -x $(BIN)/python || uv venv -q --allow-existing --python $$($(PYTHON) -c 'import sys; print(sys.executable)') $(VENV); \
 		install="uv pip install -q --python $(BIN)/python"; \
 	else \
-		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || exit 1; \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || exit 1; \
 		install="$(BIN)/python -m pip install -q --disable-pip-version-check"; \
 	fi; \
 	$$install --no-deps --require-hashes $(addprefix -r ,$(1)) && $$install --no-deps --no-build-isolation $(OWN)
