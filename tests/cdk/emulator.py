@@ -25,6 +25,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 ROOT = Path(__file__).parents[2]
+MENDED = Path(__file__).with_name("mended_ministack.py")
 REGION, ACCOUNT = "us-east-1", "000000000000"
 ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 
@@ -183,7 +184,7 @@ def running(folder: Path) -> Iterator[Emulator]:
     }
     with (folder / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
-            [str(ministack_python()), "-m", "ministack"],
+            [str(ministack_python()), str(MENDED)],
             env=environment,
             cwd=folder,
             stdout=log,

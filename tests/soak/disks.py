@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 
 _BALLAST = "ballast.bin"
 _LEFT = 16 * 1024
+_TRIES = 100
 
 
 class NoDisk(Exception):
@@ -39,8 +41,14 @@ class Disk:
         """So many bytes are left, whatever is removed meanwhile; and then there is room again."""
         ballast = self.folder / _BALLAST
         with ballast.open("wb") as file:
-            free = os.statvfs(self.folder)
-            os.posix_fallocate(file.fileno(), 0, max(1, free.f_bavail * free.f_frsize - left))
+            for _ in range(_TRIES):
+                free = os.statvfs(self.folder)
+                try:
+                    os.posix_fallocate(file.fileno(), 0, max(1, free.f_bavail * free.f_frsize - left))
+                    break
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise  # somebody else took of what was free; who takes all of it has filled the disk as well
         try:
             yield
         finally:
