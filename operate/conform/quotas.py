@@ -24,7 +24,7 @@ class Need:
 
 
 _LAMBDA: Final = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
-# Nobody has asked Service Quotas for these codes yet. One that is not known there is a row that is left out.
+# The codes are those that programs of others ask Service Quotas for; we have not asked. An unknown one is left out.
 NEEDS: Final = (
     Need(
         *("functions at once", "lambda", "L-B99A9384", 10),
