@@ -1,5 +1,6 @@
 """The pages of those who change the code: each has a diff, which fits what stands there and does what the page says."""
 
+import json
 import re
 from pathlib import Path
 
@@ -47,3 +48,16 @@ def test_the_diff_of_a_page_applies_and_the_table_of_changes_has_it(page: str, r
     applied, table, *_ = commands(f"{page}.md")
     desk.type(applied)
     assert row in desk.type(table)
+
+
+def test_a_run_has_the_same_attributes_for_the_third_collection_as_for_the_others(tmp_path: Path) -> None:
+    desk = desk_for(COLLECTION, tmp_path)
+    desk.type(commands(f"{COLLECTION}.md")[0])
+    schema = json.loads((tmp_path / "stream_package/receipt_dynamo_stream/compaction_run.schema.json").read_text())
+    of = {
+        collection: {
+            name.removeprefix(collection) for name in schema["properties"] if name.startswith(f"{collection}_")
+        }
+        for collection in ("words", "sections")
+    }
+    assert of["words"] == of["sections"]

@@ -11,7 +11,7 @@ from tests.console.cli.running import Up, up
 from .pages import ROOT, Desk, commands, up_options
 
 LAMBDA, NOTEBOOK = "search-in-my-lambda.md", "notebook-on-production-data.md"
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
