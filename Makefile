@@ -187,6 +187,7 @@ define install
 		|| { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "Installing into $(VENV): about 400 MB of packages the first time, a minute or two."
 	@if command -v uv >/dev/null; then \
+		test -w "$$HOME" || export UV_NO_CACHE=1; \
 		test -x $(BIN)/python || uv venv -q --allow-existing --python $$($(PYTHON) -c 'import sys; print(sys.executable)') $(VENV); \
 		install="uv pip install -q --python $(BIN)/python"; \
 	else \

@@ -1,6 +1,7 @@
 """`make test` runs named parts in order, and says which failed first."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -33,3 +34,34 @@ def test_every_part_is_a_target_and_the_cheap_ones_come_first() -> None:
     assert set(parts) <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     assert parts[:4] == ["lint", "format-check", "types", "lint-machine"]
     assert parts[-1] == "test-browser-if-any"
+
+
+NO_ENSUREPIP = """\
+#!/bin/sh
+case "$1 $2" in
+  "-m venv") mkdir -p .venv/bin; echo "ensurepip is not available: apt install python3-venv"; exit 1;;
+esac
+"""
+
+
+def test_an_environment_that_could_not_be_made_is_tried_again_and_says_the_same(tmp_path: Path) -> None:
+    tools = tmp_path / "tools"  # no uv among them
+    tools.mkdir()
+    for name in ("make", "mkdir", "sh", "touch"):
+        found = shutil.which(name)
+        assert found is not None
+        (tools / name).symlink_to(found)
+    (tools / "python3").write_text(NO_ENSUREPIP)
+    (tools / "python3").chmod(0o755)
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    for name in re.findall(r"^(?:PROJECTS|RUN_LOCKS) := (.*)$", MAKEFILE, re.MULTILINE):
+        for file in map(tmp_path.joinpath, name.split()):
+            file.parent.mkdir(exist_ok=True)
+            file.touch()
+    for _once_more in range(2):
+        command = ["make", "PYTHON=python3", ".venv/.installed"]
+        done = subprocess.run(command, cwd=tmp_path, env={"PATH": str(tools)}, capture_output=True, text=True)
+        assert done.returncode != 0
+        assert done.stdout.splitlines()[-1] == "ensurepip is not available: apt install python3-venv"
+        assert "No module named pip" not in done.stderr
+    assert not (tmp_path / ".venv/.installed").exists()
