@@ -93,6 +93,10 @@ def checkout(folder: Path, names: Iterable[str] = EVERYTHING) -> Desk:
         elif (ROOT / name).exists() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target)
+    for package in ("stream_package/receipt_dynamo_stream", "chroma_package/receipt_chroma"):
+        (folder / package).parent.mkdir(exist_ok=True)
+        # A local stack's workers look in the folder of `local` before what is installed, which is the real checkout.
+        (folder / Path(package).name).symlink_to(package)
     desk = Desk(folder)
     paths = (folder / "stream_package", folder / "chroma_package", folder)
     desk.environment["PYTHONPATH"] = os.pathsep.join(map(str, paths))
