@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import Duration, Stack, TimeZone
+from aws_cdk import Duration, RemovalPolicy, Stack, TimeZone
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_stepfunctions as stepfunctions
@@ -36,7 +36,8 @@ class CompactionSchedule(Construct):
         scrub_every: Duration,
     ) -> None:
         super().__init__(scope, id)
-        group = scheduler.ScheduleGroup(self, "Group")
+        # It has a fixed name: left behind, it would be in the way of the next deployment.
+        group = scheduler.ScheduleGroup(self, "Group", removal_policy=RemovalPolicy.DESTROY)
         role = iam.Role(
             self,
             "Role",
