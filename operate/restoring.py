@@ -27,13 +27,15 @@ class Restoring:
         """The newest snapshot whose files are all in the bucket. It may be one that was just about to be committed:
         it was validated, and whatever it lacks is derived again. Raises HeadStands, SnapshotNotFound.
         """
-        self._lost_head(collection)
+        head = self._lost_head(collection)
         whole = self._whole(collection)
-        if not whole:
-            raise SnapshotNotFound(
-                f"the bucket has no whole version of {collection}: `compaction reconcile {collection}` builds it anew"
-            )
-        return whole[0]
+        if whole:
+            return whole[0]
+        if head.pointer is None:
+            how = f"`compaction reconcile {collection}` builds it anew"
+        else:
+            how = f"while EFS has version {head.version} it can be copied back, else begin anew: docs/howto/restore.md"
+        raise SnapshotNotFound(f"the bucket has no whole version of {collection}: {how}")
 
     def head_from_bucket(self, collection: str, newest: Manifest) -> int:
         """Write HEAD and a VERSION row for each whole version on the way back from this one, then mark every receipt
