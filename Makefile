@@ -155,7 +155,7 @@ check-cdk: synth ## check the CDK app, its template and the image
 	$(BIN)/hadolint handlers/Dockerfile examples/search_lambda/Dockerfile
 	$(BIN)/python cdk/cost.py --check
 	$(BIN)/python cdk/crossover.py --check
-	$(BIN)/python -m pytest tests/cdk -m cdk --timeout 600
+	$(BIN)/python -m pytest tests/cdk tests/howto -m cdk --timeout 600
 
 test-template: $(VENV)/.installed-cdk $(MINISTACK)/bin/ministack ## deploy the template to an emulator and run it
 	$(BIN)/python -m pytest tests/cdk -m template --timeout 600
