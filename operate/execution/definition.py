@@ -6,8 +6,6 @@ from typing import Any
 
 KINDS = ("lambda", "dynamodb", "task", "choice", "wait", "pass", "good", "fail", "map", "parallel")
 """What a state does to the world. `task` is any other service; `good` and `fail` end an execution or an iteration."""
-GROUPS = ("map", "parallel")
-"""The kinds that hold states of their own."""
 BOOKKEEPING = ("choice", "pass")
 """The kinds that only look at the state data: a picture without them shows the work."""
 _ANYTHING = ("States.ALL", "States.TaskFailed")

@@ -230,24 +230,9 @@ class ChromaDir:
         self.close()
 
 
-def load_chromadb() -> None:
-    """Import what opening a directory needs: it takes a second once in a process, and may go on beside other work."""
-    import chromadb.api.rust  # noqa: F401
-
-
 def chromadb_version() -> str:
     """The installed release of chromadb, without importing it."""
     return version("chromadb")
-
-
-def collection_names(path: Path) -> list[str]:
-    """Names of the collections of a private Chroma directory, sorted. Raises ChromaUnreadable."""
-    client = _client(path)
-    with chroma_errors(path):
-        try:
-            return sorted(collection.name for collection in client.list_collections())
-        finally:
-            client.close()
 
 
 def check_where(where: Mapping[str, Any]) -> None:

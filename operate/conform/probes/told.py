@@ -18,10 +18,6 @@ class Told:
     part: str
     whose: Whose
 
-    @property
-    def is_aws(self) -> bool:
-        return self.whose is Whose.AWS
-
     def judged(self, what: str, expected: str, seen: object, holds: bool, source: str = "") -> Row:
         """Required: what was seen against what is expected."""
         outcome = Outcome.HELD if holds else Outcome.BROKEN
