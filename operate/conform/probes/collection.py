@@ -31,13 +31,14 @@ DIMENSION: Final = 1536
 WAIT_SECONDS: Final = 180.0
 """For what the machine does: a few cold starts of containers."""
 _TRIES: Final = 5
+_IMAGES: Final = 100
 _AT_ONCE: Final = 8
 """Calls of DynamoDB and S3 side by side, below what a client has connections for."""
 
 
 @dataclass(frozen=True)
 class ProbeCollection:
-    """Receipts of one image, so that the table's stream has their changes in order, and the generation they are in."""
+    """Receipts, most of one image, so that the table's stream has their changes in order, and their generation."""
 
     stack: Stack
     instances: Instances
@@ -50,9 +51,20 @@ class ProbeCollection:
 
     # -- what is put
 
+    @property
+    def images(self) -> list[str]:
+        """Every image that a receipt of this report may have: its own, and those of `spread_receipts`."""
+        return [self.image, *(f"{self.image}-{number:03d}" for number in range(_IMAGES))]
+
     def new_receipts(self, how_many: int = 1) -> list[ReceiptId]:
-        """Ids that were not given before; nothing is put."""
+        """Ids that were not given before, of one image; nothing is put."""
         return [ReceiptId(self.image, next(self._numbers)) for _ in range(how_many)]
+
+    def spread_receipts(self, how_many: int) -> list[ReceiptId]:
+        """The same over many images: a partition of the table takes 1,000 writes a second, and moto looks through all
+        of one for each query."""
+        numbers = (next(self._numbers) for _ in range(how_many))
+        return [ReceiptId(self.images[1 + number % _IMAGES], number) for number in numbers]
 
     def put(self, receipt: ReceiptId, words: int = 3) -> None:
         """A receipt's items, and a run with a vector for each of its words."""

@@ -1,7 +1,7 @@
 """The probe's generation, made for a report and removed after it: its items, objects, files and rows."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -97,19 +97,23 @@ class Removal:
         self.collection.instances.remove("forget", folder=self.collection.image.removeprefix(PROBE_IMAGES))
 
     def _remove_items(self) -> None:
-        """The last to go is a receipt that is put for it: its removal is the stream's last word of this image."""
-        table = self.collection.stack.connection.receipts_table
-        last = ReceiptId(self.collection.image, 99_999)
-        self.collection.put_item(last, "", names.RECEIPT, timestamp_added="2026-01-01T00:00:00+00:00")
-        keys = [key for key in self._keys(table, f"IMAGE#{self.collection.image}") if key["SK"] != string(last.sk)]
-        side_by_side(lambda key: self.collection.services.dynamodb.delete_item(TableName=table, Key=key), keys)
-        self.collection.delete_item(last, "")
+        """The last of an image to go is a receipt that is put for it: its removal is the stream's last word of it."""
+        table, put, delete = self.collection.stack.connection.receipts_table, self.collection.put_item, self._delete
+        found = {image: self._keys(table, f"IMAGE#{image}") for image in self.collection.images}
+        lasts = [ReceiptId(one, 99_999) for one, keys in found.items() if keys or one == self.collection.image]
+        keys = [key for keys in found.values() for key in keys if key["SK"] != string(lasts[0].sk)]
+        side_by_side(lambda one: put(one, "", names.RECEIPT, timestamp_added="2026-01-01T00:00:00+00:00"), lasts)
+        side_by_side(lambda key: delete(table, key), keys)
+        side_by_side(lambda one: self.collection.delete_item(one, ""), lasts)
 
         def heard() -> bool:
-            found = self.collection.pending().get(last)
-            return found is not None and "REMOVE RECEIPT" in found.reasons
+            pending = self.collection.pending()
+            return all(one in pending and "REMOVE RECEIPT" in pending[one].reasons for one in lasts)
 
         self.collection.until(heard, "the stream to hear of what was removed", WAIT_SECONDS + len(keys) / 100)
+
+    def _delete(self, table: str, key: Mapping[str, Any]) -> None:
+        self.collection.services.dynamodb.delete_item(TableName=table, Key=key)
 
     def _names(self) -> set[str]:
         answer = self.collection.services.stepfunctions.list_executions(
@@ -137,7 +141,7 @@ class Removal:
         table, removed = self.collection.stack.connection.control_table, 0
         for partition in _PARTITIONS:
             for key in self._keys(table, f"{partition}#{PROBE_GENERATION}"):
-                self.collection.services.dynamodb.delete_item(TableName=table, Key=key)
+                self._delete(table, key)
                 removed += 1
         return removed
 

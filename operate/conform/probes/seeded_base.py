@@ -67,7 +67,7 @@ def rows(collection: ProbeCollection, deployed: Deployed, told: Told, records: i
         yield told.left_out("a base as large as users have", "", "asked for with `--records 0`")
         return
     before = _records(collection)
-    receipts = collection.new_receipts(-(-records // WORDS))
+    receipts = collection.spread_receipts(-(-records // WORDS))
     with collection.waiting(receipts, WORDS, wait=_PUT_SECONDS):
         pass
     what = f"{len(receipts) * WORDS:,} records of {collection.head.dimension:,} dimensions"
