@@ -67,7 +67,7 @@ class Shell:
 
     def run(self, script: str) -> str:
         """What it wrote to stdout, in one line; a line that fails ends it, and the test."""
-        path = os.pathsep.join(map(str, (*self.programs, Path(sys.executable).parent, os.environ["PATH"])))
+        path = os.pathsep.join(map(str, (Path(sys.executable).parent, *self.programs, os.environ["PATH"])))
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.folder,
