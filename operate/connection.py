@@ -137,7 +137,7 @@ def load_local(stack_file: Path = STACK_FILE) -> Connection:
     try:
         connection = Connection.from_json(json.loads(stack_file.read_text()))
     except FileNotFoundError:
-        raise StackNotRunning(f"no local stack here: {HOW_TO_GET_A_STACK}") from None
+        raise StackNotRunning(f"no local stack here, in {Path.cwd()}: {HOW_TO_GET_A_STACK}") from None
     except (ValueError, TypeError) as error:
         raise StackNotRunning(f"{stack_file} does not describe a stack ({error}): {HOW_TO_GET_A_STACK}") from error
     if connection.endpoint_url is None or not _answers(connection.endpoint_url):

@@ -155,7 +155,9 @@ def query(arguments: Namespace) -> int:
         return 0
     stdout = stdout_console()
     stdout.print(tables.answer_table(answer, width=stdout.width))
-    if line := tables.embedded_line(answer):
+    if not answer.hits:
+        stdout.print("No record fits." if arguments.where is None else "No record fits the filter.")
+    elif line := tables.embedded_line(answer):
         stdout.print(line)
     if (serving := stack.collections.generations(arguments.collection).serving) != arguments.collection:
         stdout.print(f"Readers follow {serving}; this was {arguments.collection}.")

@@ -10,7 +10,9 @@ from rich.text import Text
 from console.cli.commands import print_json
 from console.cli.progress import Progress, stderr_console, stdout_console
 from operate.connection import Connection, load_local
+from operate.errors import UsageError
 from operate.services import new_unique, utc_now
+from operate.stack import Stack
 from operate.wording import count_of
 
 THE_STREAM = "The stream does the rest: `compaction status` shows them pending, then published."
@@ -30,7 +32,8 @@ def sample(arguments: Namespace) -> int:
 
 
 def load(arguments: Namespace) -> int:
-    """Raises StackNotRunning; LoadRefused, and UsageError of an embedder, before anything is written."""
+    """Raises StackNotRunning; LoadRefused, and UsageError of an embedder and of vectors of another length than what is
+    published, before anything is written."""
     from console.embedding import named_embedder, sample_embedder
     from local.loading import load, read_rows
 
@@ -38,6 +41,7 @@ def load(arguments: Namespace) -> int:
     rows = read_rows([Path(file) for file in arguments.files])
     embedder = sample_embedder() if arguments.embedder is None else named_embedder(arguments.embedder)
     made = rows[0].vector is None
+    _check_dimension(connection, len(rows[0].vector or embedder.embed([rows[0].text], None)[0]))
     receipts = len({row.receipt for row in rows})
     with Progress(stderr_console()).counting("loading", receipts, "receipt") as done:
         loaded = load(
@@ -63,6 +67,16 @@ def load(arguments: Namespace) -> int:
     if made and arguments.embedder is not None:
         stdout.print(Text(f"Texts are asked for with the same: compaction query words TEXT --embedder {embedder.name}"))
     return 0
+
+
+def _check_dimension(connection: Connection, dimension: int) -> None:
+    collections = Stack(connection).collections
+    for name in collections.names():
+        if (published := collections.status(name).dimension) not in (None, dimension):
+            raise UsageError(
+                f"the vectors of {name} have {published} floats and these have {dimension}: take an embedder of that"
+                " length, or begin with `compaction up` without samples"
+            )
 
 
 def write_sample(connection: Connection, count: int, seed: int) -> None:

@@ -150,7 +150,7 @@ def read_where(given: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the filter is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise UsageError('the filter is not a JSON object such as {"merchant_name": "Harbor Market"}')
+        raise UsageError('the filter is not a JSON object such as {"merchant_name": "Harbor Grocers"}')
     return value
 
 

@@ -11,6 +11,7 @@ from tests.console.cli.running import Up, up
 from .pages import ROOT, Desk, commands, up_options
 
 LAMBDA, NOTEBOOK = "search-in-my-lambda.md", "notebook-on-production-data.md"
+BREAK = "break-and-heal.md"
 pytestmark = pytest.mark.slow
 
 
@@ -66,3 +67,21 @@ def test_the_bucket_is_read_like_production_s_with_the_variables_of_the_page(run
     assert f"version {status.version}: {status.records} records" in desk.type(look)
     assert f"Version {status.version} of words: {status.records}" in desk.type(export)
     assert desk.type("python plain.py").startswith(f"{status.records} records\n")
+
+
+def test_a_bad_delta_waits_in_quarantine_until_it_is_dropped_and_nothing_else_does(running: Up, folder: Path) -> None:
+    desk = Desk(folder)
+    desk.save(BREAK)
+    make, corrupt, quarantine, drop, doctor = commands(BREAK)
+    assert make.startswith("make up")
+    run_id = desk.type(corrupt).strip()
+
+    def waits() -> bool | None:
+        return len(running.stack.quarantine.runs(reason="DeltaCorrupt")) == 2 or None
+
+    wait_until(waits, 300, "the bad delta is not refused")
+    assert desk.type(quarantine).count(run_id[:8]) == 2
+    settled(running, after=0)
+    desk.type(drop)
+    desk.type(doctor)
+    assert run_id[:8] not in desk.type(quarantine)

@@ -39,7 +39,7 @@ def test_the_local_stack_is_found_by_its_file(connection: Connection) -> None:
 
 def test_without_a_file_there_is_no_local_stack(tmp_path: Path) -> None:
     with pytest.raises(
-        StackNotRunning, match=r"^no local stack here: run `compaction up` in another terminal, or pass --st"
+        StackNotRunning, match=r"^no local stack here, in .*: run `compaction up` in another terminal, or pass --st"
     ):
         load_local(tmp_path / "stack.json")
 

@@ -101,7 +101,8 @@ def read_current(efs_root: Path, collection: str) -> Current:
         with storage_errors():
             if _was_published(efs_root, collection):
                 raise CurrentGone(f"{path} is gone: the next scheduled execution writes it again") from error
-        raise NoSnapshotYet(f"{path} is not there: nothing was published for {collection} yet") from error
+        missing = "" if efs_root.is_dir() else f" ({efs_root} is no folder)"
+        raise NoSnapshotYet(f"{path} is not there{missing}: nothing was published for {collection} yet") from error
     except IsADirectoryError as error:
         raise SnapshotUnavailable(f"{path} is a folder: the next scheduled execution writes it again") from error
     except UnicodeDecodeError as error:

@@ -157,8 +157,8 @@ def test_without_a_stack_every_command_says_how_to_get_one(
     monkeypatch.chdir(tmp_path)
     said = run(*argv, "--json")
     assert said.code == 2
-    expected = "compaction: no local stack here: run `compaction up` in another terminal, or pass --stack NAME"
-    assert said.error_line == expected
+    how = "run `compaction up` in another terminal, or pass --stack NAME"
+    assert said.error_line == f"compaction: no local stack here, in {tmp_path}: {how}"
 
 
 def test_a_region_needs_the_name_of_a_stack(run, stack: ToyStack) -> None:
