@@ -68,7 +68,7 @@ test-light: $(VENV)/.installed-dev ## part of test: the light package
 	$(BIN)/python -m pytest stream_package/tests
 
 test-light-aws: $(VENV)/.installed-dev ## part of test: the light package against moto
-	$(BIN)/python -m pytest stream_package/tests -m aws
+	$(BIN)/python -m pytest stream_package/tests -m aws $(TWO_AT_ONCE)
 
 test-heavy: $(VENV)/.installed-dev ## part of test: the heavy package
 	$(BIN)/python -m pytest chroma_package/tests $(TWO_AT_ONCE)

@@ -66,7 +66,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "load",
         "on this machine",
-        "receipts of your own into the local stack that runs, from CSV or JSON lines",
+        "your own receipts into the local stack, from CSV or JSON lines",
         "compaction load receipts.csv --embedder my_model:embed",
         "console.cli.feeding_commands:load",
         options.load,

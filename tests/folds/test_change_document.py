@@ -25,6 +25,7 @@ def run(
     return lambda *command: said(list(command))
 
 
+@pytest.mark.slow
 def test_another_number_of_shards_and_both_ways_back(world: FoldWorld, run: Callable[..., str]) -> None:
     world.published(A)
     told = chapters("change.md", 1)

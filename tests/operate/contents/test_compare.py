@@ -276,6 +276,7 @@ def count_what_comes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return brought
 
 
+@pytest.mark.slow
 def test_versions_before_and_after_a_reshard_are_compared_record_by_record_wherever_these_lie(
     new_history: NewHistory, monkeypatch: pytest.MonkeyPatch, run, tmp_path: Path
 ) -> None:
