@@ -76,20 +76,20 @@ test-heavy: $(VENV)/.installed-dev ## part of test: the heavy package
 test-house: $(VENV)/.installed-dev ## part of test: everything around the packages
 	$(BIN)/python -m pytest tests -n 2 --dist loadscope --no-loadscope-reorder
 
-test-browser-if-any:
+test-browser-if-any: $(VENV)/.installed-dev
 ifneq ($(CHROMIUM),)
-	@$(MAKE) --no-print-directory test-browser
+	$(BIN)/python -m pytest tests/browser -m "browser and not slow" $(TWO_AT_ONCE)
 else
 	@echo "Left out: the tests of the console in a browser. \`apt-get install chromium\`, then \`make test-browser\`."
 endif
 
-test-browser: $(VENV)/.installed-dev ## the console in a real browser, on the local stack: needs Chromium
+test-browser: $(VENV)/.installed-dev ## the console in a real browser, on the local stack, with every page: needs Chromium
 	$(BIN)/python -m pytest tests/browser -m browser $(TWO_AT_ONCE)
 
 test-slow: $(VENV)/.installed-dev ## the tests that take longer: full-size demo, 100,000 fuzz cases, bare installs
 	$(BIN)/python -m pytest stream_package/tests -m slow --timeout 1800
 	$(BIN)/python -m pytest chroma_package/tests -m slow --timeout 1800
-	$(BIN)/python -m pytest tests -m slow --timeout 1800
+	$(BIN)/python -m pytest tests -m "slow and not browser" --timeout 1800
 
 conformance: $(STAMP) ## make docs/conformance.md of the newest reports in docs/conformance
 	$(BIN)/python -m operate.conform.page

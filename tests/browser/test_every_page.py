@@ -17,7 +17,7 @@ from .conftest import PATIENCE_MS
 from .looks import hard_to_read, misses_names, too_wide
 from .troubles import announce_broken, complaints, frozen, run_into_lost_shards
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # a minute of both cores: `make test-browser` has them
 
 MARKUP = "<img src=nowhere onerror=alert(1)><script>alert(2)<!--"  # no slash, so that it can stand in an address
 NARROW = {"width": 390, "height": 844}

@@ -83,6 +83,7 @@ def test_a_run_says_in_which_generation_it_was_merged(world: GenerationWorld) ->
     assert "lines_generation" not in item
 
 
+@pytest.mark.slow
 def test_the_switch_is_one_moment_and_the_way_back_is_another(world: GenerationWorld) -> None:
     world.published(A)
     world.begin()

@@ -43,6 +43,7 @@ def test_rollback_then_resume_loses_nothing(desk: Desk) -> None:
     assert [v["parent"] for v in versions.values()] == [v["snapshot_id"] for v in [*versions.values()][1:]] + [None]
 
 
+@pytest.mark.slow
 def test_a_paused_collection_collects_changes_and_publishes_them_when_it_is_resumed(desk: Desk) -> None:
     first, second, *_ = desk.receipts
     desk.write(first)

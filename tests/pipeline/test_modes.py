@@ -69,6 +69,7 @@ def test_after_a_rollback_nothing_is_published_until_the_collection_is_resumed(w
     assert world.ids() == word_ids(A) | word_ids(B)
 
 
+@pytest.mark.slow
 def test_a_rollback_to_a_version_that_was_never_published_is_refused_and_leaves_the_pointer(world: World) -> None:
     two_versions(world)
     before = world.head().pointer
