@@ -5,6 +5,8 @@ from receipt_dynamo_stream.keys import ReceiptId
 
 from .world import FoldWorld, should_be
 
+pytestmark = pytest.mark.slow  # the simulator and the pipeline tests hold the same laws in less time
+
 A, B, C, D, E = (ReceiptId(letter * 4, 1) for letter in "abcde")
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from .desk import Desk
 
+pytestmark = pytest.mark.slow  # the simulator and the pipeline tests hold the same laws in less time
+
 
 def test_rollback_then_resume_loses_nothing(desk: Desk) -> None:
     """NoChangeLost, RowsConserved, VersionsOnlyGrow."""

@@ -7,6 +7,8 @@ import pytest
 
 from .desk import Desk
 
+pytestmark = pytest.mark.slow  # the simulator and the pipeline tests hold the same laws in less time
+
 
 def test_every_retained_version_verifies_and_a_damaged_one_is_named(desk: Desk) -> None:
     """RetainedIsReadable."""

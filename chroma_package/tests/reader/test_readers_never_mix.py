@@ -147,6 +147,7 @@ def test_readers_never_mix_during_fifty_publications(states: tuple[World, list[M
         assert reader.version == STATES + PUBLICATIONS
 
 
+@pytest.mark.slow
 def test_readers_never_mix_during_a_hundred_publications_of_segments_with_folds_between(tmp_path: Path) -> None:
     layers = Layers(tmp_path, shards=SHARDS)
     said: dict[int, str] = {}
