@@ -1,9 +1,11 @@
 """What each probe says of what it saw: it holds where the machine does its part, else it is broken."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from receipt_dynamo_stream.control.history import ExecutionRow
@@ -19,6 +21,7 @@ from operate.conform.probes import (
     stream,
     tables,
 )
+from operate.conform.probes.deployed import Deployed
 from operate.conform.probes.file_system import NEW, OLD, TIMES
 from operate.conform.probes.instances import Answer
 from operate.conform.probes.reports import Reports, in_short, parsed
@@ -280,3 +283,37 @@ def test_the_reports_of_a_stretch_are_those_of_each_functions_own_group_since_it
         "One": [(2.0, 99, None)],
         "Two": [(2.0, 99, None)],
     }
+
+
+class Failing:
+    """A seeded base whose first execution fails: what the probe asks of its collection, and what it started."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.head = SimpleNamespace(dimension=1536)
+        self.services = SimpleNamespace(now=lambda: AT)
+        self.stack = SimpleNamespace(collections=SimpleNamespace(status=lambda _name: SimpleNamespace(records=0)))
+
+    def spread_receipts(self, how_many: int) -> list[ReceiptId]:
+        return [ReceiptId("conformance-probe-1", number + 1) for number in range(how_many)]
+
+    def waiting(self, *_receipts: Any, **_more: Any) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def run(self, mode: str = "compact", **_more: Any) -> Execution:
+        self.started.append(mode)
+        return FAILED
+
+    def pending(self) -> dict[ReceiptId, None]:
+        return dict.fromkeys(GOOD)
+
+    def states_of(self, _arn: str) -> list[str]:
+        return ["AcquireLease", "PlanCompaction"]
+
+
+def test_a_seeded_base_whose_merge_fails_is_a_broken_row_and_is_not_tried_for_ever() -> None:
+    collection: Any = Failing()
+    rows = list(seeded_base.rows(collection, cast(Deployed, SimpleNamespace(functions={})), TOLD, records=200))
+    assert collection.started == ["compact"], "neither again, nor a fold of what is not there"
+    assert [row.outcome for row in rows] == [Outcome.MEASURED, Outcome.LEFT_OUT, Outcome.BROKEN]
+    assert rows[-1].seen == "0 records; failed (InvalidInput)"
