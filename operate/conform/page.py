@@ -37,7 +37,8 @@ $ compaction conform --stack NAME --template dist/cdk.out/receipt-compaction-dev
 Exit code 0: every required row held. [deploy.md](deploy.md#the-rights-that-conform-needs) has the rights that it needs.
 Level 1 ends with a base of 70,000 records of 1,536 dimensions (1,000 with `--local`; `--records N`, 0 for none), which
 is merged, folded and changed: some 430 MB of deltas go up from where the command runs, and the items of 805 receipts
-are put and deleted. Nobody has timed that on AWS; by the [prices](../cdk/prices.py) it is below half a dollar.
+are put and deleted. **Nobody has run that size yet, here or on AWS**; by the [prices](../cdk/prices.py) it is below
+half a dollar there.
 TestState is asked about 2,500 times, one call after the other; when AWS asks for fewer calls, the command waits and
 says so. A report that is handed back goes into `docs/conformance/`, and `make conformance` makes this page of it.
 """

@@ -10,7 +10,6 @@ from receipt_chroma.errors import CurrentGone, NoSnapshotYet
 
 from local.settings import StackSettings
 from local.stack import LocalStack
-from operate.connection import save_local
 from tests.operator.desk import Desk
 
 from .shell import AWS_CLI, Shell, blocks, chapters, install, program
@@ -41,10 +40,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def desk(
     stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Desk:
-    stack.reset()
-    monkeypatch.chdir(tmp_path)
-    save_local(stack.connection)
-    return Desk(stack, capsys)
+    return Desk.at(stack, tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from chroma_package.tests.test_segments import as_version_1
 from chroma_package.tests.world import World
 from local.settings import StackSettings
 from local.stack import LocalStack
-from operate.connection import save_local
 from tests.operator.desk import Desk
 
 from .shell import ROOT, Shell, blocks, chapters, lines_of
@@ -36,10 +35,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 def desk(
     stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Desk:
-    stack.reset()
-    monkeypatch.chdir(tmp_path)
-    save_local(stack.connection)
-    return Desk(stack, capsys)
+    return Desk.at(stack, tmp_path, monkeypatch, capsys)
 
 
 def bucket_of(desk: Desk) -> Bucket:

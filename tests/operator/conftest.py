@@ -7,7 +7,6 @@ import pytest
 
 from local.settings import StackSettings
 from local.stack import LocalStack
-from operate.connection import save_local
 
 from .desk import Desk
 
@@ -29,8 +28,4 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 def desk(
     stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Desk:
-    """In a folder where the commands find the stack."""
-    stack.reset()
-    monkeypatch.chdir(tmp_path)
-    save_local(stack.connection)
-    return Desk(stack, capsys)
+    return Desk.at(stack, tmp_path, monkeypatch, capsys)

@@ -26,6 +26,7 @@ from local.demo.samples.printing import Sizes
 from local.demo.samples.producer import COLLECTIONS, Producer
 from local.demo.samples.receipts import sample_receipts
 from local.stack import LocalStack
+from operate.connection import save_local
 
 DIMENSION = 16
 _SHORT = Sizes(rows=17, lines=27)
@@ -65,6 +66,14 @@ class Desk:
             dimension=DIMENSION,
             rng=rng,
         )
+
+    @classmethod
+    def at(cls, stack: LocalStack, folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+        """A desk in a folder where the commands find the stack, which is emptied."""
+        stack.reset()
+        patch.chdir(folder)
+        save_local(stack.connection)
+        return cls(stack, capsys)
 
     def run(self, *argv: str) -> Said:
         """Give a command; it must end with exit code 0."""
