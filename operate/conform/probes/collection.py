@@ -187,9 +187,9 @@ class ProbeCollection:
 
         return self.until(lambda: None if (found := look()) == "running" else found, state) == "entered"
 
-    def quiet(self) -> None:
+    def quiet(self, wait: float = WAIT_SECONDS) -> None:
         """Wait until nothing of the generation runs."""
-        self.until(lambda: not self.running(), "the generation's executions to end")
+        self.until(lambda: not self.running(), "the generation's executions to end", wait)
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -285,14 +285,18 @@ def test_the_reports_of_a_stretch_are_those_of_each_functions_own_group_since_it
     }
 
 
-class Failing:
-    """A seeded base whose first execution fails: what the probe asks of its collection, and what it started."""
+class Base:
+    """A seeded base: what the probe asks of its collection, which executions there are, and what was started."""
 
-    def __init__(self) -> None:
+    def __init__(self, *executions: Execution, ended: Execution) -> None:
         self.started: list[str] = []
+        self.ended = ended
         self.head = SimpleNamespace(dimension=1536)
         self.services = SimpleNamespace(now=lambda: AT)
-        self.stack = SimpleNamespace(collections=SimpleNamespace(status=lambda _name: SimpleNamespace(records=0)))
+        self.stack = SimpleNamespace(
+            collections=SimpleNamespace(status=lambda _name: SimpleNamespace(records=0)),
+            executions=SimpleNamespace(of=lambda _name: iter(executions if self.started else ())),
+        )
 
     def spread_receipts(self, how_many: int) -> list[ReceiptId]:
         return [ReceiptId("conformance-probe-1", number + 1) for number in range(how_many)]
@@ -302,7 +306,10 @@ class Failing:
 
     def run(self, mode: str = "compact", **_more: Any) -> Execution:
         self.started.append(mode)
-        return FAILED
+        return self.ended
+
+    def quiet(self, _wait: float) -> None:
+        """Nothing runs."""
 
     def pending(self) -> dict[ReceiptId, None]:
         return dict.fromkeys(GOOD)
@@ -311,9 +318,24 @@ class Failing:
         return ["AcquireLease", "PlanCompaction"]
 
 
+NO_FUNCTIONS = cast(Deployed, SimpleNamespace(functions={}))
+
+
 def test_a_seeded_base_whose_merge_fails_is_a_broken_row_and_is_not_tried_for_ever() -> None:
-    collection: Any = Failing()
-    rows = list(seeded_base.rows(collection, cast(Deployed, SimpleNamespace(functions={})), TOLD, records=200))
+    collection: Any = Base(FAILED, ended=FAILED)
+    rows = list(seeded_base.rows(collection, NO_FUNCTIONS, TOLD, records=200))
     assert collection.started == ["compact"], "neither again, nor a fold of what is not there"
     assert [row.outcome for row in rows] == [Outcome.MEASURED, Outcome.LEFT_OUT, Outcome.BROKEN]
     assert rows[-1].seen == "0 records; failed (InvalidInput)"
+
+
+def test_a_stretch_is_of_the_executions_that_did_the_work_whoever_started_them() -> None:
+    """The stream's execution may have the lease first: then ours coalesces into it, and is over at once."""
+    work = replace(PUBLISHED, arn="arn:work", started_at=AT - timedelta(seconds=3), ended_at=AT + timedelta(seconds=37))
+    before = replace(work, arn="arn:before")
+    base: Any = Base(replace(PUBLISHED, outcome="coalesced"), work, before, ended=PUBLISHED)
+    stretch = seeded_base.Stretch(base, NO_FUNCTIONS, AT, frozenset({"arn:before"}))
+    stretch.run()
+    assert stretch.executions == [work], "by whichever clock"
+    measured, _ = stretch.told(TOLD, "a merge")
+    assert measured.seen == "published in 40 s, 1 execution, 2 transitions"
