@@ -50,6 +50,11 @@ def test_a_label_edit_and_a_rollback_are_seen_in_the_comparison(desk: Desk) -> N
     }
     after = {hit["id"] for hit in desk.run("query", "words", "total", "-n", "99", "--json").json["hits"]}
     assert len(before - after) > 0
+    for given, said in (
+        ((), "Embedded by"),
+        (("--where", '{"merchant_name": "nobody"}'), "No record fits the filter."),
+    ):
+        assert said in desk.run("query", "words", "total", *given).out
     back = desk.run("rollback", "words", str(first), "--yes", "--json").json["version"]
     assert "Added" in desk.run("compare", "words", str(second), str(back)).out
     found = desk.run("compare", "words", str(first), str(back), "--json").json

@@ -56,8 +56,10 @@ def test_versions_only_grow(tmp_path_factory: pytest.TempPathFactory, order: lis
 
 
 def test_before_anything_is_published_there_is_a_name_for_it(tmp_path: Path) -> None:
-    with pytest.raises(NoSnapshotYet):
+    with pytest.raises(NoSnapshotYet, match="CURRENT is not there: nothing was published for words yet"):
         read_current(tmp_path, "words")
+    with pytest.raises(NoSnapshotYet, match=r"CURRENT is not there \(.*/mistyped is no folder\): nothing"):
+        read_current(tmp_path / "mistyped", "words")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": "x"}', "null", "\udcff"])
