@@ -7,9 +7,7 @@ from dataclasses import replace
 from receipt_chroma import rollback
 from receipt_chroma.folding import FoldBound, shards_to_fold
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
-from receipt_dynamo_stream.times import normal_time
 
 from .border import PrepareRollbackInput, PrepareRollbackOutput
 from .clients import bucket, control_table
@@ -36,19 +34,7 @@ def prepare_rollback(event: PrepareRollbackInput, _context: LambdaContext) -> Pr
             bucket=bucket(),
             efs_root=settings().efs,
         )
-    row = VersionRow(
-        snapshot_id=pointer.snapshot_id,
-        parent=head.pointer.snapshot_id,
-        manifest_key=pointer.manifest_key,
-        manifest_sha256=pointer.manifest_sha256,
-        plan_key=manifest.plan_key,
-        execution=event["execution"],
-        trigger=event["trigger"],
-        created_at=normal_time(manifest.created_at),
-        **manifest.row_values,
-        seconds=watch.seconds,
-        rollback=event["snapshot_id"],
-    )
+    row = manifest.row(event["execution"], seconds=watch.seconds, rollback=event["snapshot_id"])
     control.versions(collection).put_candidate(row)
     return {
         **pointer.to_json(),

@@ -12,11 +12,9 @@ from receipt_chroma.snapshot.manifest import Manifest, load_manifest
 from receipt_chroma.stopwatch import Stopwatch
 from receipt_chroma.write_reshard import write_reshard
 from receipt_dynamo_stream.control.head import Head, Pointer
-from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
 from receipt_dynamo_stream.round.brought import slowest
 from receipt_dynamo_stream.round.fold_report import FoldReport, load_fold_report
-from receipt_dynamo_stream.times import normal_time
 
 from .border import WriteFoldInput, WriteFoldOutput
 from .clients import bucket, control_table
@@ -40,22 +38,11 @@ def write_fold(event: WriteFoldInput, _context: LambdaContext) -> WriteFoldOutpu
             written = _write(replace(head, fence=event["fence"]), reports, event)
     if written is None:
         return answer_of(head.version, current, folded=0)
-    pointer, manifest = written
+    _, manifest = written
     old = {shard.path for shard in current.shards}
     folded = sum(shard.path not in old for shard in manifest.shards)
-    row = VersionRow(
-        snapshot_id=pointer.snapshot_id,
-        parent=head.pointer.snapshot_id,
-        manifest_key=pointer.manifest_key,
-        manifest_sha256=pointer.manifest_sha256,
-        plan_key=manifest.plan_key,
-        execution=event["execution"],
-        trigger=event["trigger"],
-        created_at=normal_time(manifest.created_at),
-        **manifest.row_values,
-        seconds={**slowest([report.seconds for report in reports]), **watch.seconds},
-        folded=folded,
-    )
+    seconds = {**slowest([report.seconds for report in reports]), **watch.seconds}
+    row = manifest.row(event["execution"], seconds=seconds, folded=folded)
     control_table().versions(collection).put_candidate(row)
     return answer_of(head.version, manifest, folded=folded)
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from receipt_chroma import publish
 from receipt_chroma.folding import FoldBound, shards_to_fold
 from receipt_chroma.stopwatch import Stopwatch
-from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.round.brought import brought_by
 from receipt_dynamo_stream.round.plan import load_plan
 from receipt_dynamo_stream.round.report import load_report
@@ -26,18 +25,8 @@ def write_manifest(event: WriteManifestInput, _context: LambdaContext) -> WriteM
     watch, brought = Stopwatch(), brought_by(plan, reports)
     with watch.measure("manifest"):
         pointer, manifest = publish.write_manifest(plan=plan, reports=reports, bucket=bucket(), efs_root=settings().efs)
-    row = VersionRow(
-        snapshot_id=pointer.snapshot_id,
-        parent=plan.base.snapshot_id if plan.base else None,
-        manifest_key=pointer.manifest_key,
-        manifest_sha256=pointer.manifest_sha256,
-        plan_key=event["plan_key"],
-        execution=plan.execution_arn,
-        trigger=plan.trigger,
-        created_at=plan.planned_at,
-        **manifest.row_values,
-        **{**asdict(brought), "seconds": {**brought.seconds, **watch.seconds}},
-    )
+    seconds = {**brought.seconds, **watch.seconds}
+    row = manifest.row(plan.execution_arn, **{**asdict(brought), "seconds": seconds})
     control_table().versions(plan.collection).put_candidate(row)
     return {
         "base_version": plan.base.version if plan.base else 0,

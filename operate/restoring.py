@@ -4,10 +4,9 @@ from receipt_chroma.snapshot.download import shard_files
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.storage.tree import manifest_path
 from receipt_dynamo_stream.control.head import Head, parse_snapshot_id
-from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import CompactionError
 from receipt_dynamo_stream.generations import number_of
-from receipt_dynamo_stream.times import normal_time, utc_text
+from receipt_dynamo_stream.times import utc_text
 
 from operate.collections import Collections
 from operate.errors import HeadStands, SnapshotNotFound, VersionUnreadable
@@ -46,17 +45,7 @@ class Restoring:
         known = {manifest.snapshot_id: manifest for manifest in self._whole(collection)}
         manifest: Manifest | None = newest
         while manifest is not None:
-            row = VersionRow(
-                snapshot_id=manifest.snapshot_id,
-                parent=manifest.parent.snapshot_id if manifest.parent else None,
-                manifest_key=manifest.pointer.manifest_key,
-                manifest_sha256=manifest.pointer.manifest_sha256,
-                plan_key=manifest.plan_key,
-                execution=manifest.execution,
-                trigger=manifest.trigger,
-                created_at=normal_time(manifest.created_at),
-                **manifest.row_values,
-            )
+            row = manifest.row(manifest.execution)
             control.versions(collection).put_candidate(row)
             control.versions(collection).mark_committed(row.snapshot_id, committed_at=row.created_at)
             manifest = known.get(row.parent or "")

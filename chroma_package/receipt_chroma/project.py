@@ -20,11 +20,10 @@ from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import CollectionHead, Head, parse_head, snapshot_id_of
 from receipt_dynamo_stream.control.head import parse_snapshot_id as parsed
 from receipt_dynamo_stream.control.table import ControlTable
-from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import PointerMissing
 from receipt_dynamo_stream.generations import number_of
 from receipt_dynamo_stream.invariants import readers_never_mix
-from receipt_dynamo_stream.times import normal_time, utc_text
+from receipt_dynamo_stream.times import utc_text
 
 from receipt_chroma.errors import Fenced, NoSnapshotYet, SnapshotDamaged, SnapshotUnavailable
 from receipt_chroma.new_version import check_new_version
@@ -207,18 +206,7 @@ class _Projection:
         same = ShardContent(older.records, older.digest)
         check_new_version(manifest, over=head.pointer, fence=head.fence, wanted=same)
         put_manifest(self.bucket, collection_folder(self.efs_root, self.collection), manifest)
-        row = VersionRow(
-            snapshot_id=manifest.snapshot_id,
-            parent=head.pointer.snapshot_id,
-            manifest_key=manifest.pointer.manifest_key,
-            manifest_sha256=manifest.pointer.manifest_sha256,
-            plan_key=manifest.plan_key,
-            execution=self.execution,
-            trigger=manifest.trigger,
-            created_at=normal_time(manifest.created_at),
-            **manifest.row_values,
-        )
-        self.control.versions(self.collection).put_candidate(row)
+        self.control.versions(self.collection).put_candidate(manifest.row(self.execution))
         # A manifest of the next version alone may be of an attempt that was lost, while HEAD is right.
         went_back = why if seen.ahead is not None or version > head.version + 2 else None
         part.commit_restored(manifest.pointer, over=head, went_back=went_back, now=utc_text(self.now))

@@ -32,13 +32,16 @@ def sample(arguments: Namespace) -> int:
 
 
 def load(arguments: Namespace) -> int:
-    """Raises StackNotRunning; LoadRefused, and UsageError of an embedder and of vectors of another length than what is
-    published, before anything is written."""
+    """Raises StackNotRunning; LoadRefused, and UsageError of a file that is not there, of an embedder and of vectors of
+    another length than what is published, before anything is written."""
     from console.embedding import named_embedder, sample_embedder
     from local.loading import load, read_rows
 
     connection = load_local()
-    rows = read_rows([Path(file) for file in arguments.files])
+    files = [Path(file) for file in arguments.files]
+    if missing := [str(file) for file in files if not file.exists()]:
+        raise UsageError(f"{', '.join(missing)}: there is no such file")
+    rows = read_rows(files)
     embedder = sample_embedder() if arguments.embedder is None else named_embedder(arguments.embedder)
     made = rows[0].vector is None
     _check_dimension(connection, len(rows[0].vector or embedder.embed([rows[0].text], None)[0]))

@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from console.cli.web_command import serve
 from console.web.server import ConsoleServer
-from local.settings import StackSettings
 from local.stack import LocalStack
+from tests.quiet_stack import quiet_stack
 
 from ..operator.desk import Desk
 from .chromium import open_chromium
@@ -33,12 +33,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = StackSettings(
-        schedule_seconds=None,  # what a person starts is all that starts, but for the stream
-        batch_window_seconds=0.2,
-        poll_seconds=0.1,
-    )
-    with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:
+    with quiet_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 

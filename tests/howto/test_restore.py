@@ -8,9 +8,9 @@ from subprocess import CalledProcessError
 import pytest
 from receipt_chroma.errors import CurrentGone, NoSnapshotYet
 
-from local.settings import StackSettings
 from local.stack import LocalStack
 from tests.operator.desk import Desk
+from tests.quiet_stack import quiet_stack
 
 from .shell import AWS_CLI, Shell, blocks, chapters, install, program
 from .stages import BOTH, is_right, quiet, work_it_off
@@ -22,8 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = StackSettings(schedule_seconds=None, batch_window_seconds=0.2, poll_seconds=0.1)
-    with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:
+    with quiet_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 

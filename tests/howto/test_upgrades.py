@@ -11,9 +11,9 @@ from receipt_dynamo_stream.bucket import Bucket
 
 from chroma_package.tests.test_segments import as_version_1
 from chroma_package.tests.world import World
-from local.settings import StackSettings
 from local.stack import LocalStack
 from tests.operator.desk import Desk
+from tests.quiet_stack import quiet_stack
 
 from .shell import ROOT, Shell, blocks, chapters, lines_of
 from .stages import is_right, work_it_off
@@ -26,8 +26,7 @@ OF_CHROMADB = chapters("upgrade-chromadb.md")
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """Every change of words writes a base, as releases before segments did."""
-    settings = StackSettings(schedule_seconds=None, batch_window_seconds=0.2, poll_seconds=0.1, fold_most=0)
-    with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:
+    with quiet_stack(tmp_path_factory.mktemp("stack"), fold_most=0) as running:
         yield running
 
 

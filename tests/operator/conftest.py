@@ -5,22 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from local.settings import StackSettings
 from local.stack import LocalStack
+from tests.quiet_stack import quiet_stack
 
 from .desk import Desk
 
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = StackSettings(
-        schedule_seconds=None,  # what an operator starts is all that starts, but for the stream
-        batch_window_seconds=0.2,
-        poll_seconds=0.1,
-        keep_snapshots=2,
-        expire_grace_seconds=0,
-    )
-    with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:
+    with quiet_stack(tmp_path_factory.mktemp("stack"), keep_snapshots=2, expire_grace_seconds=0) as running:
         yield running
 
 

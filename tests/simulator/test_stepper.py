@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from receipt_dynamo_stream.keys import ReceiptId
 
-from local.settings import StackSettings
-from local.stack import LocalStack
 from operate.asl.paths import StateError, UnsupportedAsl
 from operate.asl.stepper import Call, Entered, Sleep, steps
 from tests.folds.world import FoldWorld
+from tests.quiet_stack import quiet_stack
 
 from .executions import machine
 from .recorded import Recorded, recorded, replay
@@ -90,8 +89,7 @@ def test_a_map_gives_each_item_its_own_input_and_collects_the_results_in_order()
 @pytest.fixture(scope="module")
 def histories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Recorded]]:
     """Executions of the real machine on moto's interpreter, by what they are."""
-    settings = StackSettings(schedule_seconds=None, batch_window_seconds=0.2, poll_seconds=0.05)
-    with LocalStack(tmp_path_factory.mktemp("stack"), settings) as stack:
+    with quiet_stack(tmp_path_factory.mktemp("stack")) as stack:
         world = FoldWorld(stack)
         world.published(A)
         old = world.manifest().snapshot_id

@@ -23,7 +23,6 @@ from receipt_chroma.storage.tree import INDEX_FILE, RECEIPTS_FILE, ROWS_FILE, ma
 from receipt_chroma.write_reshard import write_reshard
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer, snapshot_id_of
-from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.round.plan import save_plan
 from receipt_dynamo_stream.round.report import FileEntry, ShardReport, save_report
 
@@ -170,18 +169,8 @@ class History(Rounds):
 
     def _commit(self, collection: str, fence: int, pointer: Pointer, rollback: str | None = None) -> None:
         manifest = self.manifest(pointer)
-        row = VersionRow(
-            snapshot_id=pointer.snapshot_id,
-            parent=manifest.parent.snapshot_id if manifest.parent else None,
-            manifest_key=pointer.manifest_key,
-            manifest_sha256=pointer.manifest_sha256,
-            plan_key=manifest.plan_key,
-            execution=f"arn:aws:states:us-east-1:1:execution:compaction:{manifest.execution}",
-            trigger=manifest.trigger,
-            created_at=manifest.created_at,
-            rollback=rollback,
-            **manifest.row_values,
-        )
+        arn = f"arn:aws:states:us-east-1:1:execution:compaction:{manifest.execution}"
+        row = manifest.row(arn, rollback=rollback)
         assert self.control.versions(collection).put_candidate(row)
         super()._commit(collection, fence, pointer)
         self.shards_now[collection] = manifest.shard_count

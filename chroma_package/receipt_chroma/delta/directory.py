@@ -53,11 +53,11 @@ def read_directory(files: Files, collection: str) -> list[Record]:
     """The records of a Chroma directory, metadata as written. Raises subclasses of DeltaRefused."""
     databases = [name for name in files if name.rpartition("/")[2] == SQLITE_FILE]
     if len(databases) != 1:
-        raise DeltaCorrupt(f"the delta holds {len(databases)} files named {SQLITE_FILE}, not one")
+        raise DeltaCorrupt(f"the directory has {len(databases)} files named {SQLITE_FILE}, not one")
     database = databases[0]
     for suffix in LEFT_OPEN:
         if files.get(database + suffix):
-            raise DeltaCorrupt(f"the delta's directory was copied while it was written: it has {SQLITE_FILE}{suffix}")
+            raise DeltaCorrupt(f"the directory was copied while it was written: it has {SQLITE_FILE}{suffix}")
     with Tables.open(files[database]) as tables:
         return read_tables(tables, files, database.removesuffix(SQLITE_FILE), collection)
 
@@ -89,8 +89,8 @@ def read_tables(
     if content.metadata.keys() != content.vectors.keys():
         only = sorted(content.metadata.keys() ^ content.vectors.keys())
         raise DeltaCorrupt(
-            f"the delta's tables have {len(content.metadata)} records, index and queue {len(content.vectors)} vectors,"
-            f" not of the same: {only[0][:200]!r} is in one of them"
+            f"the directory's tables have {len(content.metadata)} records, index and queue {len(content.vectors)}"
+            f" vectors, not of the same: {only[0][:200]!r} is in one of them"
         )
     return [_record(one, content.vectors[one], metadata) for one, metadata in content.metadata.items()]
 
@@ -98,7 +98,7 @@ def read_tables(
 def _record(record_id: str, vector: NDArray[np.float32], metadata: Mapping[str, Any]) -> Record:
     document = metadata.get(DOCUMENT)
     if document is not None and not isinstance(document, str):
-        raise DeltaCorrupt(f"the delta's document of {record_id[:200]!r} is no text")
+        raise DeltaCorrupt(f"the directory's document of {record_id[:200]!r} is no text")
     own = {key: value for key, value in metadata.items() if not key.startswith(INTERNAL)}
     return Record(record_id, vector, document, own)
 
@@ -110,12 +110,12 @@ def _collection(tables: Tables, wanted: str, *, beside_others: bool) -> tuple[st
     if beside_others:
         rows = [row for row in rows if row[1] == wanted]
     if [row[1] for row in rows] != [wanted]:
-        raise WrongCollection(f"the delta's Chroma directory has the collections {names[:10]}, not {[wanted]}")
+        raise WrongCollection(f"the Chroma directory has the collections {names[:10]}, not {[wanted]}")
     collection_id, _, dimension, *texts = rows[0]
     if not isinstance(collection_id, str) or not collection_id:
-        raise DeltaCorrupt("the delta's collection has no id")
+        raise DeltaCorrupt("the directory's collection has no id")
     if dimension is not None and (type(dimension) is not int or not 0 < dimension <= MAX_DIMENSION):
-        raise DeltaCorrupt(f"the delta's collection has {str(dimension)[:40]} dimensions; {MAX_DIMENSION} is the most")
+        raise DeltaCorrupt(f"the collection has {str(dimension)[:40]} dimensions; {MAX_DIMENSION} is the most")
     # Before chromadb 1.0 the space stood in the metadata, and the configuration, which says l2 for all, did not count.
     spaces = {space for text in texts for space in _spaces(_json(text))}
     owners = {str(segment) for segment, of in tables.rows("segments", "id", "collection") if of == collection_id}
@@ -127,7 +127,7 @@ def _collection(tables: Tables, wanted: str, *, beside_others: bool) -> tuple[st
         }
     others = sorted(spaces - {SPACE})
     if others:
-        raise WrongSpace(f"the delta's collection measures in {others[0][:40]}, not {SPACE}")
+        raise WrongSpace(f"the directory's collection measures in {others[0][:40]}, not {SPACE}")
     return collection_id, dimension
 
 
@@ -145,10 +145,10 @@ def _segments(tables: Tables, collection_id: str) -> tuple[str, str]:
     rows = tables.rows("segments", "id", "scope", "collection")
     own = sorted((scope, segment) for segment, scope, of in rows if of == collection_id and isinstance(scope, str))
     if [scope for scope, _ in own] != ["METADATA", "VECTOR"]:
-        raise DeltaCorrupt(f"the delta's collection has the segments {[scope[:40] for scope, _ in own[:10]]}")
+        raise DeltaCorrupt(f"the directory's collection has the segments {[scope[:40] for scope, _ in own[:10]]}")
     (_, rows_of), (_, vectors_of) = own
     if not all(isinstance(segment, str) and _SEGMENT.fullmatch(segment) for segment in (rows_of, vectors_of)):
-        raise DeltaCorrupt("the delta's collection has a segment whose id is no name")
+        raise DeltaCorrupt("the directory's collection has a segment whose id is no name")
     return vectors_of, rows_of
 
 
@@ -160,15 +160,15 @@ def _metadata(tables: Tables, segment: str, most: int) -> dict[str, dict[str, An
         if of != segment:
             continue
         if type(row) is not int or not isinstance(record_id, str) or row in found or record_id in ids:
-            raise DeltaCorrupt(f"the delta's table has {str(record_id)[:200]!r} twice, or as no text")
+            raise DeltaCorrupt(f"the directory's table has {str(record_id)[:200]!r} twice, or as no text")
         found[row], ids[record_id] = {}, row
     if len(ids) > most:
-        raise DeltaTooLarge(f"the delta has {len(ids)} records, more than {most}")
+        raise DeltaTooLarge(f"the directory has {len(ids)} records, more than {most}")
     for row, key, *columns in tables.rows("embedding_metadata", "id", "key", *_VALUES):
         if row not in found:
             continue
         if not isinstance(key, str) or key in found[row]:
-            raise DeltaCorrupt(f"the delta's metadata has the key {str(key)[:200]!r} twice, or as no text")
+            raise DeltaCorrupt(f"the directory's metadata has the key {str(key)[:200]!r} twice, or as no text")
         found[row][key] = _value(key, *columns)
     if tables.columns("embedding_metadata_array"):
         lists: dict[tuple[int, str], list[Any]] = {}
@@ -176,7 +176,7 @@ def _metadata(tables: Tables, segment: str, most: int) -> dict[str, dict[str, An
             if row not in found:
                 continue
             if not isinstance(key, str) or key in found[row]:
-                raise DeltaCorrupt(f"the delta's metadata has {str(key)[:200]!r} as a value and as a list")
+                raise DeltaCorrupt(f"the directory's metadata has {str(key)[:200]!r} as a value and as a list")
             lists.setdefault((row, key), []).append(_value(key, *columns))
         for (row, key), values in lists.items():
             found[row][key] = values
@@ -188,7 +188,7 @@ def _value(key: str, text: object, integer: object, number: object, truth: objec
         return text  # as nearly all are
     given = [value for value in (text, integer, number, truth) if value is not None]
     if len(given) > 1:
-        raise DeltaCorrupt(f"the delta's metadata {key[:200]!r} has several values")
+        raise DeltaCorrupt(f"the directory's metadata {key[:200]!r} has several values")
     fits = (
         (text is None or isinstance(text, str))
         and (integer is None or type(integer) is int)
@@ -196,7 +196,7 @@ def _value(key: str, text: object, integer: object, number: object, truth: objec
         and (truth is None or truth in (0, 1))
     )
     if not fits:
-        raise DeltaCorrupt(f"the delta's metadata {key[:200]!r} has a value of another type than its column")
+        raise DeltaCorrupt(f"the directory's metadata {key[:200]!r} has a value of another type than its column")
     return None if not given else bool(truth) if truth is not None else given[0]
 
 
@@ -208,15 +208,15 @@ def _queue(tables: Tables, collection_id: str, bounds: Bounds, *, after: int) ->
         if not isinstance(topic, str) or topic.rpartition("/")[2] != collection_id:
             continue  # of a collection that was deleted
         if operation not in (_ADD, _UPDATE, _UPSERT, _DELETE) or not isinstance(record_id, str):
-            raise DeltaCorrupt(f"the delta's queue has an entry of the operation {str(operation)[:40]}")
+            raise DeltaCorrupt(f"the directory's queue has an entry of the operation {str(operation)[:40]}")
         if (at := _place(place)) <= after:
             continue
         size += len(metadata) if isinstance(metadata, str) else 0
         if size > bounds.text_bytes:
-            raise DeltaTooLarge(f"the delta's queue has more than {bounds.text_bytes} bytes of metadata")
+            raise DeltaTooLarge(f"the directory's queue has more than {bounds.text_bytes} bytes of metadata")
         values = _json(metadata)
         if not isinstance(values, dict):
-            raise DeltaCorrupt(f"the delta's queue has metadata of {record_id[:200]!r} that is no JSON object")
+            raise DeltaCorrupt(f"the directory's queue has metadata of {record_id[:200]!r} that is no JSON object")
         entries.append(_Entry(at, operation, record_id, vector, encoding, values))
     return sorted(entries, key=lambda entry: entry.place)
 
@@ -245,7 +245,7 @@ def _place(value: object) -> int:
     if isinstance(value, bytes) and len(value) == 8:
         return int.from_bytes(value, "big")
     if type(value) is not int:
-        raise DeltaCorrupt("the delta's queue has a place that is no number")
+        raise DeltaCorrupt("the directory's queue has a place that is no number")
     return value
 
 
@@ -253,8 +253,8 @@ def _json(text: object) -> Any:
     if text is None:
         return {}
     if not isinstance(text, str):
-        raise DeltaCorrupt("the delta's database has JSON that is no text")
+        raise DeltaCorrupt("the directory's database has JSON that is no text")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DeltaCorrupt(f"the delta's database has JSON that cannot be read: {error}") from error
+        raise DeltaCorrupt(f"the directory's database has JSON that cannot be read: {error}") from error

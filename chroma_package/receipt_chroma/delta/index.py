@@ -51,10 +51,10 @@ def read_index(
     try:
         header = parse_header(bytes(header_content or b""))
     except ShardInvalid as error:
-        raise DeltaCorrupt(f"the delta's index cannot be read: {error}") from error
+        raise DeltaCorrupt(f"the directory's index cannot be read: {error}") from error
     if header.capacity > bounds.capacity or header.element_size > _MAX_ELEMENT_BYTES:
         raise DeltaTooLarge(
-            f"the delta's index says to have room for {header.capacity} elements of {header.element_size} bytes;"
+            f"the directory's index says to have room for {header.capacity} elements of {header.element_size} bytes;"
             f" {bounds.capacity} of {_MAX_ELEMENT_BYTES} is the most"
         )
     data = _data(files, folder, header, flushed=pickle is not None)
@@ -63,7 +63,7 @@ def read_index(
     state = read_plain_pickle(bytes(pickle), bounds.pickle_bytes)
     labels = _labels(state)
     if labels and dimension != header.dimension:
-        raise DeltaCorrupt(f"the delta's collection has {dimension} dimensions, its index {header.dimension}")
+        raise DeltaCorrupt(f"the directory's collection has {dimension} dimensions, its index {header.dimension}")
     return Index(_vectors(labels, data), _read_to(state))
 
 
@@ -72,9 +72,9 @@ def _data(files: Mapping[str, bytes | memoryview], folder: str, header: Header, 
         rows, rest = divmod(len(files.get(f"{folder}/{name}", b"")), unit)
         # Other releases of chromadb wrote room for any number of elements up to the capacity.
         if rest or not header.elements <= rows <= header.capacity:
-            raise DeltaCorrupt(f"the delta's {name} does not hold {header.elements} elements of {unit} bytes")
+            raise DeltaCorrupt(f"the directory's {name} does not hold {header.elements} elements of {unit} bytes")
     if flushed and held_links(files.get(f"{folder}/{LINKS_FILE}")) != header.elements:
-        raise DeltaCorrupt(f"the delta's {LINKS_FILE} does not hold the links of {header.elements} elements")
+        raise DeltaCorrupt(f"the directory's {LINKS_FILE} does not hold the links of {header.elements} elements")
     return np.frombuffer(files[f"{folder}/{DATA_FILE}"], element_layout(header), count=header.elements)
 
 
@@ -83,11 +83,11 @@ def _labels(state: Any) -> dict[str, int]:
     labels = state.get("id_to_label") if isinstance(state, dict) else None
     names = state.get("label_to_id") if isinstance(state, dict) else None
     if not isinstance(labels, dict) or not isinstance(names, dict):
-        raise DeltaCorrupt("the delta's index has a pickle that maps no ids to labels")
+        raise DeltaCorrupt("the directory's index has a pickle that maps no ids to labels")
     if any(type(one) is not str or type(label) is not int for one, label in labels.items()):
-        raise DeltaCorrupt("the delta's index has a pickle whose ids are no texts, or whose labels are no numbers")
+        raise DeltaCorrupt("the directory's index has a pickle whose ids are no texts, or whose labels are no numbers")
     if len(labels) != len(names) or any(names.get(label) != one for one, label in labels.items()):
-        raise DeltaCorrupt("the delta's index has a pickle that does not map ids to labels and back")
+        raise DeltaCorrupt("the directory's index has a pickle that does not map ids to labels and back")
     return labels
 
 
@@ -95,10 +95,10 @@ def _vectors(labels: Mapping[str, int], data: NDArray[Any]) -> dict[str, NDArray
     rows = np.flatnonzero((data["flags"] & 1) == 0)
     row_of = dict(zip(data["label"][rows].tolist(), rows.tolist(), strict=True))
     if len(row_of) != len(rows):
-        raise DeltaCorrupt("the delta's index has two elements with one label")
+        raise DeltaCorrupt("the directory's index has two elements with one label")
     if row_of.keys() != set(labels.values()):
         raise DeltaCorrupt(
-            f"the delta's index has {len(row_of)} elements, its pickle names {len(labels)}, not the same"
+            f"the directory's index has {len(row_of)} elements, its pickle names {len(labels)}, not the same"
         )
     vectors = data["vector"]
     return {record_id: vectors[row_of[label]] for record_id, label in labels.items()}
@@ -107,17 +107,17 @@ def _vectors(labels: Mapping[str, int], data: NDArray[Any]) -> dict[str, NDArray
 def _read_to(state: Mapping[str, Any]) -> int | None:
     read_to = state.get("max_seq_id")
     if read_to is not None and type(read_to) is not int:
-        raise DeltaCorrupt("the delta's index has a pickle whose max_seq_id is no number")
+        raise DeltaCorrupt("the directory's index has a pickle whose max_seq_id is no number")
     return read_to
 
 
 def queued_vector(content: object, encoding: object, dimension: int | None) -> NDArray[np.float32]:
     """A vector as the queue has it. Raises DeltaCorrupt."""
     if not isinstance(content, bytes) or encoding not in ("FLOAT32", "INT32") or len(content) % 4:
-        raise DeltaCorrupt(f"the delta's queue has a vector that is no FLOAT32, but {str(encoding)[:40]!r}")
+        raise DeltaCorrupt(f"the directory's queue has a vector that is no FLOAT32, but {str(encoding)[:40]!r}")
     if dimension is not None and len(content) != 4 * dimension:
         raise DeltaCorrupt(
-            f"the delta's collection has {dimension} dimensions, its queue a vector of {len(content) // 4}"
+            f"the directory's collection has {dimension} dimensions, its queue a vector of {len(content) // 4}"
         )
     if encoding == "INT32":
         return np.array(struct.unpack(f"<{len(content) // 4}i", content), np.float32)

@@ -42,7 +42,7 @@ class Tables:
                 connection.close()
                 connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
             elif not database.startswith(_MAGIC):
-                raise DeltaCorrupt("the delta's database is no SQLite file")
+                raise DeltaCorrupt("the directory's database is no SQLite file")
             else:
                 # A database that was in WAL mode, without its log: SQLite opens such a one from files only.
                 copy = bytearray(database)
@@ -57,7 +57,7 @@ class Tables:
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
             # SQLite's own limit, beside damage: a value too large is said as such.
             kind = DeltaTooLarge if "too big" in str(error) else DeltaCorrupt
-            raise kind(f"the delta's database cannot be read: {error}") from error
+            raise kind(f"the directory's database cannot be read: {error}") from error
         finally:
             connection.close()
 
@@ -69,10 +69,10 @@ class Tables:
         """All rows of a table, in its own order; of a column that this release of Chroma does not have, None."""
         there = self.columns(table)
         if not there:
-            raise DeltaCorrupt(f"the delta's database has no table {table}")
+            raise DeltaCorrupt(f"the directory's database has no table {table}")
         answer = self._connection.execute(f"PRAGMA quick_check({table})").fetchone()
         if answer != ("ok",):
-            raise DeltaCorrupt(f"the delta's database is damaged: {answer}")
+            raise DeltaCorrupt(f"the directory's database is damaged: {answer}")
         asked = ", ".join(column if column in there else "NULL" for column in columns)
         size, bounds = 0, self._bounds
         asking = f"SELECT {asked} FROM {table} NOT INDEXED"  # noqa: S608 -- names are our own
@@ -82,22 +82,22 @@ class Tables:
                     size += len(value)
             if count > bounds.rows or size > bounds.table_bytes:
                 raise DeltaTooLarge(
-                    f"the delta's table {table} has more than {bounds.rows} rows or {bounds.table_bytes} bytes"
+                    f"the directory's table {table} has more than {bounds.rows} rows or {bounds.table_bytes} bytes"
                 )
             yield row
 
     def _look_at(self, kind: str, name: str, sql: str) -> None:
         if kind not in ("table", "index"):
-            raise DeltaCorrupt(f"the delta's database has the {kind} {name!r}: Chroma's have tables and indexes only")
+            raise DeltaCorrupt(f"the directory's database has the {kind} {name!r}: Chroma's has tables and indexes")
         if kind == "index" or name.startswith("sqlite_"):
             return
         if not sql.upper().startswith("CREATE TABLE"):
             if not name.startswith(_OWN_VIRTUAL_TABLES):
-                raise DeltaCorrupt(f"the delta's {name!r} is no plain table")
+                raise DeltaCorrupt(f"the directory's {name!r} is no plain table")
             return
         if name.startswith(_OWN_VIRTUAL_TABLES) or not name.isidentifier():
             return
         found = self._connection.execute(f"PRAGMA table_xinfo({name})").fetchall()
         if any(hidden for *_, hidden in found):
-            raise DeltaCorrupt(f"the delta's table {name!r} has columns that are computed")
+            raise DeltaCorrupt(f"the directory's table {name!r} has columns that are computed")
         self._columns[name] = {str(column) for _, column, *_ in found}

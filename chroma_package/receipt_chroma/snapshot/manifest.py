@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from importlib import resources
-from typing import Any, Final, Self, TypedDict
+from typing import Any, Final, Self
 
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import Pointer
+from receipt_dynamo_stream.control.versions import VersionRow
 from receipt_dynamo_stream.errors import SchemaUnsupported
 from receipt_dynamo_stream.round.report import FileEntry, ReceiptContent
+from receipt_dynamo_stream.times import normal_time
 
 from receipt_chroma.digests import EMPTY_DIGEST
 from receipt_chroma.errors import SnapshotDamaged
@@ -82,16 +84,6 @@ class ManifestShard:
         return sum(segment.records for segment in self.segments)
 
 
-class RowValues(TypedDict):
-    """Fields of a VersionRow."""
-
-    records: int
-    bytes: int
-    kind: str | None
-    segments: int
-    fresh_records: int
-
-
 @dataclass(frozen=True)
 class Manifest:
     """One snapshot. dimension is None while no vector was ever seen; digest is the sum of the shards' digests.
@@ -136,21 +128,30 @@ class Manifest:
         return sum(shard.fresh_records for shard in self.shards)
 
     @property
-    def row_values(self) -> RowValues:
-        """What its VERSION row says of its content, however it was made."""
-        return {
-            "records": self.records,
-            "bytes": self.total_bytes,
-            "kind": self.kind,
-            "segments": self.segment_count,
-            "fresh_records": self.fresh_records,
-        }
-
-    @property
     def pointer(self) -> Pointer:
         """What HEAD says of this snapshot once it is committed."""
         key = object_key(self.collection, manifest_path(self.snapshot_id))
         return Pointer(self.version, self.snapshot_id, key, sha256(self.encode()).hexdigest())
+
+    def row(self, execution: str, **known: Any) -> VersionRow:
+        """Its VERSION row, a candidate. execution: the ARN of what made it; known: what only its maker knows."""
+        pointer = self.pointer
+        return VersionRow(
+            snapshot_id=self.snapshot_id,
+            parent=self.parent.snapshot_id if self.parent else None,
+            manifest_key=pointer.manifest_key,
+            manifest_sha256=pointer.manifest_sha256,
+            plan_key=self.plan_key,
+            execution=execution,
+            trigger=self.trigger,
+            created_at=normal_time(self.created_at),
+            records=self.records,
+            bytes=self.total_bytes,
+            kind=self.kind,
+            segments=self.segment_count,
+            fresh_records=self.fresh_records,
+            **known,
+        )
 
     def encode(self) -> bytes:
         """The stored form: JSON, the same bytes for equal manifests; of one that was read, what was read."""

@@ -251,5 +251,5 @@ def test_one_record_that_the_queue_changes_again_and_again_is_bounded() -> None:
         " SELECT i, 1, 'persistent://default/default/' || c.id, 'x', '{\"x\": \"' || hex(zeroblob(20000)) || '\"}'"
         " FROM n, collections c",
     )
-    with pytest.raises(DeltaTooLarge, match="the delta's queue"):
+    with pytest.raises(DeltaTooLarge, match="the directory's queue"):
         read("directory", files)

@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 
 import pytest
 from receipt_dynamo_stream.control.quarantine import QuarantinedRun
 from receipt_dynamo_stream.keys import ReceiptId
-from rich.console import Console, RenderableType
 
 from console.cli import render_operator as render
 from operate.lineage import Version
 from operate.models import execution_name
 from operate.versions import Expiry
+
+from .shown import shown
 
 NOW = datetime(2026, 7, 28, 12, tzinfo=UTC)
 IMAGE = "3f52804b-2fad-4e00-92c8-b593da3a8ed3"
@@ -32,16 +32,6 @@ VERSION = Version(
     parent="0000123455-0000129999-0",
     plan_key="plans/words/x",
 )
-
-
-def shown(part: RenderableType, width: int = 80) -> str:
-    console = Console(file=StringIO(), width=width, highlight=False)
-    console.print(part)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert isinstance(text, str)
-    assert all(len(line) <= width for line in text.splitlines())
-    assert "…" not in text, "something was cut off"
-    return text
 
 
 @pytest.mark.parametrize(("width", "ids"), [(80, False), (80, True), (140, False)])

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from typing import Any
 
 import pytest
-from rich.console import Console, RenderableType
 
 from console.cli import tables
 from operate.contents.query import Answer, Hit
 from operate.history import Listed
 from operate.models import CollectionStatus, Execution, PlanPreview, execution_name
+
+from .shown import shown
 
 NOW = datetime(2026, 7, 28, 12, tzinfo=UTC)
 IMAGE = "3f52804b-2fad-4e00-92c8-b593da3a8ed3"
@@ -56,16 +56,6 @@ STATUS = CollectionStatus(
     last_execution=FAILED,
     problem=None,
 )
-
-
-def shown(part: RenderableType, width: int = 80) -> str:
-    console = Console(file=StringIO(), width=width, highlight=False)
-    console.print(part)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert isinstance(text, str)
-    assert all(len(line) <= width for line in text.splitlines())
-    assert "…" not in text, "something was cut off"
-    return text
 
 
 def test_status_says_everything_in_words_at_80_columns() -> None:

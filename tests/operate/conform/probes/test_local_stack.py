@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from receipt_dynamo_stream.probe import PROBE_GENERATION
 
-from local.settings import StackSettings
 from local.stack import LocalStack
 from operate.conform.probes import probe_rows
 from operate.conform.probes.errors import ProbesNotTaken, ProbesTaken
@@ -17,6 +16,7 @@ from operate.conform.probes.stream import halved
 from operate.conform.probes.told import Told
 from operate.conform.rows import Outcome, Row, Whose
 from operate.stack import Stack
+from tests.quiet_stack import quiet_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LEFT_OUT = {
@@ -34,8 +34,7 @@ LEFT_OUT = {
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = StackSettings(schedule_seconds=None, batch_window_seconds=0.2, poll_seconds=0.05)
-    with LocalStack(tmp_path_factory.mktemp("stack"), settings) as running:
+    with quiet_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
@@ -79,8 +78,7 @@ def test_a_stack_that_takes_no_probes_says_so_before_anything_is_made(local: Loc
 
 
 def test_a_mapping_that_halves_no_batch_turns_its_row_red(tmp_path: Path) -> None:
-    settings = StackSettings(schedule_seconds=None, batch_window_seconds=0.2, poll_seconds=0.05, bisect=False)
-    with LocalStack(tmp_path, settings) as running:
+    with quiet_stack(tmp_path, bisect=False) as running:
         stack = Stack(running.connection)
         with instances(stack, stack.new_unique()) as asked, probe_collection(stack, asked) as collection:
             (row,) = halved(collection, Told("Stream", Whose.EMULATOR))
