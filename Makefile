@@ -22,8 +22,10 @@ SHARDS ?= 1
 SEEDS ?= 100
 STAGE ?= dev
 TWO_AT_ONCE := -n 2 --dist loadfile
-# Each is a target of its own; the first that fails ends `make test`, whose last line names it.
-TEST_PARTS := lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any
+# Each part is a target of its own; one that fails ends `make test`, and is named. The first ones take a core each.
+TEST_PARTS_OF_ONE_CORE := types lint format-check lint-machine test-light
+TEST_PARTS := test-light-aws test-heavy test-house test-browser-if-any
+SIDE_BY_SIDE := -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
@@ -39,12 +41,13 @@ up: $(STAMP) ## install, then keep the local stack up until Ctrl-C: SAMPLE=20 KE
 	$(BIN)/compaction up --shards $(SHARDS) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(KEEP),--keep)
 
 test: $(VENV)/.installed-dev ## install, lint, check types, run all fast tests; in a browser too where there is Chromium
-	@for part in $(TEST_PARTS); do \
-		echo "make test: $$part"; \
-		$(MAKE) --no-print-directory $$part \
-			|| { echo "make test: part \"$$part\" failed; \`make $$part\` runs it alone" >&2; exit 1; }; \
-	done
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) $(TEST_PARTS_OF_ONE_CORE:%=part-%)
+	@for part in $(TEST_PARTS); do $(MAKE) --no-print-directory part-$$part || exit 1; done
 	@echo "make test: all parts passed"
+
+part-%: $(VENV)/.installed-dev
+	@echo "make test: $*"
+	@$(MAKE) --no-print-directory $* || { echo 'make test: part "$*" failed; `make $*` runs it alone' >&2; exit 1; }
 
 lint: $(VENV)/.installed-dev ## part of test: ruff
 	$(BIN)/ruff check .
@@ -192,7 +195,7 @@ define install
 		install="uv pip install -q --python $(BIN)/python"; \
 	else \
 		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || exit 1; \
-		install="$(BIN)/python -m pip install -q --disable-pip-version-check"; \
+		install="$(BIN)/python -m pip install -q --disable-pip-version-check --no-compile"; \
 	fi; \
 	$$install --no-deps --require-hashes $(addprefix -r ,$(1)) && $$install --no-deps --no-build-isolation $(OWN)
 endef

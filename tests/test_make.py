@@ -7,12 +7,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text()
-(PARTS,) = re.findall(r"^TEST_PARTS := (.*)$", MAKEFILE, re.MULTILINE)
+PARTS = {
+    name: parts.split()
+    for name, parts in re.findall(r"^(TEST_PARTS(?:_OF_ONE_CORE)?) := (.*)$", MAKEFILE, re.MULTILINE)
+}
 
 
-def make_test(parts: str) -> subprocess.CompletedProcess[str]:
+def make_test(parts: str, of_one_core: str = "") -> subprocess.CompletedProcess[str]:
     """`make test` of other parts; what is installed stays as it is."""
-    command = ["make", "--no-print-directory", "-o", ".venv/.installed-dev", "test", f"TEST_PARTS={parts}"]
+    given = [f"TEST_PARTS={parts}", f"TEST_PARTS_OF_ONE_CORE={of_one_core}"]
+    command = ["make", "--no-print-directory", "-o", ".venv/.installed-dev", "test", *given]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -23,17 +27,24 @@ def test_the_first_part_that_fails_is_named_last_and_ends_the_run() -> None:
     assert 'make test: part "no-such-part" failed; `make no-such-part` runs it alone' in done.stderr
 
 
+def test_one_that_fails_beside_others_is_named_too_and_no_later_one_begins() -> None:
+    done = make_test("help", of_one_core="no-such-part lint")
+    assert done.returncode != 0
+    assert "make test: help" not in done.stdout
+    assert 'make test: part "no-such-part" failed; `make no-such-part` runs it alone' in done.stderr
+
+
 def test_parts_that_pass_pass_together() -> None:
-    done = make_test("help")
+    done = make_test("help", of_one_core="help lint")
     assert done.returncode == 0
     assert done.stdout.endswith("make test: all parts passed\n")
 
 
 def test_every_part_is_a_target_and_the_cheap_ones_come_first() -> None:
-    parts = PARTS.split()
-    assert set(parts) <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-    assert parts[:4] == ["lint", "format-check", "types", "lint-machine"]
-    assert parts[-1] == "test-browser-if-any"
+    first, then = PARTS["TEST_PARTS_OF_ONE_CORE"], PARTS["TEST_PARTS"]
+    assert {*first, *then} <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    assert {"lint", "format-check", "types", "lint-machine"} < set(first)
+    assert then[-1] == "test-browser-if-any"
 
 
 NO_ENSUREPIP = """\

@@ -80,6 +80,7 @@ def test_pages_have_every_execution_once(history: History, record: Recorder) -> 
     assert pages == 5
 
 
+@pytest.mark.slow
 def test_a_page_asks_for_little_however_many_there_are(
     history: History, record: Recorder, stack: ToyStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

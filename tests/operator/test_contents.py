@@ -14,6 +14,7 @@ from operate.stack import Stack
 from .desk import Desk
 
 
+@pytest.mark.slow
 def test_every_record_that_a_reader_sees_is_listed_with_and_without_the_file_system(desk: Desk, tmp_path: Path) -> None:
     desk.write(*desk.receipts[:2])
     desk.settle_down()

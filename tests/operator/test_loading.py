@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from .desk import DIMENSION, Desk
 
 
+@pytest.mark.slow
 def test_vectors_of_another_length_than_what_is_published_are_refused_before_anything_is_written(desk: Desk) -> None:
     desk.write(desk.receipts[0])
     version = desk.settle_down()

@@ -49,6 +49,7 @@ def test_a_retry_of_what_is_still_corrupt_comes_back(desk: Desk) -> None:
     assert desk.verdict().equal
 
 
+@pytest.mark.slow
 def test_a_dropped_run_stays_failed_and_is_never_merged(desk: Desk) -> None:
     run_id = refused(desk)
     answer = desk.run("quarantine", "drop", run_id, "--why", "the upload was cut off", "--yes", "--json").json

@@ -93,6 +93,7 @@ def test_a_round_that_changes_nothing_settles_nothing_after_its_lease_is_lost(re
     assert [p.receipt for p in ready.pending()] == [A]
 
 
+@pytest.mark.slow
 def test_a_mark_that_comes_after_the_plan_is_not_settled_by_it(ready: World) -> None:
     """NoChangeLost: the token that was planned is the only one that is settled."""
     with at_update(COMMIT, after(lambda: ready.mark(A))):

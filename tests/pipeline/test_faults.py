@@ -40,6 +40,7 @@ def test_a_good_run_of_the_same_receipt_becomes_visible_after_a_bad_one(world: W
     assert world.run_item(A, good)["words_state"] == {"S": "COMPLETED"}
 
 
+@pytest.mark.slow
 def test_a_run_of_another_dimension_is_quarantined(world: World) -> None:
     world.published(B)
     world.put_receipt(A)

@@ -1,5 +1,6 @@
 """From a stream record to a reader, through the real state machine."""
 
+import pytest
 from receipt_dynamo_stream.keys import ReceiptId
 
 from .world import World, word_ids
@@ -17,6 +18,7 @@ def test_a_receipt_with_a_run_becomes_visible_in_both_collections_by_itself(worl
     assert (item["words_state"], item["words_merged_vectors"]) == ({"S": "COMPLETED"}, {"N": "3"})
 
 
+@pytest.mark.slow
 def test_many_changes_in_one_burst_cost_few_versions(world: World) -> None:
     receipts = [ReceiptId(f"image-{n}", 1) for n in range(5)]
     world.published(*receipts)
@@ -81,6 +83,7 @@ def test_an_input_without_a_known_collection_is_refused_by_name(world: World) ->
     assert world.run("words", mode="compress").error == "InvalidInput"
 
 
+@pytest.mark.slow
 def test_a_lost_wake_up_is_healed_by_the_schedule(world: World) -> None:
     world.published(A)
     world.put_receipt(B)

@@ -58,6 +58,7 @@ def test_a_version_tells_what_it_brought_and_a_rollback_which_version_it_publish
     assert (last.records, last.bytes) == (first.records, first.bytes)
 
 
+@pytest.mark.slow
 def test_after_a_rollback_nothing_is_published_until_the_collection_is_resumed(world: World) -> None:
     old, _ = two_versions(world)
     world.run(mode="rollback", snapshot_id=old)
@@ -140,6 +141,7 @@ def test_a_published_version_is_verified_and_a_damaged_one_is_named(world: World
     assert world.head().holder is None
 
 
+@pytest.mark.slow
 def test_a_scrub_proves_the_current_version_and_a_collection_without_one_is_sound(world: World) -> None:
     nothing = world.run(mode="verify")
     assert ((nothing.output or {})["result"]["outcome"], (nothing.output or {})["result"]["version"]) == ("verified", 0)
@@ -148,6 +150,7 @@ def test_a_scrub_proves_the_current_version_and_a_collection_without_one_is_soun
     assert (proved["outcome"], proved["snapshot_id"], proved["records"]) == ("verified", new, 6)
 
 
+@pytest.mark.slow
 def test_expiry_by_hand_only_says_what_it_would_do_unless_told_to_apply(world: World) -> None:
     two_versions(world)
     ended = world.run(mode="expire")

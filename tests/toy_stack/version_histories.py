@@ -50,6 +50,7 @@ class History(Rounds):
 
     versions: dict[str, list[Pointer]] = field(default_factory=dict)
     like: Connection = field(kw_only=True)
+    _bases: dict[Path, Content] = field(default_factory=dict)
 
     def connection(self, *, local: bool = True) -> Connection:
         """With or without the file system."""
@@ -177,13 +178,15 @@ class History(Rounds):
         self.versions.setdefault(collection, []).append(pointer)
 
     def content(self, collection: str, pointer: Pointer) -> Content:
-        """Everything in a version: plain chromadb on copies of the bases that its manifest on EFS names, and over them
-        plain Arrow, one segment after the other."""
+        """Everything in a version: plain chromadb on copies of the bases that its manifest on EFS names (each asked
+        once), and over them plain Arrow, one segment after the other."""
         folder = self.efs / collection
         content: Content = {}
         for shard in json.loads((folder / manifest_path(pointer.snapshot_id)).read_text())["shards"]:
             if shard["path"] is not None:
-                content |= read_plainly(folder / shard["path"], self.folder / f"copy-{next(iter(self._numbers))}")
+                if (base := folder / shard["path"]) not in self._bases:
+                    self._bases[base] = read_plainly(base, self.folder / f"copy-{next(iter(self._numbers))}")
+                content |= self._bases[base]
             for segment in shard.get("segments", ()):
                 for receipt, records in read_segment_plainly(folder / segment["path"]):
                     content = {one: told for one, told in content.items() if not one.startswith(f"{receipt}#")}

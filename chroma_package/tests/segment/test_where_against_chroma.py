@@ -15,7 +15,7 @@ from receipt_chroma.segment.where import compile_where
 from . import chroma_filters as filters
 
 Rows = list[tuple[str | None, Metadata]]
-many = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+many = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @pytest.fixture(scope="module")

@@ -85,3 +85,12 @@ def test_a_run_is_checked_with_its_receipt(run, stack: ToyStack) -> None:
     assert "refuses it as RunTimeInvalid" in " ".join(said.out.split())
     assert run("delta", "check", "7b1f", "--dimension", "8").code == 2
     assert run("delta", "check", "nothing").error_line.startswith("compaction: no run nothing")
+
+
+def test_a_prefix_of_another_bucket_is_said_to_need_it_until_it_is_named(run, stack: ToyStack) -> None:
+    stack.s3.create_bucket(Bucket="uploads")
+    stack.s3.put_object(Bucket="uploads", Key="w/delta.arrow", Body=write_arrow_delta(ROWS))
+    check = ("delta", "check", "s3://uploads/w/", "--collection", "words")
+    assert "delta_buckets" in run(*check).out
+    named = run(*check, "--delta-bucket", "others", "--delta-bucket", "uploads")
+    assert (named.code, "delta_buckets" in named.out) == (0, False)

@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ with interruptible():
         print("nobody reads this", flush=True)
         pathlib.Path(sys.argv[1]).write_text("stopped in order")
 """
+
+
+@pytest.fixture(autouse=True)
+def no_nohup() -> Iterator[None]:
+    """These tests may themselves be run by `nohup`, which their own processes would inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", BOTH)
