@@ -29,7 +29,7 @@ SIDE_BY_SIDE := -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=targe
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate soak conformance watch recordings spec test-pythons check format lock picture screenshots screencast bench bench-publish bench-reshard bench-freshness bench-campaign bench-stream bench-packages zip synth check-cdk test-template pin-image set-version clean
+.PHONY: help run up test lint format-check types lint-machine test-light test-light-aws test-heavy test-house test-browser-if-any test-browser test-slow fuzz simulate soak conformance watch recordings spec test-pythons check format lock picture screenshots screencast bench bench-publish bench-reshard bench-freshness bench-campaign bench-adopt bench-stream bench-packages zip synth check-cdk test-template pin-image set-version clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -138,6 +138,9 @@ bench-freshness: $(STAMP) ## how long a change takes to be visible on the local 
 
 bench-campaign: $(STAMP) ## another embedding model under traffic on the local stack: RECEIPTS=805
 	$(BIN)/python benchmarks/campaign.py --receipts $(if $(filter command line,$(origin RECEIPTS)),$(RECEIPTS),805)
+
+bench-adopt: $(VENV)/.installed-dev ## what adopting an old directory takes, beside chromadb's own reading of it: RECEIPTS=805
+	$(BIN)/python benchmarks/adopt.py --receipts $(if $(filter command line,$(origin RECEIPTS)),$(RECEIPTS),805)
 
 bench-packages: $(VENV)/.installed-dev ## what the two packages promise: sizes, imports of each function, tests, price
 	$(BIN)/python benchmarks/packages.py

@@ -14,7 +14,6 @@ from receipt_dynamo_stream.attributes import number, string
 from receipt_dynamo_stream.bucket import Bucket
 from receipt_dynamo_stream.control.head import head_key
 from receipt_dynamo_stream.control.table import ControlTable
-from receipt_dynamo_stream.control.version_row import VersionRow
 from receipt_dynamo_stream.facts import ReceiptFacts
 from receipt_dynamo_stream.keys import line_record_id
 
@@ -41,14 +40,7 @@ def plant(stack: LocalStack, ground: Ground) -> None:
         Item={**head_key(COLLECTION), **item, **{name: number(value) for name, value in counts.items()}},
     )
     versions = ControlTable(dynamodb, table).versions(COLLECTION)
-    row = VersionRow(
-        snapshot_id=pointer.snapshot_id,
-        manifest_key=pointer.manifest_key,
-        manifest_sha256=pointer.manifest_sha256,
-        records=manifest.records,
-        created_at=manifest.created_at,
-    )
-    versions.put_candidate(row)
+    versions.put_candidate(manifest.row(manifest.execution))
     versions.mark_committed(pointer.snapshot_id, committed_at=manifest.created_at)
 
 

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from receipt_chroma.reader import SnapshotReader
-from receipt_chroma.rollback import prepare_rollback
 from receipt_chroma.snapshot.lineage import falls_back_to
 from receipt_chroma.snapshot.manifest import Manifest
 from receipt_chroma.snapshot.pointer import Current
 from receipt_chroma.storage.tree import CURRENT, CURRENT_LOCK, manifest_path, published_mark
-from receipt_dynamo_stream.control.head import Head
 
 from .reader.mounts import open_reader
 from .samples import facts, label, run, word
@@ -32,18 +30,7 @@ def publish_history(world: World) -> list[Manifest]:
     for version in range(1, 5):
         world.publish(facts(WORDS, runs=runs, labels=[label(*one, f"L{version}") for one in WORDS]))
         manifests.append(world.manifest)
-    head = Head(world.collection, fence=5, pointer=world.pointer, version=4, shards=1)
-    pointer, manifest = prepare_rollback(
-        head=head,
-        target=manifests[2].pointer,
-        execution="rollback",
-        trigger="operator",
-        at="2026-02-01T00:00:00+00:00",
-        bucket=world.store,
-        efs_root=world.efs,
-    )
-    world.commit(pointer)
-    return [*manifests, manifest]
+    return [*manifests, world.roll_back(manifests[2].pointer)]
 
 
 class History:

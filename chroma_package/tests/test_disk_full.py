@@ -20,7 +20,7 @@ from receipt_chroma.storage.files import storage_errors
 
 from .chroma_files import chroma_directory, tar_of
 from .samples import DIMENSION, RECEIPT, word
-from .test_merge import publish_receipts, receipt_facts, upload, words_of
+from .uploads import publish_receipts, receipt_facts, upload, words_of
 from .world import World
 
 

@@ -13,8 +13,8 @@ from receipt_chroma.folding import FoldBound
 from receipt_chroma.snapshot.manifest import Manifest
 
 from .samples import label
-from .test_merge import damage_flip, publish_receipts, receipt_facts
-from .test_segments import Plain, plain
+from .small_changes.labelled import Plain, plain
+from .uploads import damage_flip, publish_receipts, receipt_facts
 from .world import World
 
 

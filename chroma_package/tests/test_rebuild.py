@@ -7,8 +7,8 @@ from receipt_chroma.folding import FoldBound
 from receipt_dynamo_stream.round.fold_report import FoldReport
 
 from .samples import facts, receipt, vector
-from .test_merge import publish_receipts, words_of
-from .test_segments import plain
+from .small_changes.labelled import plain
+from .uploads import publish_receipts, words_of
 from .world import World
 
 GONE = receipt(3)

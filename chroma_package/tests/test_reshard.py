@@ -10,15 +10,14 @@ from receipt_chroma import write_reshard
 from receipt_chroma.errors import FoldChangedContent, SegmentInvalid, SnapshotDamaged
 from receipt_chroma.folding import ALWAYS, FoldBound
 from receipt_chroma.reader import SnapshotReader
-from receipt_chroma.rollback import prepare_rollback
 from receipt_chroma.snapshot.manifest import load_manifest
-from receipt_dynamo_stream.control.head import Head, Pointer
+from receipt_dynamo_stream.control.head import Pointer
 from receipt_dynamo_stream.keys import ReceiptId
 from receipt_dynamo_stream.sharding import home_of, shard_of, sources_of
 
 from .samples import receipt, vector, word
-from .test_merge import publish_receipts, receipt_facts, words_of
-from .test_segments import labelled, plain
+from .small_changes.labelled import labelled, plain
+from .uploads import publish_receipts, receipt_facts, words_of
 from .world import World
 
 NUMBERS = range(1, 9)
@@ -30,22 +29,6 @@ def world(world: World) -> World:
     publish_receipts(world, list(NUMBERS))
     world.bound = FoldBound(least=100)
     return world
-
-
-def roll_back(world: World, target: Pointer) -> None:
-    assert world.pointer is not None
-    world.fence += 1
-    head = Head("words", fence=world.fence, pointer=world.pointer, version=world.pointer.version, shards=world.shards)
-    pointer, _ = prepare_rollback(
-        head=head,
-        target=target,
-        execution="rollback",
-        trigger="operator",
-        at="2026-02-01T00:00:00+00:00",
-        bucket=world.store,
-        efs_root=world.efs,
-    )
-    world.commit(pointer)
 
 
 @given(st.text(min_size=1), st.integers(1, 40), st.integers(1, 40))
@@ -115,7 +98,7 @@ def test_a_fold_a_rollback_or_another_reshard_in_between_loses_nothing(world: Wo
     assert world.commit_fold(world.fold())
     assert world.commit_reshard(world.reshard(5))
     world.publish(labelled(3, "LATE"))
-    roll_back(world, first)
+    world.roll_back(first)
     world.publish(labelled(4, "LATER"))
     before = world.records()
     assert world.commit_reshard(staged)
@@ -137,10 +120,10 @@ def test_a_version_with_another_number_of_shards_can_be_rolled_back_to_and_publi
     assert world.commit_reshard(world.reshard(4))
     four = world.manifest.pointer
     world.publish(labelled(1, "TOTAL"))
-    roll_back(world, one)
+    world.roll_back(one)
     assert (world.manifest.shard_count, plain(world.records().values())) == (1, plain(of_one.values()))
     world.publish(labelled(2, "TOTAL"))
-    roll_back(world, four)
+    world.roll_back(four)
     assert (world.manifest.shard_count, plain(world.records().values())) == (4, plain(of_one.values()))
     assert world.verify().records == len(of_one)
 
@@ -318,7 +301,7 @@ def check_history(world: World, events: list[tuple[str, int, str]]) -> None:
             assert world.commit_reshard(staged[which % len(staged)])
         elif kind == "roll back":
             target, of_then = versions[which % len(versions)]
-            roll_back(world, target)
+            world.roll_back(target)
             model = dict(of_then)
         versions.append((world.manifest.pointer, dict(model)))
         found = world.records()

@@ -16,9 +16,8 @@ from receipt_chroma.storage.tree import CURRENT, SERVING
 
 from .damages import OF_BASES, OF_FILES, OF_SEGMENTS, Damage, Published
 from .samples import word
-from .test_merge import publish_receipts, receipt_facts, upload
-from .test_reshard import roll_back
-from .test_segments import as_version_1, labelled
+from .small_changes.labelled import as_version_1, labelled
+from .uploads import publish_receipts, receipt_facts, upload
 from .world import World
 
 SCRIPT = Path(__file__).parents[2] / "docs/verify_snapshot.py"
@@ -78,7 +77,7 @@ def publish(world: World, kind: str) -> None:
         world.publish(labelled(5, "TAX"))
     if kind == "rollback":
         assert first is not None
-        roll_back(world, first)
+        world.roll_back(first)
 
 
 def proved(efs: Path | str, *options: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:

@@ -19,6 +19,7 @@ from receipt_chroma.delta.arrow import encode_arrow
 from receipt_chroma.fold import fold_shard, validate_fold, write_fold
 from receipt_chroma.folding import ALWAYS, FoldBound
 from receipt_chroma.reshard import reshard
+from receipt_chroma.rollback import prepare_rollback
 from receipt_chroma.snapshot.lineage import falls_back_to
 from receipt_chroma.snapshot.published_shard import PublishedShard
 from receipt_chroma.snapshot.stored_pointer import swap_stored_pointer
@@ -220,6 +221,29 @@ class World:
         before = falls_back_to(self.folder, self.manifest)
         assert swap_pointer(self.efs, self.collection, pointer, before=before)
         assert swap_stored_pointer(self.store, self.collection, pointer, before=before)
+
+    def roll_back(self, target: Pointer | None) -> Manifest:
+        """A version with the shards of `target`, committed."""
+        assert target is not None
+        assert self.pointer is not None
+        self.fence += 1
+        pointer, manifest = prepare_rollback(
+            head=Head(
+                self.collection,
+                fence=self.fence,
+                pointer=self.pointer,
+                version=self.pointer.version,
+                shards=self.shards,
+            ),
+            target=target,
+            execution="rollback",
+            trigger="operator",
+            at="2026-02-01T00:00:00+00:00",
+            bucket=self.store,
+            efs_root=self.efs,
+        )
+        self.commit(pointer)
+        return manifest
 
     def publish(self, *facts: ReceiptFacts) -> list[ShardReport]:
         """A whole round; the pointer moves when something changed."""

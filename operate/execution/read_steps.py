@@ -295,9 +295,9 @@ class _Reader:
             self._running.append(group)
 
     def _blamed(self, event: int) -> StepBuilder | None:
-        """The step that a failure came from."""
-        while event in self._passed_on:
-            event = self._passed_on[event]
+        """The step that a failure came from. An event follows an older one; what says otherwise leads nowhere."""
+        while (older := self._passed_on.get(event, event)) < event:
+            event = older
         return self._owner.get(event)
 
     @staticmethod

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,18 +18,10 @@ from local.demo.samples.printing import Sizes
 from local.demo.samples.producer import Producer
 from local.demo.samples.receipts import sample_receipts
 
+from ..moto_elsewhere import moto_elsewhere
+
 TABLE, BUCKET, DIMENSION = "receipts", "deltas", 16
 MIDNIGHT = datetime(2026, 7, 28, tzinfo=UTC)
-_SERVER = """
-import sys
-from moto.server import ThreadedMotoServer
-from local.aws.moto_patches import MotoPatches
-MotoPatches().apply()  # the tests are quick with them
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()  # until the tests are over, however they end
-"""
 
 
 @dataclass(frozen=True)
@@ -50,30 +40,19 @@ class Cloud:
 
 @pytest.fixture(scope="session")
 def empty_cloud() -> Iterator[Cloud]:
-    """Both services, in a process of their own: moto is one per process, and other tests have theirs in this one."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
+    with moto_elsewhere() as url:
         clients = (
             boto3.client(
                 service,
                 region_name="us-east-1",
-                endpoint_url=f"http://127.0.0.1:{port}",
+                endpoint_url=url,
                 aws_access_key_id="local",
                 aws_secret_access_key="local",
                 config=Config(s3={"addressing_style": "path"}),
             )
-            for port in [server.stdout.readline().strip()]
             for service in ("dynamodb", "s3")
         )
         yield Cloud(*clients)
-        server.stdin.close()
 
 
 @pytest.fixture

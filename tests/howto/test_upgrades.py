@@ -9,7 +9,7 @@ import pytest
 from receipt_chroma.snapshot.manifest import load_manifest
 from receipt_dynamo_stream.bucket import Bucket
 
-from chroma_package.tests.test_segments import as_version_1
+from chroma_package.tests.small_changes.labelled import as_version_1
 from chroma_package.tests.world import World
 from local.stack import LocalStack
 from tests.operator.desk import Desk

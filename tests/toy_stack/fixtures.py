@@ -3,8 +3,6 @@ tests have theirs in this one."""
 
 import itertools
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,33 +13,15 @@ from console.cli.main import main
 from operate.connection import Connection, save_local
 from operate.stack import Stack
 
+from ..moto_elsewhere import moto_elsewhere
 from .toy import ToyStack, toy_connection
 from .version_histories import History, NewHistory, mixed_schemas, segments_and_a_fold, three_versions
-
-SERVER = """
-import sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-print(*server.get_host_and_port(), flush=True)
-sys.stdin.read()  # until the tests are over, however they end
-"""
 
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        host, port = server.stdout.readline().split()
-        yield f"http://{host}:{port}"
-        server.stdin.close()
+    with moto_elsewhere() as url:
+        yield url
 
 
 @pytest.fixture

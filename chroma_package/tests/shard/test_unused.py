@@ -8,7 +8,7 @@ from receipt_chroma.shard.chroma_dir import ChromaDir
 from receipt_chroma.shard.hnsw_files import DATA_FILE, LENGTH_FILE, read_header
 
 from ..samples import word
-from ..test_merge import publish_receipts
+from ..uploads import publish_receipts
 from ..world import World
 
 NUMBERS = range(1, 22)

@@ -400,6 +400,15 @@ def test_any_beginning_of_a_history_has_a_step_for_each_entering_and_children_wi
             assert before <= after
 
 
+@pytest.mark.parametrize("after", [2, 3])
+def test_a_failure_that_follows_itself_or_what_comes_later_leads_nowhere(after: int) -> None:
+    pen = Pen()
+    pen.write("MapStateEntered", after=0, name="MergeShards")
+    pen.write("MapIterationFailed", after=after, name="MergeShards", index=0)
+    pen.write("MapIterationFailed", after=2, name="MergeShards", index=0)
+    assert drawn(pen, MAP).failed_step is None
+
+
 KINDS = st.sampled_from(
     [*{event["type"] for name in RECORDED for event in load(name).events}, "MapRunStarted", "SomethingNew", "X"]
 )
