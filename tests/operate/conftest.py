@@ -1,5 +1,27 @@
 """The toy stack, and commands against it."""
 
-from tests.toy_stack.fixtures import connection, endpoint, history, mixed, new_history, operator, run, segmented, stack
+from tests.toy_stack.fixtures import (
+    connection,
+    endpoint,
+    history,
+    kept_histories,
+    mixed,
+    new_history,
+    operator,
+    run,
+    segmented,
+    stack,
+)
 
-__all__ = ["connection", "endpoint", "history", "mixed", "new_history", "operator", "run", "segmented", "stack"]
+__all__ = [
+    "connection",
+    "endpoint",
+    "history",
+    "kept_histories",
+    "mixed",
+    "new_history",
+    "operator",
+    "run",
+    "segmented",
+    "stack",
+]

@@ -65,6 +65,7 @@ def test_a_label_edit_and_a_rollback_are_seen_in_the_comparison(desk: Desk) -> N
     assert came.merged is None
 
 
+@pytest.mark.slow
 def test_what_each_version_brought_adds_up_to_what_its_row_counts(desk: Desk) -> None:
     desk.write(*desk.receipts[:2])
     desk.settle_down()

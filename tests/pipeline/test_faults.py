@@ -18,6 +18,7 @@ def quarantined(world: World) -> dict[str, str]:
     return {row.run_id: row.error for row in rows}
 
 
+@pytest.mark.slow
 def test_a_corrupt_run_is_quarantined_by_name_and_the_others_are_published(world: World) -> None:
     world.put_receipt(A)
     bad = world.announce(A, body=b"not an Arrow file")
@@ -76,9 +77,8 @@ def test_a_worker_that_is_killed_in_its_merge_is_retried_and_leaves_nothing(worl
         world.stack.poller.resume()
 
 
-@pytest.mark.parametrize(
-    "how", ["flip", pytest.param("truncate", marks=pytest.mark.slow), pytest.param("remove", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["flip", "truncate", "remove"])
 def test_a_damaged_base_on_efs_is_fetched_again_from_s3(world: World, how: str) -> None:
     world.published(A)
     (file,) = (world.efs / "words/shards").rglob("chroma.sqlite3")

@@ -26,6 +26,7 @@ def test_many_changes_in_one_burst_cost_few_versions(world: World) -> None:
     assert world.head().version <= 3
 
 
+@pytest.mark.slow
 def test_a_plan_that_leaves_receipts_over_makes_another_round(world: World) -> None:
     receipts = [ReceiptId(f"image-{n}", 1) for n in range(7)]  # the stack plans 5 a round
     world.published(*receipts)
@@ -39,6 +40,7 @@ def test_a_plan_that_leaves_receipts_over_makes_another_round(world: World) -> N
     assert world.pending() == []
 
 
+@pytest.mark.slow
 def test_a_deleted_receipt_leaves_the_snapshot(world: World) -> None:
     world.published(A, B)
     items = world.dynamodb.query(

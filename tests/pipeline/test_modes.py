@@ -127,6 +127,7 @@ def test_a_rollback_that_a_resume_overtakes_changes_nothing(world: World) -> Non
     assert world.run().outcome == "unchanged"
 
 
+@pytest.mark.slow
 def test_a_published_version_is_verified_and_a_damaged_one_is_named(world: World) -> None:
     old, new = two_versions(world)
     ended = world.run(mode="verify", snapshot_id=old)

@@ -14,6 +14,7 @@ from operate.connection import Connection, save_local
 from operate.stack import Stack
 
 from ..moto_elsewhere import moto_elsewhere
+from .kept_histories import KeptHistory
 from .toy import ToyStack, toy_connection
 from .version_histories import History, NewHistory, mixed_schemas, segments_and_a_fold, three_versions
 
@@ -46,21 +47,36 @@ def operator(stack: ToyStack) -> Stack:
     return Stack(stack.connection)
 
 
+@pytest.fixture(scope="session")
+def kept_histories() -> dict[tuple[str, int], KeptHistory]:
+    """By the function that fills them, and their shards."""
+    return {}
+
+
 @pytest.fixture(scope="module")
-def new_history(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> NewHistory:
-    """Makes empty tables, a bucket and a folder as EFS for collections with some shards; the module keeps them all."""
+def new_history(
+    endpoint: str, tmp_path_factory: pytest.TempPathFactory, kept_histories: dict[tuple[str, int], KeptHistory]
+) -> NewHistory:
+    """Tables, a bucket and a folder as EFS for each history; the module keeps them all."""
     _reset(endpoint)
     stack = ToyStack(toy_connection(endpoint))
     stack.create_machine()
     numbers = itertools.count()
 
-    def make(shards: int) -> History:
+    def make(shards: int, filled: Callable[[History], History] | None = None) -> History:
         name = f"history-{next(numbers)}"
         stack.s3.create_bucket(Bucket=name)
         for table in ("receipts", "control"):
             stack.create_table(f"{name}-{table}")
         folder = tmp_path_factory.mktemp(name)
-        return History(stack.dynamodb, stack.s3, name, folder, shards, like=stack.connection)
+        history = History(stack.dynamodb, stack.s3, name, folder, shards, like=stack.connection)
+        if filled is None:
+            return history
+        kept = kept_histories.get(key := (filled.__name__, shards))
+        if kept is not None:
+            return kept.put_into(history)
+        kept_histories[key] = KeptHistory.of(filled(history), tmp_path_factory.mktemp("kept"))
+        return history
 
     return make
 
@@ -68,19 +84,19 @@ def new_history(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> NewH
 @pytest.fixture(scope="module")
 def history(new_history: NewHistory) -> History:
     """Three versions of four shards that a module's tests read, see `three_versions`."""
-    return three_versions(new_history(4))
+    return new_history(4, three_versions)
 
 
 @pytest.fixture(scope="module")
 def segmented(new_history: NewHistory) -> History:
     """Six versions of two shards with segments between them, see `segments_and_a_fold`."""
-    return segments_and_a_fold(new_history(2))
+    return new_history(2, segments_and_a_fold)
 
 
 @pytest.fixture(scope="module")
 def mixed(new_history: NewHistory) -> History:
     """Six versions of both schema versions, see `mixed_schemas`."""
-    return mixed_schemas(new_history(2))
+    return new_history(2, mixed_schemas)
 
 
 class Said:

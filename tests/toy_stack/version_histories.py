@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import chromadb
 import numpy as np
@@ -40,8 +40,11 @@ Content = dict[str, tuple[str | None, dict[str, Any], bytes]]
 
 A, B = RECEIPTS[0], RECEIPTS[2]
 
-NewHistory = Callable[[int], "History"]
-"""Makes an empty history of collections with some shards."""
+
+class NewHistory(Protocol):
+    """Makes a history of collections with some shards: an empty one, or as one of the functions below leaves it."""
+
+    def __call__(self, shards: int, filled: "Callable[[History], History] | None" = None) -> "History": ...
 
 
 @dataclass

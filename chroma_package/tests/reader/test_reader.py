@@ -28,7 +28,10 @@ def records_of(number: int) -> list[Record]:
     return [word(1, w, number * 100 + w, of=receipt(number)) for w in range(1, COUNT + 1)]
 
 
-@pytest.fixture(params=[(FOLDER, 1), (FOLDER, 3), (BUCKET, 3)], ids=lambda param: f"{param[0]}, shards: {param[1]}")
+OF_SHARDS = [(FOLDER, 1), pytest.param((FOLDER, 3), marks=pytest.mark.slow), (BUCKET, 3)]
+
+
+@pytest.fixture(params=OF_SHARDS, ids=lambda param: f"{param[0]}, shards: {param[1]}")
 def published(world: World, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
     """Six receipts of five words."""
     kind, world.shards = request.param

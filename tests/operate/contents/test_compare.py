@@ -200,7 +200,7 @@ def test_shards_that_both_versions_have_are_skipped_unread(history: History) -> 
 
 @pytest.mark.slow
 def test_the_same_records_in_another_directory_are_skipped_too(new_history: NewHistory) -> None:
-    history = three_versions(new_history(4))
+    history = new_history(4, three_versions)
     history.remove(A, "#PLACE")
     history.merge_all()
     history.put(A, "#PLACE", "RECEIPT_PLACE", merchant_name="Sprouts")
@@ -232,7 +232,7 @@ def test_a_fold_differs_in_nothing_and_nothing_of_it_is_read(
 def test_what_neither_side_needs_of_a_base_stays_where_it_is(
     new_history: NewHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history = segments_and_a_fold(new_history(1))
+    history = new_history(1, segments_and_a_fold)
     brought = count_what_comes(monkeypatch)
     with contents_of(history, local=False) as contents:
         assert contents.compare("words", "1", "2").added == len(WORDS)
@@ -246,7 +246,7 @@ def test_what_neither_side_needs_of_a_base_stays_where_it_is(
 def test_of_two_bases_only_the_receipts_that_differ_are_read(
     new_history: NewHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history = three_versions(new_history(1))
+    history = new_history(1, three_versions)
     read: list[str] = []
     records = PublishedShard.records
 
@@ -280,7 +280,7 @@ def count_what_comes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_versions_before_and_after_a_reshard_are_compared_record_by_record_wherever_these_lie(
     new_history: NewHistory, monkeypatch: pytest.MonkeyPatch, run, tmp_path: Path
 ) -> None:
-    history = three_versions(new_history(1))
+    history = new_history(1, three_versions)
     history.reshard("words", 3)
     history.put(A, "#PLACE", "RECEIPT_PLACE", merchant_name="Costco")
     history.merge_all()

@@ -293,7 +293,7 @@ def test_a_damaged_segment_is_named(segmented: History, question: str) -> None:
 
 
 def test_a_lost_manifest_is_named(new_history: NewHistory) -> None:
-    history = three_versions(new_history(1))
+    history = new_history(1, three_versions)
     history.s3.delete_object(Bucket=history.bucket, Key=history.versions["words"][0].manifest_key)
     with contents_of(history) as contents, pytest.raises(VersionUnreadable, match="the manifest of version 1"):
         contents.records("words", "1")

@@ -80,7 +80,7 @@ def test_the_current_version_is_that_of_the_control_table_or_of_current(segmente
 def test_a_bucket_whose_current_is_no_pointer_or_not_there_still_has_the_versions_that_are_named(
     new_history: NewHistory, tmp_path: Path
 ) -> None:
-    history = three_versions(new_history(1))
+    history = new_history(1, three_versions)
     source = source_of("bucket", history, tmp_path)
     here = {"Bucket": history.bucket, "Key": "snapshots/words/CURRENT"}
     history.s3.put_object(**here, Body=b"{")
@@ -95,7 +95,7 @@ def test_a_bucket_whose_current_is_no_pointer_or_not_there_still_has_the_version
 
 @pytest.mark.slow
 def test_a_file_that_the_file_system_lost_comes_from_the_bucket(new_history: NewHistory, tmp_path: Path) -> None:
-    history = three_versions(new_history(2))
+    history = new_history(2, three_versions)
     pointer = history.versions["words"][2]
     content = history.content("words", pointer)
     for file in (history.efs / "words" / "shards").rglob("header.bin"):
@@ -115,7 +115,7 @@ def test_a_file_that_the_file_system_lost_comes_from_the_bucket(new_history: New
 def test_of_several_manifests_of_a_version_the_one_that_newer_ones_grew_from_counts(
     new_history: NewHistory, tmp_path: Path
 ) -> None:
-    history = three_versions(new_history(1))
+    history = new_history(1, three_versions)
     versions = history.versions["words"]
     lost = [put_lost(history, version, version - 1) for version in (2, 3)]
     bucket, folder = (source_of(kind, history, tmp_path) for kind in ("bucket", "folder"))
@@ -153,7 +153,7 @@ def put_lost(history: History, version: int, parent: int) -> Manifest:
 
 
 def test_an_expired_version_is_refused_by_a_stack(new_history: NewHistory, tmp_path: Path) -> None:
-    history = three_versions(new_history(1))
+    history = new_history(1, three_versions)
     history.control.versions("words").mark_expired(history.versions["words"][0].snapshot_id)
     with pytest.raises(VersionRefused):
         source_of("stack without", history, tmp_path).manifest("words", "1")
