@@ -289,19 +289,19 @@ class ToyStack:
         self.publish(collection, versions, records=10 * versions)
         return [self.version(collection, n, parent=n - 1 or None) for n in range(1, versions + 1)]
 
-    def quarantine(self, collection: str, run_id: str, image_id: str = "aaaa") -> None:
+    def quarantine(self, collection: str, run_id: str, image_id: str = "aaaa", error: str = "DeltaCorrupt") -> None:
         """A refused run: its item, FAILED, and its place in quarantine."""
         receipt, message = ReceiptId(image_id, 1), "the footer is cut off"
         item = {
             "PK": {"S": receipt.pk},
             "SK": {"S": f"{receipt.sk}#COMPACTION_RUN#{run_id}"},
-            **{f"{collection}_state": {"S": "FAILED"}, f"{collection}_error": {"S": f"DeltaCorrupt: {message}"}},
+            **{f"{collection}_state": {"S": "FAILED"}, f"{collection}_error": {"S": f"{error}: {message}"}},
         }
         self.dynamodb.put_item(TableName=self.connection.receipts_table, Item=item)
         now = "2026-07-28T12:00:00+00:00"
         self._rounds += 1
         order = settle_order(1, self._rounds)
-        self.quarantine_of(collection).put(run_id, receipt, "DeltaCorrupt", message, now, order=order)
+        self.quarantine_of(collection).put(run_id, receipt, error, message, now, order=order)
 
     def note(
         self, collection: str, run_id: str, note: str, message: str, *, more: int = 0, image_id: str = "aaaa"

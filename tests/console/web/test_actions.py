@@ -202,13 +202,23 @@ def test_all_runs_of_one_reason_are_dropped_at_once(visitor: Visitor, stack: Toy
     other = "7b1f0000-6f0a-4a3b-9a53-0d2b8f6a1c11"
     stack.quarantine("words", RUN)
     stack.quarantine("lines", other, "bbbb")
-    assert 'href="/do/dropall?reason=DeltaCorrupt"' in visitor.open("/pending")
+    assert "dropall?reason" not in visitor.open("/pending"), "all of them have the one reason"
     visitor.confirm("/do/dropall?reason=MergeKeepsFailing", reason="none")
     assert [one.run_id for one in stack.quarantine_of("words").list()] == [RUN]
     led_to = visitor.confirm("/do/dropall?reason=DeltaCorrupt", reason="a bad upload")
     assert "2 runs are dropped." in visitor.open(led_to)
     assert (stack.quarantine_of("words").list(), stack.quarantine_of("lines").list()) == ([], [])
     assert "a bad upload" in str(stack.run(RUN, "words")[1])
+
+
+def test_each_reason_is_offered_by_itself_where_there_are_several(visitor: Visitor, stack: ToyStack) -> None:
+    stack.quarantine("words", RUN)
+    stack.quarantine("lines", RUN, error="WrongSpace")
+    page = visitor.open("/pending")
+    for action in ("retryall", "dropall"):
+        assert f'href="/do/{action}"' in page
+        for reason in ("DeltaCorrupt", "WrongSpace"):
+            assert f'href="/do/{action}?reason={reason}"' in page
 
 
 def test_what_is_gone_meanwhile_is_said_and_nothing_is_done(visitor: Visitor, stack: ToyStack) -> None:
