@@ -12,6 +12,7 @@ from .troubles import announce_broken
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_a_rollback_pauses_and_a_resume_loses_nothing(desk: Desk, page: Page) -> None:
     kept, deleted, late, new_while_paused, *_ = desk.receipts
     desk.write(kept, deleted)

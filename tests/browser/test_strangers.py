@@ -109,6 +109,7 @@ def test_a_page_that_was_renamed_to_another_host_is_refused(browser: Browser, co
     stranger.close()
 
 
+@pytest.mark.slow
 def test_reading_only_offers_no_action_and_refuses_those_that_are_asked_for(desk: Desk, open_tab: Open) -> None:
     desk.write(desk.receipts[0])
     version = desk.settle_down()
