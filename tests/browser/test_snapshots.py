@@ -9,10 +9,9 @@ from operate.stack import Stack
 from ..operator.desk import Desk
 from .troubles import announce_broken
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # `make test-browser` has them
 
 
-@pytest.mark.slow
 def test_a_rollback_pauses_and_a_resume_loses_nothing(desk: Desk, page: Page) -> None:
     kept, deleted, late, new_while_paused, *_ = desk.receipts
     desk.write(kept, deleted)

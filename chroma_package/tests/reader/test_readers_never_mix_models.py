@@ -18,7 +18,7 @@ from .layers import Layers
 
 RECEIPTS = 3
 COUNT = 4
-SWITCHES = 12
+SWITCHES = 8
 MODELS = {"words": "", "words-2": "embed-3"}
 FIRST_SEED = {"words": 0, "words-2": 5_000}
 
